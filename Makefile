@@ -336,6 +336,15 @@ bench-workflow: ## 200 uploads at once with a stub trainer, then 20 with the rea
 	@$(call ready,test,$(TESTS_READY))
 	PYTHONPATH=functions:. $(TOOLS)/python -m bench.workflow $(WORKFLOW)
 
+.PHONY: faults scorecard
+faults: ## every call that a function makes to AWS goes wrong once, every action is refused for a while, processes are killed (hours; FAULTS='--only sweep --minutes 30'; goes on where it stopped)
+	@$(call ready,test,$(TESTS_READY))
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.faults $(FAULTS)
+
+scorecard: ## what the reports of the long programmes say together, as points of 100 (a second)
+	@$(call ready,unit,tools/.tests)
+	PYTHONPATH=functions:. $(TOOLS)/python -m bench.scorecard
+
 bench-newcomer: ## environments and first demo beside those of cabb990, in clones of their own (30 minutes; NEWCOMER='--rounds 2')
 	@$(call ready,unit,tools/.tests)
 	$(TOOLS)/python -m bench.newcomer $(NEWCOMER)

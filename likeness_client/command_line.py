@@ -571,6 +571,7 @@ def add_base_add(parts: Commands) -> None:
         "tokenizer": "a FILE's tokenizer: a folder, or OpenAI's bpe_simple_vocab_16e6.txt.gz",
         "judge": "the judge of likeness, which is copied into the base",
         "clip": "a CLIP model of transformers that scores prompt following, copied into the base",
+        "refiner": "SDXL's refiner, a diffusers folder whose UNet is copied into the base",
     }
     for name, words in folders.items():
         add.add_argument(f"--{name}", type=Path, metavar="PATH", help=words)
@@ -635,6 +636,7 @@ BROKEN_NUMBERS = {
     "guidance-scale": "0 to 30",
     "lora-scale": "weight of the adapter, 0 (the bare base) to 2",
     "strength": "with --image or --hr-scale: how much of it may change, above 0 up to 1",
+    "refiner-switch-at": "share of the noise that the base draws; SDXL's refiner draws the rest",
     "hr-scale": "draw, make it so many times as large, and draw again from that: above 1 up to 4",
 }
 """Fields of an order of pictures, over either door."""

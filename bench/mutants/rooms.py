@@ -55,12 +55,16 @@ INDIRECT = {
 """Tests that reach a folder through another one. All of them would take minutes for every mutant
 that they do not notice."""
 
+ELSEWHERE = {"intake": ("tests/unit/bench/test_corpus.py",)}
+"""Tests that do not lie with the domain's: the corpus has every archive that intake must judge."""
+
 
 def domain_room(name: str) -> Room:
     """Return a folder of the domain as a room."""
     indirect = [DOMAIN_TESTS / f"test_{test}.py" for test in (*INDIRECT.get(name, ()), "examples")]
     direct = importing(name) if name in DOMAIN else []
-    tests = sorted({str(path) for path in (*indirect, *direct)})
+    elsewhere = [Path(test) for test in ELSEWHERE.get(name, ())]
+    tests = sorted({str(path) for path in (*indirect, *direct, *elsewhere)})
     return Room(f"domain/{name}", "functions", (f"domain/{name}/*.py",), tuple(tests))
 
 

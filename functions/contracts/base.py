@@ -76,6 +76,20 @@ class GateFloors(Document):
     copy. Absent: 0.85 with a judge of real faces, otherwise no limit."""
 
 
+class RefinerFiles(Document):
+    """SDXL's refiner in the base's folder ``refiner``: a UNet that draws the last steps.
+
+    Its prompts are read by the base's second text encoder, and its pictures are decoded by the
+    base's autoencoder, so neither lies there again.
+    """
+
+    sha256: Sha256
+    """Hash of ``files``, as BaseCard.sha256 is made."""
+
+    files: dict[RelativePath, Sha256]
+    """Path, relative to the base's folder, and SHA-256 of every file of it."""
+
+
 class BaseCard(Document):
     """``base.json`` beside a diffusers pipeline folder."""
 
@@ -117,6 +131,24 @@ class BaseCard(Document):
     clip: RelativePath | None = None
     """Folder of a CLIP model that scores prompt following where the judge reads no prompts; absent:
     it is then not scored."""
+
+    refiner: RefinerFiles | None = None
+    """SDXL's refiner; absent: there is none. It is no part of ``sha256``: adapters are made for the
+    base alone, and stay valid when a refiner is added."""
+
+
+def files_of(card: BaseCard) -> dict[str, str]:
+    """Return path and SHA-256 of every file that the server reads, those of the refiner too."""
+    return card.files if card.refiner is None else {**card.files, **card.refiner.files}
+
+
+def contradiction_in(card: BaseCard) -> str | None:
+    """Return which hash of a card is not that of its own list of files; None: each one is."""
+    if hash_of_files(card.files) != card.sha256:
+        return "its sha256 is not the hash of its file list"
+    if card.refiner is not None and hash_of_files(card.refiner.files) != card.refiner.sha256:
+        return "the refiner's sha256 is not the hash of its file list"
+    return None
 
 
 def hash_of_files(files: Mapping[str, str]) -> str:

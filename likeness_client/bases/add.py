@@ -34,6 +34,7 @@ from likeness_client.bases.folder import (
     used_files,
 )
 from likeness_client.bases.mirror import Bucket, mirror
+from likeness_client.bases.refiner import take_refiner
 from likeness_client.bases.vocabulary import write_tokenizers
 from likeness_client.exit_codes import ExitCode
 
@@ -41,7 +42,8 @@ RESOLUTIONS: dict[Architecture, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024}
 SD2_V_RESOLUTION = 768
 """SD 2's model at 768 pixels predicts v; the one at 512 predicts the noise."""
 
-PICTURE, SOURCE_FILE = "first_picture.png", ".source.sha256"
+PICTURE, REFINED_PICTURE = "first_picture.png", "first_picture_refined.png"
+SOURCE_FILE = ".source.sha256"
 CPU_STEPS = 8
 """Steps of the first picture without a GPU: enough to see that the parts belong together."""
 
@@ -64,6 +66,7 @@ class Order:
     license: str | None = None
     judge: Path | None = None
     clip: Path | None = None
+    refiner: Path | None = None
     face_detector: str | None = None
     picture: bool = True
 
@@ -110,6 +113,7 @@ def describe(order: Order, folder: Path) -> BaseCard:
     judge = copy_judge(order.judge, folder)
     has_clip = copy_clip(order.clip, folder)
     files = hash_files(folder, [*paths, *judge], say)
+    refiner = take_refiner(order.refiner, pipeline, order.variant, say)
     facts = {
         "base_id": order.base_id or (earlier.base_id if earlier else id_of(folder.name)),
         "family": pipeline.family,
@@ -119,6 +123,7 @@ def describe(order: Order, folder: Path) -> BaseCard:
         "judge": JUDGE if judge else None,
         "clip": CLIP if has_clip else None,
         "face_detector": order.face_detector,
+        "refiner": refiner,
     }
     card = make_card(facts, files, earlier)
     if loaded is None:
@@ -127,8 +132,11 @@ def describe(order: Order, folder: Path) -> BaseCard:
     steps = card.inference.num_inference_steps
     steps = steps if loaded.device == "cuda" else min(steps, CPU_STEPS)
     say(f"drawing one picture of {card.resolution} pixels in {steps} steps on {loaded.device}")
-    tools().draw(loaded, card, folder / PICTURE, steps)
+    latents = tools().draw(loaded, card, folder / PICTURE, steps)
     say(f"look at it: {folder / PICTURE}")
+    if card.refiner is not None:
+        tools().draw_refined(loaded, card, folder / REFINED_PICTURE, latents)
+        say(f"and at the same picture after the refiner: {folder / REFINED_PICTURE}")
     return card
 
 
@@ -350,6 +358,7 @@ def summary(folder: Path, card: BaseCard) -> str:
         f"  pictures    {drawing}, {inference.scheduler}",
         f"  judge       {card.judge or of_people(card)}",
         f"  CLIP        {card.clip or 'none: prompts are scored only by a judge that reads them'}",
+        f"  refiner     {'none' if card.refiner is None else card.refiner.sha256}",
         f"  gate        {', '.join(f'{name} {value:g}' for name, value in floors.items())}",
     ]
     return "\n".join(lines)

@@ -8,9 +8,14 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from contracts.base import BaseCard, hash_of_files
+from contracts.base import BaseCard, contradiction_in, files_of
 from contracts.shared.layout import BASE_FILE, base_prefix
-from contracts.shared.pipeline_files import MODEL_INDEX, missing_files
+from contracts.shared.pipeline_files import (
+    MODEL_INDEX,
+    REFINER_FOLDER,
+    missing_files,
+    missing_refiner_files,
+)
 from likeness_client.bases.card import first_problem
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import sha256_of
@@ -25,6 +30,7 @@ NEEDED_FOR: Mapping[str, str] = {
     "tokenizer": "the words of prompts",
     "tokenizer_2": "the words of prompts, for the second encoder",
     "scheduler": "the noise schedule",
+    REFINER_FOLDER: "the refiner that draws the last steps",
     MODEL_INDEX: "the list of the pipeline's parts",
 }
 
@@ -110,9 +116,9 @@ def check(store: Store, name: str) -> int:
 
 def problems_of(store: Store, card: BaseCard) -> Iterator[str]:
     """Yield a line for each problem."""
-    if card.sha256 != hash_of_files(card.files):
-        yield f"{BASE_FILE}: its sha256 is not the hash of its file list"
-    for path, expected in sorted(card.files.items()):
+    if wrong := contradiction_in(card):
+        yield f"{BASE_FILE}: {wrong}"
+    for path, expected in sorted(files_of(card).items()):
         found = store.sha256(path)
         if found is None:
             yield f"{path}: missing; it is {purpose(path)}"
@@ -132,7 +138,9 @@ def lacks_of(store: Store, card: BaseCard) -> Iterator[str]:
         if MODEL_INDEX not in card.files:
             yield f"{MODEL_INDEX}: missing; it is {purpose(MODEL_INDEX)}"
         return
-    for lack in missing_files(index, card.files):
+    lacks = missing_files(index, card.files)
+    lacks += missing_refiner_files(card.refiner.files) if card.refiner else []
+    for lack in lacks:
         yield f"{lack.path}: not in {BASE_FILE}; it is {lack.why}"
 
 

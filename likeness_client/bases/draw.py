@@ -8,11 +8,11 @@ import diffusers
 import numpy as np
 import torch
 import transformers
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
 from contracts.base import BaseCard
-from contracts.shared.pipeline_files import unused_components, variant_of
+from contracts.shared.pipeline_files import REFINER_FOLDER, unused_components, variant_of
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import Pipeline
 
@@ -21,6 +21,9 @@ MIN_CONTRAST = 0.01
 """Standard deviation (of 0 to 1) below which a picture shows nothing; the trainer's gate has it."""
 
 SAMPLES = 4
+
+REFINER_STEPS, REFINED_SHARE = 8, 0.25
+"""Two steps of eight: enough to see that the refiner's network draws."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ def empty_prompt(
     return answer[0], {"text_embeds": answer[2].repeat(SAMPLES, 1), "time_ids": time_ids}
 
 
-def draw(loaded: Loaded, card: BaseCard, path: Path, steps: int) -> None:
-    """Draw one picture with the card's settings and save it.
+def draw(loaded: Loaded, card: BaseCard, path: Path, steps: int) -> torch.Tensor:
+    """Draw one picture with the card's settings and save it; return its latents.
 
     Raises:
         BaseRefusedError: it is not finite or shows nothing.
@@ -117,10 +120,59 @@ def draw(loaded: Loaded, card: BaseCard, path: Path, steps: int) -> None:
         generator=torch.Generator().manual_seed(SEED),
         output_type="latent",
     ).images
+    keep_picture(loaded, latents, path, "the base's picture")
+    return latents
+
+
+def draw_refined(loaded: Loaded, card: BaseCard, path: Path, latents: torch.Tensor) -> None:
+    """Draw the last steps of a picture again with the refiner beside the base, and save it.
+
+    Raises:
+        BaseRefusedError: diffusers cannot load the refiner, or its picture shows nothing.
+    """
+    files = card.refiner.files if card.refiner else {}
+    place, base = path.parent / REFINER_FOLDER, loaded.pipeline
+    try:
+        refiner = StableDiffusionXLImg2ImgPipeline.from_pretrained(
+            place,
+            torch_dtype=loaded.dtype,
+            local_files_only=True,
+            variant=variant_of(files),
+            vae=base.vae,
+            text_encoder=None,
+            text_encoder_2=base.text_encoder_2,
+            tokenizer=None,
+            tokenizer_2=base.tokenizer_2,
+            scheduler=base.scheduler,
+            add_watermarker=False,
+        )
+        refiner.set_progress_bar_config(disable=True)
+        refiner.unet.to(loaded.device)
+        refined = refiner(
+            PROMPT,
+            image=latents,
+            strength=REFINED_SHARE,
+            num_inference_steps=REFINER_STEPS,
+            guidance_scale=card.inference.guidance_scale,
+            generator=torch.Generator().manual_seed(SEED),
+            output_type="latent",
+        ).images
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        text = str(error).splitlines()[0][:300]
+        raise BaseRefusedError(f"diffusers cannot draw with {place}: {text}") from error
+    keep_picture(loaded, refined, path, "the refiner's picture")
+
+
+def keep_picture(loaded: Loaded, latents: torch.Tensor, path: Path, what: str) -> None:
+    """Decode and save one picture.
+
+    Raises:
+        BaseRefusedError: it is not finite or shows nothing.
+    """
     pixels = decode(loaded, latents)
     if not np.isfinite(pixels).all() or pixels.std(axis=(0, 1)).max() <= MIN_CONTRAST:
         raise BaseRefusedError(
-            "the base's picture is empty or not finite: its weights are damaged, or"
+            f"{what} is empty or not finite: its weights are damaged, or"
             f" {loaded.dtype} is too small for them"
         )
     Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)

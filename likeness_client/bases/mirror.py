@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from contracts.base import BaseCard
+from contracts.base import BaseCard, files_of
 from contracts.shared.layout import BASE_FILE, base_prefix
 from likeness_client.aws_errors import CONFIG
 from likeness_client.bases.errors import BaseRefusedError
@@ -113,7 +113,7 @@ def mirror(folder: Path, card: BaseCard, bucket: Bucket, say: Callable[[str], No
 
 def mirrored(folder: Path, card: BaseCard) -> Iterator[tuple[str, str]]:
     """Yield path and hash of the files of the card, of its judge and CLIP, and beside them."""
-    yield from card.files.items()
+    yield from files_of(card).items()
     beside = (*(f"{name}/" for name in (card.judge, card.clip) if name), *BESIDE)
     for path in files_below(folder):
         if path.startswith(beside) and path not in card.files:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -93,12 +93,18 @@ class Cloud:
 
 
 @contextmanager
-def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Cloud]:
+def serve(
+    port: int | None = None,
+    log_file: Path | None = None,
+    around: Callable[[Stock], Stock] = lambda app: app,
+) -> Iterator[Cloud]:
     """Run the embedded AWS in a thread of this process.
 
     Args:
         port: the port on 127.0.0.1; None takes any free port.
         log_file: the log, overwritten at the start; None takes .local/logs/cloud-<port>.log.
+        around: makes an ASGI application of ministack's, which gets every request that the guard
+            has admitted; bench.faults puts faults there.
 
     Raises:
         PortTakenError: another program listens on the port.
@@ -110,7 +116,7 @@ def serve(port: int | None = None, log_file: Path | None = None) -> Iterator[Clo
         stop = threading.Event()
         thread = threading.Thread(
             target=_listen,
-            args=(Guard(app.app, port, key), port, stop),
+            args=(Guard(around(app.app), port, key), port, stop),
             daemon=True,
             name="embedded-aws",
         )

@@ -13,7 +13,9 @@ from local.cloud.typing_aliases import Json
 
 SESSION = "likeness"
 
-_keys_of_functions: set[str] = set()
+_functions: dict[str, str] = {}
+"""Access key of a function's process -> the function's name."""
+
 _seed = secrets.token_bytes(32)
 """Secret from which this process derives session keys, so that no one can compute them."""
 
@@ -41,13 +43,18 @@ def _credentials_of_function(config: Json) -> dict[str, str]:
     """Return the credentials of a function's process, the same at each of its starts."""
     function = config["FunctionArn"]
     keys = _register(config.get("Role", ""), config["FunctionName"][:64], function)
-    _keys_of_functions.add(keys["AWS_ACCESS_KEY_ID"])
+    _functions[keys["AWS_ACCESS_KEY_ID"]] = config["FunctionName"]
     return keys
 
 
 def is_function(access_key: str) -> bool:
     """Return whether this access key belongs to a function's process."""
-    return access_key in _keys_of_functions
+    return access_key in _functions
+
+
+def function_of(access_key: str) -> str | None:
+    """Return the name of the function whose process has this access key; None: no function's."""
+    return _functions.get(access_key)
 
 
 def _access_key(role_arn: str) -> str:

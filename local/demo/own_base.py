@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from contracts.base import BaseCard, GateFloors
+from contracts.base import BaseCard, GateFloors, files_of
 from contracts.shared.layout import BASE_FILE
 from local.cloud.paths import ROOT, STATE
 from local.demo.own import OwnInputError, OwnPhotos
@@ -146,7 +146,7 @@ def fitted(folder: Path, shown: Shown) -> Path:
         return folder
     target = BASES / (card.base_id[: MAX_ID - len(SUFFIXES[shown])] + SUFFIXES[shown])
     shutil.rmtree(target, ignore_errors=True)
-    link_files(folder, target, card.files)
+    link_files(folder, target, files_of(card))
     made = for_people(card) if shown == "people" else for_drawings(card, target)
     named = made.model_copy(update={"base_id": target.name})
     (target / BASE_FILE).write_text(named.model_dump_json(indent=2, exclude_none=True) + "\n")

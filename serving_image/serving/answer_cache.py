@@ -107,6 +107,7 @@ def answer_key(request: PictureRequest, caller: str, weights: tuple[str, ...]) -
         start_of(request),
         (arguments.prompt_weights, arguments.clip_skip),
         request.second_pass,
+        request.refiner_switch_at,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from contracts.base import BaseCard, hash_of_files
-from contracts.shared.pipeline_files import MODEL_INDEX, missing_files
+from contracts.base import BaseCard, contradiction_in, files_of
+from contracts.shared.pipeline_files import MODEL_INDEX, missing_files, missing_refiner_files
 
 CARD = "base.json"
 
@@ -26,7 +26,8 @@ def resolve_base(uri: str, cache: Path) -> Path:
 
     Args:
         uri: ``s3://bucket/prefix/`` or a folder.
-        cache: folder for bases from S3, by hash; a second start downloads only the card.
+        cache: folder for bases from S3, by the hashes of base and refiner; a second start downloads
+            only the card.
 
     Raises:
         BaseFolderError: there is no base, or its files are not those of its card.
@@ -47,15 +48,16 @@ def read_card(folder: Path) -> BaseCard:
 
 def verify(folder: Path, card: BaseCard) -> None:
     """Raise unless the card names all that the pipeline needs, and every file has its hash."""
-    if hash_of_files(card.files) != card.sha256:
-        message = f"{CARD} contradicts itself: its sha256 is not the hash of its file list"
+    if wrong := contradiction_in(card):
+        message = f"{CARD} contradicts itself: {wrong}"
         raise BaseFolderError(message)
-    for path, digest in card.files.items():
+    for path, digest in files_of(card).items():
         if not (folder / path).is_file() or sha256_of(folder / path) != digest:
             message = f"{path} of the base is missing, or its hash is not the one in {CARD}"
             raise BaseFolderError(message)
     try:
         lacks = missing_files(json.loads((folder / MODEL_INDEX).read_bytes()), card.files)
+        lacks += missing_refiner_files(card.refiner.files) if card.refiner else []
     except (OSError, ValueError) as error:
         message = f"{MODEL_INDEX} of the base is missing or damaged"
         raise BaseFolderError(message) from error
@@ -85,9 +87,10 @@ def download(uri: str, cache: Path) -> Path:
         s3 = boto3.client("s3")
         fetch(s3, bucket, f"{prefix}/{CARD}", temporary / CARD)
         card = read_card(temporary)
-        target = cache / card.sha256
+        refiner = "" if card.refiner is None else f"-{card.refiner.sha256}"
+        target = cache / f"{card.sha256}{refiner}"
         if not target.is_dir():
-            for path in card.files:
+            for path in files_of(card):
                 fetch(s3, bucket, f"{prefix}/{path}", temporary / path)
             move_into_place(temporary, target)
     except (BotoCoreError, ClientError) as error:

@@ -187,7 +187,9 @@ def dump_info(info: GenerationInfo) -> bytes:
     """Return JSON without the fields that say nothing here: older readers refuse them."""
     omitted = {"strength", "image_sha256"} if info.image_sha256 is None else set()
     omitted |= {
-        name for name in ("scheduler_options", "stored", "hires") if not getattr(info, name)
+        name
+        for name in ("scheduler_options", "stored", "hires", "refiner")
+        if not getattr(info, name)
     }
     return info.model_dump_json(exclude=omitted).encode()
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import diffusers
 import numpy as np
@@ -40,6 +40,7 @@ from serving.adapters.reader import COMPONENTS, find_layers
 from serving.precision import DTYPE, choose_dtype
 from serving.prompt_weights import WeightedPrompt, literal, read_weights
 from serving.prompts import check_clip_skip, count_chunks, encode_prompts
+from serving.refiner import base_part, check_parts, load_refiner, refiner_time_ids
 from serving.tensors import Sampling, SecondPass
 from serving.upscaling import ENLARGERS
 
@@ -65,6 +66,9 @@ class Kinds(NamedTuple):
 FROM_IMAGE = Kinds(StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline)
 INSIDE_MASK = Kinds(StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline)
 
+Network = Literal["base", "refiner"]
+"""Which UNet draws."""
+
 Pixels = np.ndarray[Any, Any]
 """A picture, (height, width, 3) float32 in [0, 1]; not finite where numbers overflowed."""
 
@@ -89,6 +93,8 @@ class Row:
     """Number of the text encoders' last layers that are left out, as diffusers counts."""
     second_pass: SecondPass | None = None
     """How the finished picture is enlarged and drawn again; None: it is not."""
+    refiner_switch_at: float | None = None
+    """Share of the noise schedule after which the base's refiner draws; None: it does not."""
 
     def read(self, text: str) -> WeightedPrompt:
         """Return a prompt's words and weights."""
@@ -134,6 +140,7 @@ class Shape(NamedTuple):
     tokens: int
     """Length of the encoded text."""
     dtype: torch.dtype
+    network: Network = "base"
 
 
 @dataclass
@@ -147,6 +154,8 @@ class Drawing:
     timesteps: Tensor
     latents: Tensor
     """(1, channels, height, width)"""
+    noise: torch.Generator
+    """Gives the row's noise, also at each step."""
     kept: Kept | None = None
     step_options: dict[str, Any] = field(default_factory=dict)
     index: int = 0
@@ -181,6 +190,8 @@ class Generator:
         """Load the base in a type."""
         self.dtype = self.present_dtype = dtype
         self.pipeline = load_pipeline(self.folder, self.card, dtype).to(self.device)
+        refiner = load_refiner(self.folder, self.card, self.pipeline, dtype)
+        self.refiner: Any = None if refiner is None else refiner.to(self.device)
         self.scheduler_config = self.pipeline.scheduler.config
         self.from_image = share_pipeline(self.pipeline, self.card, FROM_IMAGE)
         self.inside_mask = share_pipeline(self.pipeline, self.card, INSIDE_MASK)
@@ -195,6 +206,15 @@ class Generator:
             steps = int(steps * row.sampling.strength)
         return int(steps * order_of(row))
 
+    def refiner_steps_of(self, row: Row) -> int:
+        """Return those of them that the refiner draws, nearly; 0 where it draws none."""
+        if row.refiner_switch_at is None:
+            return 0
+        sampling = row.sampling
+        all_steps = sampling.num_inference_steps
+        ours = int(all_steps * (1 - row.refiner_switch_at)) * order_of(row)
+        return min(ours, self.steps_of(row))
+
     def second_steps_of(self, row: Row) -> int:
         """Return the same of the row's second pass; 0 where it has none."""
         second = row.second_pass
@@ -208,12 +228,27 @@ class Generator:
         Any thread may call it: a tokenizer serves one thread at a time, so this one is a copy.
 
         Raises:
-            PictureError: a weight in a prompt, or ``clip_skip``, cannot be.
+            PictureError: a weight in a prompt, ``clip_skip`` or ``refiner_switch_at`` cannot be.
         """
         check_clip_skip(self.pipeline, row.clip_skip)
+        self.check_switch(row)
         prompts = [row.read(row.prompt), row.read(row.negative_prompt or "")]
         with self.counting:
             return count_chunks(self.counter, *prompts)
+
+    def check_switch(self, row: Row) -> None:
+        """Raise if the base or the refiner would draw no step of a row."""
+        if row.refiner_switch_at is None:
+            return
+        sampling, scheduler = row.sampling, self.make_scheduler(row.sampling.scheduler)
+        scheduler.set_timesteps(sampling.num_inference_steps)
+        timesteps = scheduler.timesteps
+        ours = base_part(timesteps, scheduler, row.refiner_switch_at)
+        skipped = 0
+        if sampling.strength is not None:
+            drawn = int(sampling.num_inference_steps * sampling.strength)
+            skipped = (sampling.num_inference_steps - drawn) * scheduler.order
+        check_parts(max(len(ours) - skipped, 0), len(timesteps) - len(ours))
 
     # ---- the beginning of a row -------------------------------------------------------------
 
@@ -240,17 +275,43 @@ class Generator:
                 conditions = self.encode(row)
             scheduler, timesteps, latents, noise, kept = self.start(row, latents)
         shape = Shape(row.sampling.height, row.sampling.width, conditions.text.shape[1], dtype)
-        accepted = inspect.signature(scheduler.step).parameters
-        options = {"eta": 0.0, "generator": noise}
         return Drawing(
             row=row,
             shape=shape,
             conditions=conditions,
             scheduler=scheduler,
-            timesteps=timesteps,
+            timesteps=base_part(timesteps, scheduler, row.refiner_switch_at),
             latents=latents,
+            noise=noise,
             kept=kept,
-            step_options={name: options[name] for name in options if name in accepted},
+            step_options=step_options(scheduler, noise),
+        )
+
+    def refine(self, drawing: Drawing) -> Drawing:
+        """Return the refiner's part of a row whose base part is done.
+
+        It is what diffusers' image-to-image pipeline draws from the base's latents, with
+        ``denoising_start`` and the same source of noise.
+        """
+        row, sampling = drawing.row, drawing.row.sampling
+        self.use_dtype(drawing.shape.dtype)
+        scheduler = self.make_scheduler(sampling.scheduler)
+        scheduler.set_timesteps(sampling.num_inference_steps, device=self.device)
+        self.refiner.scheduler = scheduler
+        timesteps, _ = self.refiner.get_timesteps(
+            sampling.num_inference_steps, None, self.device, denoising_start=row.refiner_switch_at
+        )
+        with torch.inference_mode():
+            self.attach([()], drawing.shape.dtype)  # the second text encoder may have an adapter
+            conditions = self.encode_for_refiner(row)
+        return replace(
+            drawing,
+            shape=drawing.shape._replace(network="refiner"),
+            conditions=conditions,
+            scheduler=scheduler,
+            timesteps=timesteps,
+            step_options=step_options(scheduler, drawing.noise),
+            index=0,
         )
 
     def enlarge(self, drawing: Drawing, *, tiled: bool = False) -> Drawing:
@@ -292,31 +353,61 @@ class Generator:
         """Return what the UNet knows of a row."""
         pipeline, distilled = self.pipeline, self.pipeline.unet.config.time_cond_proj_dim
         guided = row.guidance_scale > 1 and distilled is None
-        encoded = pipeline.encode_prompt(
-            **self.texts_of(row, guided=guided),
-            device=self.device,
-            num_images_per_prompt=1,
-            do_classifier_free_guidance=guided,
-        )
-        text = torch.cat([encoded[1], encoded[0]]) if guided else encoded[0]
+        text, pooled = self.encode_texts(row, pipeline, guided=guided)
         embedding = None
         if distilled is not None:
             embedding = pipeline.get_guidance_scale_embedding(
                 torch.tensor([row.guidance_scale - 1]), embedding_dim=distilled
             ).to(self.device, text.dtype)
-        if self.card.family != "sdxl":
+        if pooled is None:
             return Conditions(text, None, None, embedding)
-        pooled = torch.cat([encoded[3], encoded[2]]) if guided else encoded[2]
         size = (row.sampling.height, row.sampling.width)
         time_ids = self.time_ids(size, len(text)).to(text.dtype)
-        return Conditions(text, pooled.to(self.device), time_ids, embedding)
+        return Conditions(text, pooled, time_ids, embedding)
+
+    def encode_for_refiner(self, row: Row) -> Conditions:
+        """Return what the refiner's UNet knows of a row."""
+        text, pooled = self.encode_texts(row, self.refiner, guided=row.guidance_scale > 1)
+        size = (row.sampling.height, row.sampling.width)
+        ids = refiner_time_ids(self.refiner, size, len(text))
+        time_ids = torch.tensor(ids, dtype=text.dtype, device=self.device)
+        return Conditions(text, pooled, time_ids, None)
+
+    def encode_texts(
+        self,
+        row: Row,
+        pipeline: Any,  # noqa: ANN401 (diffusers ships no types)
+        *,
+        guided: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return a row's encoded prompts and SDXL's pooled ones; with guidance the negative first.
+
+        Both are (entries, ...), on the device.
+        """
+        encoded = pipeline.encode_prompt(
+            **self.texts_of(row, pipeline, guided=guided),
+            device=self.device,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=guided,
+        )
+        text = torch.cat([encoded[1], encoded[0]]) if guided else encoded[0]
+        if self.card.family != "sdxl":
+            return text, None
+        pooled = torch.cat([encoded[3], encoded[2]]) if guided else encoded[2]
+        return text, pooled.to(self.device)
 
     def time_ids(self, size: tuple[int, int], entries: int) -> Tensor:
         """Return SDXL's sizes and crop of a picture, (entries, 6), in the present type."""
         ids = [[*size, 0, 0, *size]] * entries
         return torch.tensor(ids, dtype=self.present_dtype, device=self.device)
 
-    def texts_of(self, row: Row, *, guided: bool) -> dict[str, Any]:
+    def texts_of(
+        self,
+        row: Row,
+        pipeline: Any,  # noqa: ANN401 (diffusers ships no types)
+        *,
+        guided: bool,
+    ) -> dict[str, Any]:
         """Return the arguments of ``encode_prompt``; what diffusers cannot read is encoded here."""
         prompt = row.read(row.prompt)
         negative = None if row.negative_prompt is None else row.read(row.negative_prompt)
@@ -325,10 +416,10 @@ class Generator:
         if chunks == 1 and None not in plain and row.clip_skip is None:
             avoided = None if negative is None else [plain[1]]
             return {"prompt": [plain[0]], "negative_prompt": avoided}
-        zeros = self.pipeline.config.get("force_zeros_for_empty_prompt", False)
+        zeros = pipeline.config.get("force_zeros_for_empty_prompt", False)
         if negative is None and guided and not zeros:
             negative = literal("")
-        encoded = encode_prompts(self.pipeline, prompt, negative, chunks, row.clip_skip)
+        encoded = encode_prompts(pipeline, prompt, negative, chunks, row.clip_skip)
         return {"prompt": None, **encoded}
 
     def start(
@@ -403,8 +494,9 @@ class Generator:
         """Advance rows of one shape by one timestep each, with one pass through the UNet."""
         self.use_dtype(drawings[0].shape.dtype)
         with torch.inference_mode():
-            mixes = [drawing.row.mix for drawing in drawings for _ in range(drawing.entries)]
-            self.attach(mixes, self.present_dtype)
+            if drawings[0].shape.network == "base":
+                mixes = [drawing.row.mix for drawing in drawings for _ in range(drawing.entries)]
+                self.attach(mixes, self.present_dtype)
             predictions = self.predict(drawings).split([drawing.entries for drawing in drawings])
             for drawing, prediction in zip(drawings, predictions, strict=True):
                 advance(drawing, prediction)
@@ -429,7 +521,8 @@ class Generator:
         embedding = None
         if conditions[0].guidance_embedding is not None:
             embedding = torch.cat([one.guidance_embedding for one in conditions])
-        prediction: Tensor = self.pipeline.unet(
+        pipeline = self.pipeline if drawings[0].shape.network == "base" else self.refiner
+        prediction: Tensor = pipeline.unet(
             torch.cat(samples),
             torch.stack(times),
             encoder_hidden_states=torch.cat([one.text for one in conditions]),
@@ -488,6 +581,8 @@ class Generator:
         if dtype is not self.present_dtype:
             self.hooks.clear()
             self.pipeline.to(dtype)
+            if self.refiner is not None:
+                self.refiner.unet.to(dtype)
             self.present_dtype = dtype
 
     def attach(self, mixes: Sequence[Mix], dtype: torch.dtype) -> None:
@@ -506,6 +601,13 @@ def order_of(row: Row) -> int:
     """Return the passes of one step of a row's scheduler."""
     order: int = getattr(diffusers, SAMPLERS[row.sampling.scheduler].scheduler).order
     return order
+
+
+def step_options(scheduler: Any, noise: torch.Generator) -> dict[str, Any]:  # noqa: ANN401
+    """Return what diffusers' pipelines give a scheduler at each step, where it takes that."""
+    accepted = inspect.signature(scheduler.step).parameters
+    options = {"eta": 0.0, "generator": noise}
+    return {name: options[name] for name in options if name in accepted}
 
 
 def to_image(pixels: Pixels) -> Image:

@@ -8,7 +8,7 @@ Source: the page "Features" of AUTOMATIC1111's wiki, "Attention/emphasis" and "B
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from contracts.documents.package import Ignored
@@ -22,14 +22,15 @@ MAX_WEIGHT = 10.0
 
 FOREIGN_FILE = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>", re.IGNORECASE)
 
-CHUNK = re.compile(r"\s*\bBREAK\b\s*")
+BOTH = re.compile(r"\bAND\b")
 
 PIECE = re.compile(
     r"\\(?P<meant>[\\()\[\]])"
     r"|(?P<opening>[(\[])"
     r"|:\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))\s*(?P<weighing>[)\]])"
     r"|(?P<closing>[)\]])"
-    r"|(?P<text>[^\\()\[\]:|]+|.)",
+    r"|(?P<part>\s*\bBREAK\b\s*)"
+    r"|(?P<text>(?:(?!\s*\bBREAK\b)[^\\()\[\]:|])+|.)",
     re.DOTALL,
 )
 OPENED_BY = {")": "(", "]": "["}
@@ -64,16 +65,6 @@ class WeightedPrompt:
         return "".join(span.text for span in self.parts[0])
 
 
-@dataclass
-class Bracket:
-    """An opened bracket, and what has been read since."""
-
-    sign: str
-    spans: list[Span] = field(default_factory=list)
-    is_choice: bool = False
-    """Whether a ``|`` stands in it."""
-
-
 def literal(text: str) -> WeightedPrompt:
     """Return a prompt whose brackets are text.
 
@@ -95,44 +86,72 @@ def read_weights(text: str) -> WeightedPrompt:
         PictureError: it asks for what changes between steps, or for a weight beyond MAX_WEIGHT.
     """
     remaining = FOREIGN_FILE.sub("", text)
-    ignored: tuple[Ignored, ...] = ("lora_tag",) if remaining != text else ()
-    parts = tuple(read_part(part) for part in CHUNK.split(remaining))
-    return WeightedPrompt(parts, ignored)
+    found: tuple[Ignored, ...] = ("lora_tag",) if remaining != text else ()
+    if BOTH.search(remaining):
+        found += ("and_keyword",)
+    reader = Reader()
+    for piece in PIECE.finditer(remaining):
+        reader.read(piece)
+    return WeightedPrompt(reader.finish(), found)
 
 
-def read_part(text: str) -> tuple[Span, ...]:
-    """Return the spans of a text without BREAK."""
-    brackets = [Bracket("")]
-    for found in PIECE.finditer(text):
-        read_piece(found, brackets)
-    while len(brackets) > 1:  # never closed: as if it were at the end of the text
-        close(brackets, ROUND if brackets[-1].sign == "(" else SQUARE)
-    if any(abs(span.weight) > MAX_WEIGHT for span in brackets[0].spans):
-        message = f"prompt: a weight is beyond {MAX_WEIGHT:g}"
-        raise PictureError("invalid_argument", message)
-    return join(brackets[0].spans)
+class Reader:
+    """Reads the pieces of a prompt, as AUTOMATIC1111 does: brackets of both kinds may overlap."""
 
+    def __init__(self) -> None:
+        self.spans: list[Span | None] = []
+        """What was read; None is a ``BREAK``."""
+        self.opened: dict[str, list[int]] = {"(": [], "[": []}
+        """For each sign, where in ``spans`` the brackets begin that are open."""
+        self.is_choice = False
+        """Whether a ``|`` stands in an open square bracket."""
 
-def read_piece(found: re.Match[str], brackets: list[Bracket]) -> None:
-    """Take one piece of a text in."""
-    innermost = brackets[-1]
-    sign = found["closing"] or found["weighing"]
-    if found["opening"]:
-        brackets.append(Bracket(found["opening"]))
-    elif sign and OPENED_BY[sign] == innermost.sign:
-        if innermost.is_choice or (sign == "]" and found["number"]):
-            raise PictureError("invalid_argument", UNSUPPORTED)
-        usual = ROUND if sign == ")" else SQUARE
-        close(brackets, float(found["number"]) if found["number"] else usual)
-    else:
-        innermost.is_choice |= found[0] == "|" and innermost.sign == "["
-        innermost.spans.append(Span(found["meant"] or found[0], 1.0))
+    def read(self, found: re.Match[str]) -> None:
+        """Take one piece in.
 
+        Raises:
+            PictureError: a square bracket asks for what changes between steps.
+        """
+        sign = found["closing"] or found["weighing"]
+        if found["opening"]:
+            self.opened[found["opening"]].append(len(self.spans))
+        elif found["part"]:
+            self.spans.append(None)
+        elif sign and self.opened[OPENED_BY[sign]]:
+            if sign == "]" and (self.is_choice or found["number"]):
+                raise PictureError("invalid_argument", UNSUPPORTED)
+            usual = ROUND if sign == ")" else SQUARE
+            self.close(OPENED_BY[sign], float(found["number"]) if found["number"] else usual)
+        else:
+            self.is_choice |= found[0] == "|" and bool(self.opened["["])
+            self.spans.append(Span(found["meant"] or found[0], 1.0))
 
-def close(brackets: list[Bracket], weight: float) -> None:
-    """End the innermost bracket."""
-    ended = brackets.pop()
-    brackets[-1].spans += [Span(span.text, span.weight * weight) for span in ended.spans]
+    def close(self, sign: str, weight: float) -> None:
+        """End the innermost bracket of a kind: all since its beginning is weighed."""
+        start = self.opened[sign].pop()
+        for index, span in enumerate(self.spans[start:], start):
+            if span is not None:
+                self.spans[index] = Span(span.text, span.weight * weight)
+
+    def finish(self) -> tuple[tuple[Span, ...], ...]:
+        """Return the spans of each part; brackets that were never closed end with the text.
+
+        Raises:
+            PictureError: a weight is beyond MAX_WEIGHT.
+        """
+        for sign, usual in (("(", ROUND), ("[", SQUARE)):
+            while self.opened[sign]:
+                self.close(sign, usual)
+        parts: list[list[Span]] = [[]]
+        for span in self.spans:
+            if span is None:
+                parts.append([])
+            elif abs(span.weight) > MAX_WEIGHT:
+                message = f"prompt: a weight is beyond {MAX_WEIGHT:g}"
+                raise PictureError("invalid_argument", message)
+            else:
+                parts[-1].append(span)
+        return tuple(map(join, parts))
 
 
 def join(spans: list[Span]) -> tuple[Span, ...]:

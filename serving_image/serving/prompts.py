@@ -101,10 +101,11 @@ def encode(
             parts.append(weigh(states, weights))
         return {"prompt_embeds": torch.cat(parts, dim=1)}
     sides = []
-    for tokenizer, encoder in (
+    both = (
         (pipeline.tokenizer, pipeline.text_encoder),
         (pipeline.tokenizer_2, pipeline.text_encoder_2),
-    ):
+    )
+    for tokenizer, encoder in both if pipeline.text_encoder is not None else both[1:]:
         parts, pooled = [], []
         for ids, weights in make_chunks(tokenizer, prompts, chunks):
             output = encoder(ids.to(pipeline.device), output_hidden_states=True)

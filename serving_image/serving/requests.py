@@ -8,7 +8,14 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from contracts.documents.package import GenerationInfo, HiresInfo, Ignored, MixedAdapter
+from contracts.base import BaseCard
+from contracts.documents.package import (
+    GenerationInfo,
+    HiresInfo,
+    Ignored,
+    MixedAdapter,
+    RefinerInfo,
+)
 from contracts.marks.marking import Marker
 from contracts.shared.prompts import name_subject
 from contracts.shared.samplers import SAMPLERS
@@ -110,17 +117,18 @@ class PendingRequest:
                 weighted=request.arguments.prompt_weights,
                 clip_skip=request.arguments.clip_skip,
                 second_pass=request.second_pass,
+                refiner_switch_at=request.refiner_switch_at,
             )
             for seed in request.seeds
         )
 
 
-def describe(pending: PendingRequest, base_sha256: str, seconds: float) -> GenerationInfo:
+def describe(pending: PendingRequest, base: BaseCard, seconds: float) -> GenerationInfo:
     """Return the provenance of a request's pictures: weights, seeds and settings."""
     request = pending.request
     height, width = request.size
     return GenerationInfo(
-        base_sha256=base_sha256,
+        base_sha256=base.sha256,
         adapter_sha256=pending.adapter.sha256 if pending.adapter else None,
         seeds=request.seeds,
         num_inference_steps=request.num_inference_steps,
@@ -135,6 +143,7 @@ def describe(pending: PendingRequest, base_sha256: str, seconds: float) -> Gener
         mask_sha256=request.image.mask_sha256 if request.image else None,
         hires=describe_second_pass(request),
         clip_skip=request.arguments.clip_skip,
+        refiner=describe_refiner(request, base),
         ignored=ignored_in(pending.rows[0]),
         scheduler=SAMPLERS[request.scheduler].scheduler,
         scheduler_options=SAMPLERS[request.scheduler].options,
@@ -156,6 +165,13 @@ def describe_second_pass(request: PictureRequest) -> HiresInfo | None:
         num_inference_steps=second.num_inference_steps,
         strength=second.strength,
     )
+
+
+def describe_refiner(request: PictureRequest, base: BaseCard) -> RefinerInfo | None:
+    """Return how the refiner drew the last steps."""
+    if request.refiner_switch_at is None or base.refiner is None:
+        return None
+    return RefinerInfo(sha256=base.refiner.sha256, switch_at=request.refiner_switch_at)
 
 
 def ignored_in(row: Row) -> tuple[Ignored, ...]:

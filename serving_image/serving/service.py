@@ -285,7 +285,7 @@ class PictureService:
             refused = any(self.checker.unsafe(images))
         if refused:
             raise PictureError("unsafe_picture", "the safety checker refused the picture")
-        info = describe(pending, self.card.sha256, time.monotonic() - pending.taken)
+        info = describe(pending, self.card, time.monotonic() - pending.taken)
         answer, unwatermarked = make_answer(pending, images, info, self.marker)
         with self.lock:
             self.unwatermarked += unwatermarked

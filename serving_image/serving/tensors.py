@@ -40,6 +40,9 @@ MAX_ARGUMENTS_BYTES = 4096
 S3, MAX_ADDRESS = b"s3://", 400
 """How the address of an image in S3 begins, and its largest length: own_place takes no longer."""
 
+OPAQUE = 255
+"""Alpha of a pixel that is not transparent at all."""
+
 WHITE = 128
 """Smallest grey value of a mask at which the image may change."""
 
@@ -115,6 +118,11 @@ class PictureRequest:
     second_pass: SecondPass | None = None
 
     @property
+    def refiner_switch_at(self) -> float | None:
+        """Share of the noise schedule that the base draws; None: it draws all."""
+        return self.arguments.refiner_switch_at
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the answer's pictures."""
         last = self.second_pass or self
@@ -164,6 +172,7 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
         PictureError: an argument is unknown or out of range, or a text or image is not valid.
     """
     arguments = parse_arguments(gen_args)
+    check_refiner(arguments, base)
     defaults = base.inference
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     steps = arguments.num_inference_steps or defaults.num_inference_steps
@@ -201,6 +210,19 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
         strength=strength,
         second_pass=second_pass,
     )
+
+
+def check_refiner(arguments: PictureArguments, base: BaseCard) -> None:
+    """Raise if a request asks for a refiner that cannot draw."""
+    if arguments.refiner_switch_at is None:
+        return
+    if base.refiner is None:
+        text = "refiner_switch_at: this endpoint's base has no refiner (docs/bases.md)"
+        raise PictureError("invalid_argument", text)
+    for name in ("mask_image", "hr_scale"):
+        if getattr(arguments, name) is not None:
+            text = f"refiner_switch_at: not together with {name}; give one of them"
+            raise PictureError("invalid_argument", text)
 
 
 def plan_second_pass(
@@ -253,7 +275,7 @@ def decode_image(
         file = read_image(value, limit, find_image)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
             check_pixels(image, name)
-            return file, ImageOps.exif_transpose(image)
+            return file, of_8_bits(ImageOps.exif_transpose(image))
     except NoPictureError:
         text = f"{name}: not an address of a picture of this tenant's, or it has more than {size}"
         raise PictureError("invalid_argument", text) from None
@@ -262,6 +284,18 @@ def decode_image(
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         text = f"{name}: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
+
+
+def of_8_bits(image: Image.Image) -> Image.Image:
+    """Return an image whose grey values of 16 bits are scaled, where Pillow would clip them."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+
+
+def is_opaque(image: Image.Image) -> bool:
+    """Return whether no pixel is transparent, though the file may have a channel for that."""
+    return image.convert("RGBA").getchannel("A").getextrema() == (OPAQUE, OPAQUE)
 
 
 def read_image(value: bytes, limit: int, find_image: FindImage) -> bytes:
@@ -280,12 +314,12 @@ def read_image(value: bytes, limit: int, find_image: FindImage) -> bytes:
 
 def fit_mask(mask: Image.Image, image_size: tuple[int, int], size: tuple[int, int]) -> Image.Image:
     """Return a mask of black and white in the size of the picture."""
-    if mask.has_transparency_data:
+    if mask.has_transparency_data and not is_opaque(mask):
         text = "mask_image: it is transparent; make it white where the image may change, else black"
         raise PictureError("invalid_argument", text)
     if mask.size != image_size:
         raise PictureError("invalid_argument", "mask_image: its size is not the image's")
-    grey = ImageOps.fit(mask.convert("L"), size, Image.Resampling.LANCZOS)
+    grey = ImageOps.fit(mask.convert("RGB").convert("L"), size, Image.Resampling.LANCZOS)
     fitted = grey.point(lambda value: 255 if value >= WHITE else 0)
     if fitted.getextrema() == (0, 0):
         raise PictureError("invalid_argument", "mask_image: nothing in it is white")
@@ -342,8 +376,8 @@ def explain(error: ValidationError) -> str:
     """Describe the first error by our own field names; unknown names are the user's text."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        known = ", ".join(PictureArguments.model_fields)
-        return f"gen_args: unknown name; known are {known}"
+        known = [name for name in PictureArguments.model_fields if not name.startswith("hr_")]
+        return f"gen_args: unknown name; known are {', '.join(known)}, hr_..."
     if not first["loc"]:
         return "gen_args: not a JSON object"
     return f"{first['loc'][0]}: {first['msg']}"

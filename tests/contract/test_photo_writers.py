@@ -219,8 +219,9 @@ CLIENT = {
     ("calibrate.upload", "put_object"): Writer(1, "text", "uploads"),
     ("calibrate.upload", "upload_file"): Writer(1, "photos", "uploads"),
     ("convert.convert", "save_pretrained"): Writer(1, "weights", "caller"),
-    ("draw.draw", "save"): Writer(1, "drawn", "caller"),
+    ("draw.keep_picture", "save"): Writer(1, "drawn", "caller"),
     ("mirror.Bucket.put", "upload_file"): Writer(1, "weights", "bases"),
+    ("refiner.copy_refiner", "copyfile"): Writer(1, "weights", "caller"),
     ("vocabulary.copy_tokenizer", "copyfile"): Writer(1, "text", "caller"),
     ("vocabulary.write_clip", "write_text"): Writer(3, "text", "caller"),
 }

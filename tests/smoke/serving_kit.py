@@ -94,13 +94,15 @@ class User:
         return f"{self.number:032x}-{0:012x}.tar.gz"
 
 
-def make_base(folder: Path, family: tiny_pipelines.Family) -> None:
+def make_base(folder: Path, family: tiny_pipelines.Family, *, refiner: bool = False) -> None:
     """Write an untrained base that draws 64 x 64."""
     make_sdxl, make_sd = tiny_pipelines.make_sdxl, tiny_pipelines.make_sd
     pipeline = make_sdxl() if family == "sdxl" else make_sd(family)
     pipeline.save_pretrained(folder)
     prediction = pipeline.scheduler.config["prediction_type"]
     tiny_pipelines.write_card(folder, family, prediction, resolution=64)
+    if refiner:
+        tiny_pipelines.add_refiner(folder, pipeline)
 
 
 def make_adapter(

@@ -38,7 +38,7 @@ ONE_STEP_OF_255 = 1
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
-    kit.make_base(folder, "sdxl")
+    kit.make_base(folder, "sdxl", refiner=True)
     return folder
 
 
@@ -253,6 +253,20 @@ BAD_ARGUMENTS = [
     ({"num_inference_steps": 0}, "num_inference_steps:"),
     ([1], "gen_args: not a JSON object"),
 ]
+
+
+def test_the_refiner_draws_the_last_steps_when_a1111_s_words_ask_for_it(
+    server: kit.Server, users: list[kit.User]
+) -> None:
+    plain = server.draw(users[0], num_inference_steps=5)
+    words: dict[str, Any] = {"refiner_checkpoint": "sd_xl_refiner_1.0", "refiner_switch_at": 0.6}
+    refined = server.draw(users[0], num_inference_steps=5, **words)
+    assert difference(plain.picture, refined.picture) > ONE_STEP_OF_255
+    assert plain.info.refiner is None
+    assert refined.info.refiner is not None
+    assert refined.info.refiner.switch_at == 0.6
+    off = server.draw(users[0], num_inference_steps=5, refiner_checkpoint="None")
+    assert difference(plain.picture, off.picture) <= ONE_STEP_OF_255
 
 
 @pytest.mark.parametrize(("arguments", "words"), BAD_ARGUMENTS)

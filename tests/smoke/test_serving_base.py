@@ -85,6 +85,12 @@ class MemoryArtist:
     def second_steps_of(self, row: Row) -> int:
         return row.second_pass.num_inference_steps if row.second_pass else 0
 
+    def refiner_steps_of(self, row: Row) -> int:
+        return 0 if row.refiner_switch_at is None else row.sampling.num_inference_steps // 2
+
+    def refine(self, drawing: Any) -> Any:
+        return MemoryDrawing(drawing.row, self.refiner_steps_of(drawing.row))
+
     def enlarge(self, drawing: Any, *, tiled: bool = False) -> Any:
         self.tiled.append(tiled)
         return MemoryDrawing(drawing.row, self.second_steps_of(drawing.row))

@@ -187,7 +187,7 @@ def sdxl() -> MemoryPlan:
         ).half()
         vae = AutoencoderKL(**vae_config(128))
     weights = int(6.9e9)  # UNet 5.13 GB, two text encoders 1.64 GB, decoder 0.17 GB
-    needs = trace_needs(unet, vae, side=512, weights=weights, upcast_decoder=True)
+    needs = trace_needs([unet], vae, side=512, weights=weights, upcast_decoder=True)
     return MemoryPlan(needs, A10G_BYTES, adapter_bytes=GIGABYTE)
 
 

@@ -14,6 +14,7 @@ from diffusers import (
     DDIMScheduler,
     EulerDiscreteScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -25,7 +26,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from contracts.base import BaseCard
+from contracts.base import BaseCard, RefinerFiles, hash_of_files
 
 Family = Literal["sd1", "sd2", "sdxl"]
 RESOLUTION, WIDTH, TIME_ID_WIDTH = 64, 32, 8
@@ -116,6 +117,44 @@ def make_sd(family: Family) -> StableDiffusionPipeline:
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
+    )
+
+
+def add_refiner(folder: Path, base: StableDiffusionXLPipeline) -> None:
+    """Write a refiner into the folder of a base with its card, as ``likeness base add`` does."""
+    refiner, place = make_refiner(base), folder / "refiner"
+    refiner.save_config(place)
+    refiner.unet.save_pretrained(place / "unet")
+    files = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(place.rglob("*"))
+        if path.is_file()
+    }
+    card = BaseCard.model_validate_json((folder / "base.json").read_bytes())
+    found = RefinerFiles(sha256=hash_of_files(files), files=files)
+    card = card.model_copy(update={"refiner": found})
+    (folder / "base.json").write_text(card.model_dump_json())
+
+
+def make_refiner(base: StableDiffusionXLPipeline) -> StableDiffusionXLImg2ImgPipeline:
+    """Return a refiner for a base: its only text encoder is the second, and pictures are scored."""
+    return StableDiffusionXLImg2ImgPipeline(
+        vae=base.vae,
+        text_encoder=None,
+        text_encoder_2=base.text_encoder_2,
+        tokenizer=None,
+        tokenizer_2=base.tokenizer_2,
+        unet=make_unet(
+            WIDTH,
+            transformer_layers_per_block=(1, 1),
+            addition_embed_type="text_time",
+            addition_time_embed_dim=TIME_ID_WIDTH,
+            projection_class_embeddings_input_dim=WIDTH + 5 * TIME_ID_WIDTH,
+        ),
+        scheduler=base.scheduler,
+        requires_aesthetics_score=True,
+        force_zeros_for_empty_prompt=False,
+        add_watermarker=False,
     )
 
 

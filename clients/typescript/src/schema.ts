@@ -535,6 +535,8 @@ export interface NewPicture {
   prompt: string;
   /** Whether `(word:1.2)`, `(word)` and `[word]` in the prompts weigh words. */
   prompt_weights?: boolean;
+  /** Share of the noise that the base draws; SDXL's refiner draws the rest, without adapters. */
+  refiner_switch_at?: number | null;
   scheduler?: "DDIMScheduler" | "DDPMScheduler" | "DEISMultistepScheduler" | "DPMSolverMultistepScheduler" | "DPMSolverSinglestepScheduler" | "EulerAncestralDiscreteScheduler" | "EulerDiscreteScheduler" | "HeunDiscreteScheduler" | "KDPM2AncestralDiscreteScheduler" | "KDPM2DiscreteScheduler" | "LCMScheduler" | "PNDMScheduler" | "UniPCMultistepScheduler" | "DDIM" | "DDPM" | "Euler a" | "LCM" | "PLMS" | "DEIS" | "DEIS Karras" | "DEIS Exponential" | "DPM++ 2M" | "DPM++ 2M Karras" | "DPM++ 2M Exponential" | "DPM++ 2M SDE" | "DPM++ 2M SDE Karras" | "DPM++ 2M SDE Exponential" | "DPM++ SDE" | "DPM++ SDE Karras" | "DPM++ SDE Exponential" | "DPM2" | "DPM2 Karras" | "DPM2 Exponential" | "DPM2 a" | "DPM2 a Karras" | "DPM2 a Exponential" | "Euler" | "Euler Karras" | "Euler Exponential" | "Heun" | "Heun Karras" | "Heun Exponential" | "UniPC" | "UniPC Karras" | "UniPC Exponential" | null;
   /** Absent: one is drawn, and the answer names it. */
   seed?: number | null;

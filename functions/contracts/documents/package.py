@@ -115,8 +115,19 @@ class HiresInfo(Document):
     strength: float
 
 
-Ignored = Literal["lora_tag"]
-"""``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here."""
+class RefinerInfo(Document):
+    """The refiner's part of a picture."""
+
+    sha256: Sha256
+    """Hash of the refiner's files."""
+
+    switch_at: float
+    """Share of the noise schedule that the base drew."""
+
+
+Ignored = Literal["lora_tag", "and_keyword"]
+"""``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here.
+``and_keyword``: its ``AND``, which joins the pictures of two prompts; here it is a word."""
 
 
 class GenerationInfo(Document):
@@ -154,8 +165,11 @@ class GenerationInfo(Document):
     clip_skip: int | None = None
     """Number of the text encoders' last layers that were left out; absent: none."""
 
+    refiner: RefinerInfo | None = None
+    """How SDXL's refiner drew the last steps; absent: it did not."""
+
     ignored: tuple[Ignored, ...] = ()
-    """What was left out of the prompts."""
+    """What of the prompts had no effect, or not the one of other tools."""
 
     scheduler: str
     """Class name in diffusers."""

@@ -120,6 +120,10 @@ class PictureArguments(Document):
     hr_second_pass_steps: Annotated[int, Field(ge=0, le=150)] | None = None
     """Steps of the second pass, of which ``strength`` is run; absent or 0: as many as the first."""
 
+    refiner_switch_at: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the noise schedule that the base draws; SDXL's refiner draws the rest, without
+    adapters. Diffusers' ``denoising_end`` and ``denoising_start``. Absent: no refiner."""
+
     mask_image: Annotated[str, Field(max_length=MAX_MASK_CHARACTERS)] | None = None
     """Base64 of a PNG or JPEG of the image's size, or its address in S3, as the image's: the image
     changes only where it is white."""

@@ -8,6 +8,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 MODEL_INDEX = "model_index.json"
+
+REFINER_FOLDER = "refiner"
+"""Where in a base's folder SDXL's refiner lies; of it only the index and the UNet are used."""
+
 CONFIG_SUFFIXES = (".json", ".txt")
 """Endings of configs and tokenizers; ``merges.txt`` is one of them."""
 
@@ -84,6 +88,19 @@ def missing_files(model_index: Mapping[str, Any], files: Collection[str]) -> lis
         for name, kind in components(model_index).items()
         for lack in _lacking(name, kind, present)
     ]
+
+
+def missing_refiner_files(files: Collection[str]) -> list[MissingFile]:
+    """Return what a base's refiner lacks.
+
+    Args:
+        files: the paths that there are, relative to the base's folder.
+    """
+    place = f"{REFINER_FOLDER}/"
+    inside = {path.removeprefix(place) for path in files if path.startswith(place)}
+    lacks = _without(inside, MODEL_INDEX, "how the refiner takes its prompts")
+    lacks += _lacking("unet", "UNet2DConditionModel", inside)
+    return [MissingFile(place + lack.path, lack.why) for lack in lacks]
 
 
 def _lacking(name: str, kind: str, present: set[str]) -> list[MissingFile]:

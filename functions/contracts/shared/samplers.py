@@ -4,10 +4,13 @@ The pairs of names are those of diffusers' page "Schedulers" (docs/source/en/api
 overview.md, "Schedulers and samplers"). A name that diffusers has no scheduler for is not here.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
+
+from contracts.shared.webui import take_webui
 
 Options = dict[str, str | bool]
 """Arguments of a diffusers scheduler."""
@@ -103,8 +106,20 @@ COMFYUI = {
 }
 """ComfyUI's ``sampler_name`` -> our name."""
 
-SCHEDULES = {"normal": "", "karras": " Karras", "exponential": " Exponential"}
+SCHEDULES = {"normal": "", "uniform": "", "karras": " Karras", "exponential": " Exponential"}
 """ComfyUI's and AUTOMATIC1111's ``scheduler`` beside a ``sampler_name`` -> the name's end."""
+
+AUTOMATIC = "automatic"
+"""AUTOMATIC1111's ``scheduler`` that leaves the spacing to the sampler."""
+
+OWN_SPACINGS = {
+    "DPM++ 2M": " Karras",
+    "DPM++ 2M SDE": " Exponential",
+    "DPM++ SDE": " Karras",
+    "DPM2": " Karras",
+    "DPM2 a": " Karras",
+}
+"""What AUTOMATIC1111 1.10 takes then; the other samplers have no spacing of their own."""
 
 ALIASES = {
     "steps": "num_inference_steps",
@@ -121,16 +136,34 @@ ALIASES = {
     "denoise": "strength",
     "denoising_strength": "strength",
     "prompt_strength": "strength",
+    "denoising_end": "refiner_switch_at",
 }
 """Name of an argument in another tool -> PictureArguments' name."""
-
-HR_SCALE = 2.0
-"""AUTOMATIC1111's default of ``hr_scale`` beside ``enable_hr``."""
 
 RANDOM_SEED = -1
 """AUTOMATIC1111's seed of a picture that is new each time."""
 
-_NAMES = {name.lower(): name for name in SAMPLERS}
+
+def squeeze(name: str) -> str:
+    """Return a sampler's name without what tools write differently.
+
+    >>> squeeze("DPM++ 2M_karras"), squeeze("dpmpp_2m-Karras")
+    ('dpmpp2mkarras', 'dpmpp2mkarras')
+    """
+    return re.sub(r"[\s_-]+", "", name.lower()).replace("+", "p")
+
+
+_NAMES = {
+    **{squeeze(other): name for other, name in COMFYUI.items()},
+    **{
+        squeeze(other + schedule): name + ending
+        for other, name in (*COMFYUI.items(), *zip(SPACED, SPACED, strict=True))
+        for schedule, ending in SCHEDULES.items()
+        if name + ending in SAMPLERS
+    },
+    **{squeeze(name): name for name in SAMPLERS},
+}
+"""The key in SAMPLERS of each name, squeezed."""
 
 KNOWN = (
     f"{', '.join(UNSPACED)}; alone or with Karras or Exponential: {', '.join(SPACED)};"
@@ -148,11 +181,8 @@ def find_sampler(name: str) -> str:
     Raises:
         PydanticCustomError: no sampler has the name.
     """
-    words = " ".join(name.lower().split())
-    base, _, ending = words.rpartition("_")
-    if base in COMFYUI and ending in SCHEDULES:
-        words = (COMFYUI[base] + SCHEDULES[ending]).lower()
-    found = _NAMES.get(COMFYUI.get(words, words).lower())
+    words = squeeze(name)
+    found = _NAMES.get(words) or _NAMES.get(words.removeprefix("k"))  # k_euler: k-diffusion's
     if found is None:
         raise PydanticCustomError("unknown_sampler", "unknown; known are {known}", {"known": KNOWN})
     return found
@@ -164,7 +194,7 @@ def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PydanticCustomError: two names of one argument are given.
     """
-    joined = switch_hires(join_spacing(given))
+    joined = join_spacing(take_webui(given))
     origins: dict[str, str] = {}
     for name in joined:
         our = ALIASES.get(name, name)
@@ -181,29 +211,24 @@ def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def switch_hires(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments without AUTOMATIC1111's ``enable_hr``; false turns off what is beside.
+def join_spacing(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``sampler_name`` and a ``scheduler`` that is a spacing as one name.
 
     Raises:
-        PydanticCustomError: it is neither true nor false.
+        PydanticCustomError: the scheduler is no spacing.
     """
-    if "enable_hr" not in given:
-        return dict(given)
-    rest = {name: value for name, value in given.items() if name != "enable_hr"}
-    if given["enable_hr"] is True:
-        return {"hr_scale": HR_SCALE, **rest}
-    if given["enable_hr"] is False:
-        return {name: value for name, value in rest.items() if not name.startswith("hr_")}
-    raise PydanticCustomError("enable_hr", "enable_hr: true or false")
-
-
-def join_spacing(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``sampler_name`` and a ``scheduler`` that is a spacing as one name."""
     sampler, spacing = given.get("sampler_name"), given.get("scheduler")
     if not (isinstance(sampler, str) and isinstance(spacing, str)):
         return dict(given)
-    ending = SCHEDULES.get(spacing.lower())
-    if ending is None:
+    if squeeze(spacing) in _NAMES:  # two samplers
         return dict(given)
     rest = {name: value for name, value in given.items() if name != "scheduler"}
-    return {**rest, "sampler_name": COMFYUI.get(sampler.lower(), sampler) + ending}
+    name = _NAMES.get(squeeze(sampler), sampler)
+    if spacing.lower() == AUTOMATIC:
+        return {**rest, "sampler_name": name + OWN_SPACINGS.get(name, "")}
+    ending = SCHEDULES.get(spacing.lower())
+    if ending is None:
+        known = ", ".join((AUTOMATIC, *SCHEDULES))
+        text = "scheduler: beside sampler_name it is a spacing; known are {known}"
+        raise PydanticCustomError("unknown_spacing", text, {"known": known})
+    return {**rest, "sampler_name": name + ending}

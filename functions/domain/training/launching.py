@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, partial
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from contracts.base import BaseCard
 from contracts.documents.capacity import CapacityChoice
@@ -272,15 +272,48 @@ def start(
 ) -> Start:
     """Claim an order's jobs and start their training job on what was chosen."""
     training, base_id = services.training, order.jobs[0].base_id
+    # Before anything is claimed: without a card nothing starts, and the jobs stay in the queue.
     card = read_document(services.bases, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)
+    tasks = claimed_tasks(services, order, choice, now)
+    if not tasks:
+        return "nothing_left"
+    request = prepare(services, order, choice, card, tasks)
+    cost_record = cost_record_of(order, choice, request)
+    training.jobs.open_cost_record(cost_record, now)
+    outcome = training.trainer.create(request)
+    if not isinstance(outcome, NoCapacity):
+        return "started"
+    training.jobs.drop_cost_record(cost_record)
+    refused = refusal_of(outcome, choice)
+    for task in tasks:
+        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now, outcome.sentence)
+        if refused == "quota_zero":
+            give_up(training, task.job_id, outcome, now)
+    return refused
+
+
+def claimed_tasks(
+    services: LaunchServices, order: LaunchOrder, choice: CapacityChoice, now: datetime
+) -> list[TrainingTask]:
+    """Claim an order's jobs, and return the tasks of those that can be trained."""
+    training = services.training
     tasks = [
         task
         for record in claim(training.jobs, order, choice, now)
         if (task := task_or_failure(training, record, now)) is not None
     ]
-    tasks = [task if services.marks is None else marked(task, services.marks) for task in tasks]
-    if not tasks:
-        return "nothing_left"
+    return [task if services.marks is None else marked(task, services.marks) for task in tasks]
+
+
+def prepare(
+    services: LaunchServices,
+    order: LaunchOrder,
+    choice: CapacityChoice,
+    card: BaseCard,
+    tasks: Sequence[TrainingTask],
+) -> dict[str, Any]:
+    """Write what the training job reads; return the arguments of CreateTrainingJob."""
+    training = services.training
     plan = TrainingPlan(
         plan_id=order.plan_id,
         base_sha256=card.sha256,
@@ -293,27 +326,23 @@ def start(
     write_inputs(services, plan, class_images, states)
     captions = any(task.request.autocaption for task in plan.tasks)
     inputs = Inputs(
-        base_id, class_images=bool(class_images), captioner=captions, states=bool(states)
+        order.jobs[0].base_id,
+        class_images=bool(class_images),
+        captioner=captions,
+        states=bool(states),
     )
-    placement = Placement(choice, order.run)
-    request = training_job_request(
-        order.training_job_name, plan, inputs, placement, services.settings
+    return training_job_request(
+        order.training_job_name, plan, inputs, Placement(choice, order.run), services.settings
     )
+
+
+def cost_record_of(
+    order: LaunchOrder, choice: CapacityChoice, request: dict[str, Any]
+) -> CostRecord:
+    """Return the record by which a training job's cost is found, and its instances' warm pool."""
     pool = pool_of(order.run, request["ResourceConfig"]["InstanceCount"])
-    cost_record = CostRecord(
-        order.training_job_name, order.plan_id, spot=choice.capacity == "spot", pool=pool
-    )
-    training.jobs.open_cost_record(cost_record, now)
-    outcome = training.trainer.create(request)
-    if not isinstance(outcome, NoCapacity):
-        return "started"
-    training.jobs.drop_cost_record(cost_record)
-    refused = refusal_of(outcome, choice)
-    for task in tasks:
-        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now, outcome.sentence)
-        if refused == "quota_zero":
-            give_up(training, task.job_id, outcome, now)
-    return refused
+    spot = choice.capacity == "spot"
+    return CostRecord(order.training_job_name, order.plan_id, spot=spot, pool=pool)
 
 
 def refusal_of(refusal: NoCapacity, choice: CapacityChoice) -> Start:

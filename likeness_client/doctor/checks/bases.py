@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from contracts.base import BaseCard, hash_of_files
+from contracts.base import BaseCard, files_of, hash_of_files
 from contracts.shared.layout import (
     BASE_FILE,
     base_prefix,
@@ -131,7 +131,7 @@ def compare_files(
     bucket, folder = deployment.value("BasesBucket"), base_prefix(deployment.value("BaseId"))
     listed = listing(account, bucket, folder)
     unread: list[int] = []
-    for path, expected in sorted(card.files.items()):
+    for path, expected in sorted(files_of(card).items()):
         key = folder + path
         entry = listed.get(key)
         if entry is None:

@@ -20,7 +20,7 @@ import torch
 from serving.engine.memory import MemoryPlan
 from serving.engine.order import StartTags, turn
 from serving.engine.speed import Speed
-from serving.generator import Conditions, Drawing, OverflowedError, Pixels, Row
+from serving.generator import Conditions, Drawing, Network, OverflowedError, Pixels, Row
 from serving.output.truth import is_degenerate, is_finite
 from serving.tensors import PictureError, SecondPass, erased_error
 
@@ -63,6 +63,10 @@ class Artist(Protocol):
         """Return the same of a row's second pass."""
         ...
 
+    def refiner_steps_of(self, row: Row) -> int:
+        """Return how many of the row's passes are the refiner's, nearly."""
+        ...
+
     def begin(
         self,
         row: Row,
@@ -70,6 +74,10 @@ class Artist(Protocol):
         conditions: Conditions | None = None,
     ) -> Drawing:
         """Prepare a row."""
+        ...
+
+    def refine(self, drawing: Drawing) -> Drawing:
+        """Return the refiner's part of a row whose base part is done."""
         ...
 
     def step(self, drawings: Sequence[Drawing]) -> None:
@@ -96,6 +104,7 @@ class Bucket(NamedTuple):
     width: int
     chunks: int
     dtype: torch.dtype
+    network: Network = "base"
 
     @property
     def pixels(self) -> int:
@@ -146,7 +155,7 @@ class Piece:
     job: Job
     index: int
     steps: int
-    """Expected number of steps."""
+    """Expected number of steps, apart from the refiner's."""
     bucket: Bucket
     """Bucket of the pass under way."""
     drawing: Drawing | None = None
@@ -166,6 +175,11 @@ class Piece:
         return None if self.second else self.row.second_pass
 
     @property
+    def to_refine(self) -> bool:
+        """Whether the refiner has still to draw."""
+        return self.row.refiner_switch_at is not None and self.bucket.network == "base"
+
+    @property
     def last_pixels(self) -> int:
         """Number of the finished picture's pixels."""
         second = self.to_come
@@ -175,7 +189,9 @@ class Piece:
         """Begin again with the first pass."""
         sampling = self.row.sampling
         self.drawing, self.second = None, False
-        self.bucket = self.bucket._replace(height=sampling.height, width=sampling.width)
+        self.bucket = self.bucket._replace(
+            height=sampling.height, width=sampling.width, network="base"
+        )
 
     @property
     def remaining(self) -> int:
@@ -319,8 +335,7 @@ class Engine:
         order = sorted(self.pieces, key=lambda piece: self.turn_of(piece, now))
         finished = next((piece for piece in order if not piece.remaining), None)
         if finished is not None:
-            work = self.enlarge if finished.to_come else self.decode
-            self.guarded([finished], lambda: work(finished))
+            self.guarded([finished], lambda: self.go_on(finished))
         else:
             chosen = self.choose(order)
             self.guarded(chosen, lambda: self.draw(chosen))
@@ -335,7 +350,12 @@ class Engine:
             sampling = job.rows[0].sampling
             bucket = Bucket(sampling.height, sampling.width, job.chunks, self.artist.dtype)
             made = [
-                Piece(job, index, self.artist.steps_of(row), bucket)
+                Piece(
+                    job,
+                    index,
+                    self.artist.steps_of(row) - self.artist.refiner_steps_of(row),
+                    bucket,
+                )
                 for index, row in enumerate(job.rows)
             ]
             alone = self.seconds_alone(made)
@@ -387,6 +407,11 @@ class Engine:
             entries = sum(piece.entries for piece in together)
             steps = max(piece.remaining for piece in together)
             seconds += steps * self.speed.pass_seconds(entries, pixels)
+        unrefined = [piece for piece in pieces if piece.to_refine]
+        if unrefined:
+            entries = sum(piece.entries for piece in unrefined)
+            steps = self.artist.refiner_steps_of(unrefined[0].row)
+            seconds += steps * self.speed.pass_seconds(entries, unrefined[0].bucket.pixels)
         later = [piece for piece in pieces if piece.to_come]
         if later:
             entries = sum(piece.entries for piece in later)
@@ -455,6 +480,22 @@ class Engine:
         )
         if own:
             job.conditions = piece.drawing.conditions
+
+    def go_on(self, piece: Piece) -> None:
+        """Do what follows a row's pass: the refiner's part, the second pass, or its picture."""
+        if piece.to_refine:
+            self.refine(piece)
+        elif piece.to_come:
+            self.enlarge(piece)
+        else:
+            self.decode(piece)
+
+    def refine(self, piece: Piece) -> None:
+        """Begin the refiner's part of a row."""
+        if piece.drawing is None:
+            raise RuntimeError("a row without the base's part")
+        piece.drawing = self.artist.refine(piece.drawing)
+        piece.bucket = piece.bucket._replace(network="refiner")
 
     def enlarge(self, piece: Piece) -> None:
         """Begin the second pass of a row."""

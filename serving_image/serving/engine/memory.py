@@ -6,7 +6,7 @@ of entries and of pixels, so one trace of each network is enough.
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,8 @@ class Needs:
     """Bytes that one base needs, beside its weights."""
 
     entry_bytes_per_pixel: float
-    """Bytes of one entry of a pass for each pixel of the picture, in the base's own type."""
+    """Bytes of one entry of a pass for each pixel of the picture, in the base's own type. With a
+    refiner those of the larger network."""
     decode_bytes_per_pixel: float
     """Bytes of decoding one picture, for each of its pixels."""
     dtype_bytes: int
@@ -127,31 +128,31 @@ class MemoryPlan:
 
 
 def trace_needs(
-    unet: Any,  # noqa: ANN401 (diffusers ships no types)
-    vae: Any,  # noqa: ANN401
+    unets: Sequence[Any],
+    vae: Any,  # noqa: ANN401 (diffusers ships no types)
     *,
     side: int,
     weights: int,
     upcast_decoder: bool,
 ) -> Needs:
-    """Trace a base's UNet and decoder; only their configurations and the UNet's type are read.
+    """Trace a base's UNets and decoder; only their configurations and the UNets' type are read.
 
     Args:
-        unet: a UNet2DConditionModel on any device.
+        unets: a UNet2DConditionModel on any device, and the refiner's where there is one.
         vae: an AutoencoderKL on any device.
         side: side in pixels of the traced picture.
         weights: bytes of the base's weights.
         upcast_decoder: whether the decoder computes in float32 though the UNet does not.
     """
-    dtype = unet.dtype
+    dtype = unets[0].dtype
     with torch.device("meta"):
-        unet = type(unet).from_config(unet.config).to(dtype)
+        unets = [type(unet).from_config(unet.config).to(dtype) for unet in unets]
         vae = type(vae).from_config(vae.config).to(torch.float32 if upcast_decoder else dtype)
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     latent = (vae.config.latent_channels, side // factor, side // factor)
     decode = peak_bytes(lambda: vae.decode(torch.empty(1, *latent, dtype=vae.dtype)))
     return Needs(
-        entry_bytes_per_pixel=trace_unet(unet, dtype, latent) / side**2,
+        entry_bytes_per_pixel=max(trace_unet(unet, dtype, latent) for unet in unets) / side**2,
         decode_bytes_per_pixel=decode / side**2,
         dtype_bytes=dtype.itemsize,
         weights=weights,
@@ -163,7 +164,7 @@ def trace_unet(unet: Any, dtype: torch.dtype, latent: tuple[int, ...]) -> int:  
     config = unet.config
     more = None
     if config.addition_embed_type == "text_time":
-        ids = 6
+        ids = 6  # a refiner has 5 and a wider text; the layer behind sees only the sum
         pooled = config.projection_class_embeddings_input_dim - ids * config.addition_time_embed_dim
         with torch.device("meta"):
             more = {

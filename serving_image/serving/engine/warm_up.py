@@ -66,8 +66,12 @@ def make_plan(generator: Generator, adapter_bytes: int) -> MemoryPlan:
     """Return the memory plan of a base on its device."""
     pipeline = generator.pipeline
     networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
+    unets = [pipeline.unet]
+    if generator.refiner is not None:
+        unets.append(generator.refiner.unet)
+        networks.append(generator.refiner.unet)
     needs = trace_needs(
-        pipeline.unet,
+        unets,
         pipeline.vae,
         side=generator.card.resolution,
         weights=sum(map(weight_bytes, networks)),

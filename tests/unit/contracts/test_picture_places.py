@@ -1,20 +1,13 @@
 """A tenant may name its own pictures by their address, and nothing else that lies in the bucket."""
 
-import doctest
-
 import pytest
 
-from contracts.shared import picture_places
 from contracts.shared.layout import answer_prefix, pictures_prefix
 from contracts.shared.picture_places import own_place, tenant_hash
 
 ACME, GLOBEX = tenant_hash("acme"), tenant_hash("globex")
 ANSWER = answer_prefix(ACME, ["1" * 32], "7" * 32) + "000.png"
 PICTURE = pictures_prefix("acme", "pic_1") + "000.png"
-
-
-def test_the_examples_hold() -> None:
-    assert doctest.testmod(picture_places) == (0, 5)
 
 
 @pytest.mark.parametrize("key", [ANSWER, PICTURE, "tenants/acme/pictures/holiday/me.jpg"])

@@ -1,10 +1,7 @@
 """An endpoint on demand grows with its requests, and shrinks one by one when it is calm."""
 
-import doctest
-
 import pytest
 
-from domain.serving import growth
 from domain.serving.growth import Growth, grow
 from tests.fakes.endpoint_lifecycle import MemoryEndpointLifecycle
 from tests.unit.training_kit import NOON
@@ -16,10 +13,6 @@ def running(instances: int, lately: float, before: float) -> MemoryEndpointLifec
     lifecycle = MemoryEndpointLifecycle(status="in_service", used=NOON)
     lifecycle.count, lifecycle.crowd = instances, (lately, before)
     return lifecycle
-
-
-def test_the_examples_hold() -> None:
-    assert doctest.testmod(growth).failed == 0
 
 
 @pytest.mark.parametrize(

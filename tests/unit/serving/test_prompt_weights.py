@@ -40,6 +40,7 @@ def spans(text: str) -> list[tuple[str, float]]:
         ("(one|other)", [("one|other", 1.1)]),
         ("小明 (微笑:1.2)", [("小明 ", 1), ("微笑", 1.2)]),
         ("()", []),
+        ("(a [b) c]", [("a ", 1.1), ("b", 1), (" c", 0.9091)]),
     ],
 )
 def test_brackets_weigh_what_is_in_them(text: str, read: list[tuple[str, float]]) -> None:
@@ -67,12 +68,20 @@ def test_break_begins_a_new_chunk_as_a_word_of_its_own() -> None:
     parts = read_weights("a dog BREAK (red:1.2) BREAKFAST").parts
     assert [[span.text for span in part] for part in parts] == [["a dog"], ["red", " BREAKFAST"]]
     assert read_weights("a BREAK b").plain is None
+    weighed = read_weights("(a BREAK b:1.2) BREAK").parts
+    assert weighed == ((("a", 1.2),), (("b", 1.2),), ())
 
 
 def test_a_file_of_another_tool_is_left_out_and_reported() -> None:
     prompt = read_weights("a dog <lora:my_style:0.8>, <LYCO:x:1>red")
     assert (prompt.plain, prompt.ignored) == ("a dog , red", ("lora_tag",))
     assert read_weights("a < b").ignored == ()
+
+
+def test_a_keyword_that_joins_pictures_elsewhere_is_a_word_and_reported() -> None:
+    prompt = read_weights("a cat AND a dog")
+    assert (prompt.plain, prompt.ignored) == ("a cat AND a dog", ("and_keyword",))
+    assert read_weights("SAND and bANDs").ignored == ()
 
 
 def test_a_literal_prompt_has_no_weights() -> None:

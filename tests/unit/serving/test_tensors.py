@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from PIL import Image, ImageFile
 
-from contracts.base import BaseCard
+from contracts.base import BaseCard, RefinerFiles
 from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     MAX_IMAGE_BYTES,
@@ -124,6 +124,44 @@ def test_a_second_pass_that_cannot_be_is_refused(arguments: dict[str, Any], word
 def test_a_second_pass_and_an_image_exclude_each_other() -> None:
     with pytest.raises(PictureError, match="hr_scale: not with an image"):
         parse_request(b"a", b"", b'{"hr_scale": 2}', BASE, base64.b64encode(WHOLE))
+
+
+REFINED = BASE.model_copy(update={"refiner": RefinerFiles(sha256="1" * 64, files={})})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "switch"),
+    [
+        ({"refiner_switch_at": 0.7}, 0.7),
+        ({"denoising_end": 0.7}, 0.7),
+        ({"refiner_checkpoint": "sd_xl_refiner_1.0", "refiner_switch_at": 0.7}, 0.7),
+        ({"refiner_checkpoint": "sd_xl_refiner_1.0"}, 0.8),
+        ({"refiner_checkpoint": "None", "refiner_switch_at": 0.8}, None),
+        ({"refiner_checkpoint": None, "refiner_switch_at": 0}, None),
+        ({}, None),
+    ],
+)
+def test_a_refiner_has_diffusers_and_a1111_s_names(
+    arguments: dict[str, Any], switch: float | None
+) -> None:
+    request = parse_request(b"a", b"", json.dumps(arguments).encode(), REFINED)
+    assert request.refiner_switch_at == switch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "base", "text"),
+    [
+        ({"refiner_switch_at": 0.8}, BASE, "this endpoint's base has no refiner"),
+        ({"refiner_switch_at": 0.8, "hr_scale": 2}, REFINED, "not together with hr_scale"),
+        ({"refiner_switch_at": 0.8, "mask_image": "YQ=="}, REFINED, "together with mask_image"),
+        ({"refiner_switch_at": 1}, REFINED, "refiner_switch_at: Input should be less than 1"),
+    ],
+)
+def test_a_refiner_that_cannot_draw_is_refused(
+    arguments: dict[str, Any], base: BaseCard, text: str
+) -> None:
+    with pytest.raises(PictureError, match=text):
+        parse_request(b"a", b"", json.dumps(arguments).encode(), base)
 
 
 def test_an_absent_argument_is_the_base_s_default() -> None:
@@ -324,7 +362,7 @@ def test_a_mask_is_cut_as_its_image_is_and_has_two_values() -> None:
     [
         (Image.new("L", (64, 63), 255), "its size is not the image's"),
         (Image.new("L", (64, 64), 127), "nothing in it is white"),
-        (Image.new("RGBA", (64, 64), "white"), "it is transparent"),
+        (Image.new("RGBA", (64, 64), (255, 255, 255, 254)), "it is transparent"),
         (Image.new("1", (8000, 6000)), "at most 25 million pixels"),
     ],
 )
@@ -592,3 +630,115 @@ def test_an_opaque_image_has_the_pixels_that_it_has_on_white(mode: str) -> None:
     white = Image.new("RGBA", image.size, "white")
     laid = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
     assert put_on_white(image).tobytes() == laid.tobytes()
+
+
+WEBUI: dict[str, Any] = {
+    "negative_prompt": "hat",
+    "styles": None,
+    "seed": -1,
+    "subseed": -1,
+    "subseed_strength": 0,
+    "seed_resize_from_h": -1,
+    "seed_resize_from_w": -1,
+    "sampler_name": "DPM++ 2M",
+    "scheduler": "Automatic",
+    "batch_size": 2,
+    "n_iter": 2,
+    "steps": 20,
+    "cfg_scale": 7,
+    "width": 512,
+    "height": 768,
+    "restore_faces": None,
+    "tiling": False,
+    "eta": None,
+    "denoising_strength": None,
+    "s_noise": None,
+    "override_settings": {},
+    "override_settings_restore_afterwards": True,
+    "refiner_checkpoint": None,
+    "refiner_switch_at": None,
+    "disable_extra_networks": False,
+    "enable_hr": False,
+    "firstphase_width": 0,
+    "hr_scale": 2,
+    "hr_upscaler": None,
+    "hr_second_pass_steps": 0,
+    "hr_resize_x": 0,
+    "hr_prompt": "",
+    "sampler_index": "Euler",
+    "script_name": None,
+    "script_args": [],
+    "send_images": True,
+    "save_images": False,
+    "alwayson_scripts": {},
+}
+"""The fields that the web UI's own clients send, at their defaults."""
+
+
+def test_a_whole_request_of_the_web_ui_is_drawn() -> None:
+    request = ask(**WEBUI)
+    assert (request.scheduler, request.negative_prompt) == ("DPM++ 2M Karras", "hat")
+    assert (len(request.seeds), request.size) == (4, (768, 512))
+    assert (request.second_pass, request.refiner_switch_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"tiling": True}, "gen_args: tiling: it has no effect here; leave it out"),
+        ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, "override_settings: it has no"),
+        ({"n_iter": 3}, "num_images_per_prompt: Input should be less than or equal to 4"),
+        ({"n_iter": 0}, "n_iter: a whole number, at least 1"),
+        ({"scheduler": "SGM Uniform"}, "scheduler: beside sampler_name it is a spacing; known are"),
+        ({"init_images": ["a"]}, "init_images: no part of gen_args; send it as the input image"),
+    ],
+)
+def test_what_the_web_ui_does_and_this_server_does_not_is_refused(
+    changed: dict[str, Any], text: str
+) -> None:
+    assert text in why(arguments=json.dumps({**WEBUI, **changed}).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler"),
+    [
+        ("dpm++2m karras", "DPM++ 2M Karras"),
+        (" DPM++_2M ", "DPM++ 2M"),
+        ("DPM++ 2M SDE-Exponential", "DPM++ 2M SDE Exponential"),
+        ("k_euler_a", "Euler a"),
+        ("EULER", "Euler"),
+        ("dpm_2_ancestral_karras", "DPM2 a Karras"),
+        ("kdpm2 discrete scheduler", "KDPM2DiscreteScheduler"),
+    ],
+)
+def test_a_sampler_is_known_however_tools_write_it(name: str, sampler: str) -> None:
+    assert ask(sampler_name=name).scheduler == sampler
+
+
+def encode_deep(maximum: int) -> bytes:
+    """Return a PNG with grey values of 16 bits, dark on the left and bright on the right."""
+    deep = Image.new("I;16", (64, 64), 0)
+    deep.paste(Image.new("I;16", (32, 64), maximum), (32, 0))
+    file = io.BytesIO()
+    deep.save(file, "PNG")
+    return base64.b64encode(file.getvalue())
+
+
+def test_16_bits_of_grey_are_scaled_in_an_image_and_in_a_mask() -> None:
+    asked = {"width": 64, "height": 64, "mask_image": encode_deep(65535).decode()}
+    image = parse_request(b"a", b"", json.dumps(asked).encode(), BASE, encode_deep(32896)).image
+    assert image is not None
+    assert image.mask is not None
+    assert [image.pixels.getpixel((x, 9)) for x in (0, 63)] == [(0, 0, 0), (128, 128, 128)]
+    assert [image.mask.getpixel((x, 9)) for x in (0, 63)] == [0, 255]
+
+
+def test_a_mask_with_a_channel_that_hides_nothing_is_a_mask() -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (64, 64), "white").save(file, "PNG")
+    mask = base64.b64encode(file.getvalue()).decode()
+    asked = json.dumps({"width": 64, "height": 64, "mask_image": mask}).encode()
+    image = parse_request(b"a", b"", asked, BASE, encode_deep(9)).image
+    assert image is not None
+    assert image.mask is not None
+    assert image.mask.getextrema() == (255, 255)

@@ -98,6 +98,9 @@ class NewPicture(Document):
     hr_second_pass_steps: Annotated[int, Field(ge=0, le=150), NUMBER] | None = None
     """Steps of the second pass; absent or 0: as many as the first."""
 
+    refiner_switch_at: Annotated[float, Field(gt=0, lt=1), NUMBER] | None = None
+    """Share of the noise that the base draws; SDXL's refiner draws the rest, without adapters."""
+
     mask_image: Annotated[str, StringConstraints(max_length=MAX_MASK_CHARACTERS)] | None = None
     """Base64 of a PNG or JPEG of the image's size, or its ``uri``: the image changes only where it
     is white."""

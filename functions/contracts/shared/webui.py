@@ -1,0 +1,144 @@
+"""Arguments of AUTOMATIC1111's web UI that have no counterpart of their own here.
+
+Its clients send every field of its API, most with values that change nothing. Those are left out;
+a value that would change the picture is refused, as the picture would not be the one asked for.
+
+Source: the fields and defaults of ``/sdapi/v1/txt2img`` and ``img2img``, release 1.10.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = {
+    "alwayson_scripts": ({},),
+    "comments": ({},),
+    "disable_extra_networks": (False, True),
+    "do_not_save_grid": (False, True),
+    "do_not_save_samples": (False, True),
+    "firstphase_height": (0,),
+    "firstphase_width": (0,),
+    "hr_negative_prompt": ("",),
+    "hr_prompt": ("",),
+    "hr_resize_x": (0,),
+    "hr_resize_y": (0,),
+    "include_init_images": (False,),
+    "inpaint_full_res": (False,),
+    "inpainting_fill": (1,),
+    "inpainting_mask_invert": (0,),
+    "mask_blur": (0,),
+    "override_settings": ({},),
+    "override_settings_restore_afterwards": (False, True),
+    "resize_mode": (1,),
+    "restore_faces": (False,),
+    "s_churn": (0,),
+    "s_min_uncond": (0,),
+    "s_noise": (1,),
+    "s_tmin": (0,),
+    "save_images": (False, True),
+    "script_args": ([],),
+    "script_name": ("",),
+    "seed_resize_from_h": (-1, 0),
+    "seed_resize_from_w": (-1, 0),
+    "send_images": (True,),
+    "styles": ([],),
+    "subseed": (-1,),
+    "subseed_strength": (0,),
+    "tiling": (False,),
+}
+"""The values with which a field changes nothing here: ``resize_mode`` 1 is "crop and resize"."""
+
+INPUTS = {"prompt": "prompt", "init_images": "image", "image": "image"}
+"""What is an input of its own beside ``gen_args``, and its name."""
+
+HR_SCALE = 2.0
+"""The default of ``hr_scale`` beside ``enable_hr``."""
+
+REFINER_SWITCH_AT = 0.8
+"""The web UI's default of ``refiner_switch_at`` beside a ``refiner_checkpoint``."""
+
+NO_REFINER = ("", "None")
+"""``refiner_checkpoint`` where there is none."""
+
+
+def take_webui(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without those of the web UI that have no counterpart.
+
+    >>> take_webui({"tiling": False, "subseed": -1, "eta": None, "steps": 20})
+    {'steps': 20}
+
+    Raises:
+        PydanticCustomError: one of them would change the picture.
+    """
+    present = {name: value for name, value in given.items() if value is not None}
+    if "refiner_checkpoint" in given:
+        present.setdefault("refiner_checkpoint", "")
+    if "sampler_name" in present:
+        present.pop("sampler_index", None)  # its older name, which the web UI then ignores
+    return join_counts(switch_refiner(leave_out(switch_hires(present))))
+
+
+def leave_out(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without those that change nothing.
+
+    Raises:
+        PydanticCustomError: one would change the picture, or is an input of its own.
+    """
+    for name, value in given.items():
+        if name in INPUTS:
+            text = "{name}: no part of gen_args; send it as the input {input}"
+            raise PydanticCustomError("an_input", text, {"name": name, "input": INPUTS[name]})
+        if name in WITHOUT_EFFECT and value not in WITHOUT_EFFECT[name]:
+            text = "{name}: it has no effect here; leave it out"
+            raise PydanticCustomError("not_here", text, {"name": name})
+    return {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
+
+
+def join_counts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the number of pictures as one argument: ``n_iter`` batches of ``batch_size``.
+
+    Raises:
+        PydanticCustomError: ``n_iter`` is no whole number above 0.
+    """
+    if "n_iter" not in given:
+        return dict(given)
+    rest = {name: value for name, value in given.items() if name != "n_iter"}
+    batches, size = given["n_iter"], rest.get("batch_size", 1)
+    if type(batches) is not int or batches < 1:
+        raise PydanticCustomError("n_iter", "n_iter: a whole number, at least 1")
+    if batches > 1 and type(size) is int:
+        rest["batch_size"] = batches * size
+    return rest
+
+
+def switch_hires(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without ``enable_hr``; false turns off what is beside.
+
+    Raises:
+        PydanticCustomError: it is neither true nor false.
+    """
+    if "enable_hr" not in given:
+        return dict(given)
+    rest = {name: value for name, value in given.items() if name != "enable_hr"}
+    if given["enable_hr"] is True:
+        return {"hr_scale": HR_SCALE, **rest}
+    if given["enable_hr"] is False:
+        return {name: value for name, value in rest.items() if not name.startswith("hr_")}
+    raise PydanticCustomError("enable_hr", "enable_hr: true or false")
+
+
+def switch_refiner(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without ``refiner_checkpoint``.
+
+    A base has one refiner at most, so the checkpoint's name only says whether it draws.
+    """
+    if "refiner_checkpoint" not in given:
+        return dict(given)
+    rest = {name: value for name, value in given.items() if name != "refiner_checkpoint"}
+    if given["refiner_checkpoint"] in NO_REFINER:
+        rest.pop("refiner_switch_at", None)
+        return rest
+    if "denoising_end" not in rest:
+        rest.setdefault("refiner_switch_at", REFINER_SWITCH_AT)
+    return rest

@@ -1,0 +1,81 @@
+"""SDXL's refiner: a second UNet beside the base's, which draws the last steps of a picture.
+
+It is diffusers' image-to-image pipeline with ``denoising_start``, after the base's with
+``denoising_end``. The base's second text encoder reads its prompts, and the base's autoencoder
+decodes, as in diffusers' documentation. The adapters of users are made for the base alone.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionXLImg2ImgPipeline, UNet2DConditionModel
+from torch import Tensor
+
+from contracts.base import BaseCard
+from contracts.shared.pipeline_files import REFINER_FOLDER, variant_of
+from serving.tensors import PictureError
+
+AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE = 6.0, 2.5
+"""The defaults of diffusers: the picture looks like one that people have rated so."""
+
+
+def load_refiner(folder: Path, card: BaseCard, base: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401
+    """Return the refiner's pipeline beside the base's; None where the base has no refiner."""
+    if card.refiner is None:
+        return None
+    place = folder / REFINER_FOLDER
+    unet = UNet2DConditionModel.from_pretrained(
+        place,
+        subfolder="unet",
+        torch_dtype=dtype,
+        local_files_only=True,
+        variant=variant_of(card.refiner.files),
+    )
+    config = StableDiffusionXLImg2ImgPipeline.load_config(place)
+    return StableDiffusionXLImg2ImgPipeline(
+        vae=base.vae,
+        text_encoder=None,
+        text_encoder_2=base.text_encoder_2,
+        tokenizer=None,
+        tokenizer_2=base.tokenizer_2,
+        unet=unet,
+        scheduler=base.scheduler,
+        requires_aesthetics_score=config.get("requires_aesthetics_score", False),
+        force_zeros_for_empty_prompt=config.get("force_zeros_for_empty_prompt", True),
+        add_watermarker=False,
+    )
+
+
+def base_part(timesteps: Tensor, scheduler: Any, switch_at: float | None) -> Tensor:  # noqa: ANN401
+    """Return the timesteps that the base draws, as diffusers' ``denoising_end`` does.
+
+    Args:
+        timesteps: (steps,), falling.
+        scheduler: that of the row.
+        switch_at: the share of the noise schedule in (0, 1); None: the base draws all.
+    """
+    if switch_at is None:
+        return timesteps
+    known = scheduler.config.num_train_timesteps
+    cutoff = round(known - switch_at * known)
+    return timesteps[: int((timesteps >= cutoff).sum())]
+
+
+def check_parts(base_steps: int, refiner_steps: int) -> None:
+    """Raise unless both networks draw."""
+    idle = "the base" if not base_steps else "the refiner"
+    if not (base_steps and refiner_steps):
+        text = f"refiner_switch_at: it leaves {idle} no step; change it, or ask for more steps"
+        raise PictureError("invalid_argument", text)
+
+
+def refiner_time_ids(pipeline: Any, size: tuple[int, int], entries: int) -> list[list[float]]:  # noqa: ANN401
+    """Return the sizes, the crop and the score of a picture; (entries, 5 or 6).
+
+    With guidance, which is two entries, the first is that without the prompt.
+    """
+    if not pipeline.config.requires_aesthetics_score:
+        return [[*size, 0, 0, *size]] * entries
+    scores = [NEGATIVE_AESTHETIC_SCORE, AESTHETIC_SCORE][-entries:]
+    return [[*size, 0, 0, score] for score in scores]
