@@ -21,6 +21,7 @@ from tests.unit.runtime.api_kit import ALL
 from tests.unit.runtime.test_http_api_routes import (
     BODIES,
     DOORS,
+    MAKERS,
     MINE,
     MISSING,
     OPERATIONS,
@@ -77,18 +78,6 @@ IN_BODIES: dict[str, Callable[[Ids], object]] = {
 """Doors whose body names a thing of the tenant."""
 
 
-MAKERS: dict[tuple[str, str], object] = {
-    ("POST", "/v1/uploads"): {"files": [{"type": "image/jpeg", "size": 9}]},
-    ("POST", "/v1/estimates"): {"photos": 9, "request": REQUEST},
-    ("POST", "/v1/keys"): {"name": "k", "scopes": ["read"]},
-    ("POST", "/v1/exports"): {"upload_id": MINE["upload_id"]},
-    ("POST", "/v1/members"): {"email": "new@example.org"},
-    ("POST", "/v1/webhooks"): {"url": "https://hooks.example.org/", "events": ["job.ended"]},
-    ("DELETE", "/v1/me"): None,
-}
-"""Doors that name nothing of anybody, with a body that they take."""
-
-
 class Caller(NamedTuple):
     """Somebody who tries a door."""
 
@@ -143,6 +132,7 @@ def tried() -> Iterator[Tried]:
                 yield Tried(door, caller.name, name, _refused(method, path, spell, caller))
     yield from _lists()
     yield from _makers()
+    yield from _invitations()
     yield from _reports()
 
 
@@ -169,6 +159,21 @@ def _makers() -> Iterator[Tried]:
             expected = {401} if caller in NOBODIES else {200, 202, 403, 404}
             kept = status in expected and before == _kept(stores)
             yield Tried(f"{method} {path}", caller.name, "as it is", kept)
+
+
+def _invitations() -> Iterator[Tried]:
+    """Yield the verdict on addresses: whether one signs in for another tenant, nobody learns."""
+    for caller in STRANGERS:
+        theirs, nothing = (_invited(caller, email) for email in (PERSON, "nobody@example.org"))
+        yield Tried("POST /v1/members", caller.name, "another tenant's person", theirs == nothing)
+
+
+def _invited(caller: Caller, email: str) -> list[tuple[int, str]]:
+    """Return what a caller sees of an invitation: its answer, a second one's, and the list."""
+    stores, body = with_everything(), {"email": email}
+    asked = [("POST", body), ("POST", body), ("GET", None)]
+    answers = [_ask(stores, method, "/v1/members", {}, caller, sent) for method, sent in asked]
+    return [(status, text.replace(email, "ADDRESS")) for status, text in answers]
 
 
 def _tells_nothing(method: str, path: str, caller: Caller) -> bool:

@@ -27,7 +27,7 @@ class Calls:
         self.after = False
         """Whether the call has its effect, and only its answer is lost."""
         session = boto3.setup_default_session() or boto3.DEFAULT_SESSION
-        clients.client.cache_clear()
+        clients.forget_clients()
         session.events.register("before-call.*.*", self._before)
         session.events.register("after-call.*.*", self._after)
 

@@ -237,7 +237,7 @@ def api_rows(person: Person, now: str) -> Iterator[dict[str, Any]]:
         layout.delivery_row(f"wh_{number}", "m"): layout.deliveries_index(f"wh_{number}"),
         layout.picture_row(f"pic_{number}"): layout.pictures_index(tenant),
         layout.alias_row(tenant, "me"): layout.aliases_index(tenant),
-        layout.version_row(tenant, "me", job_id): layout.versions_index(tenant, "me"),
+        layout.version_row(tenant, "me", job_id): layout.versions_index(tenant),
     }
     for row, index in keyed.items():
         yield {"row": row, "tenant": index, "created_at": now, "document": own}

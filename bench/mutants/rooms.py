@@ -55,7 +55,7 @@ INDIRECT = {
 """Tests that reach a folder through another one. All of them would take minutes for every mutant
 that they do not notice."""
 
-ELSEWHERE = {"intake": ("tests/unit/bench/test_corpus.py",)}
+ELSEWHERE = {"intake": ("tests/unit/bench/test_corpus.py::test_every_archive_gets_its_answer",)}
 """Tests that do not lie with the domain's: the corpus has every archive that intake must judge."""
 
 

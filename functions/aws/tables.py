@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from aws import settings
-from aws.clients import CONFIG
+from aws.clients import table
 
 
 def open_table(variable: str) -> Any:  # noqa: ANN401 - a boto3 Table
     """Return the table that this environment variable names."""
-    return boto3.resource("dynamodb", config=CONFIG).Table(settings.text(variable))
+    return table(settings.text(variable))
 
 
 def rows_of(read: Callable[..., Any], **request: object) -> Iterator[dict[str, Any]]:

@@ -1114,9 +1114,9 @@ CODES: dict[str, CodeEntry] = {
         False,
     ),
     "person_known": CodeEntry(
-        "This address has a sign-in already",
-        "Somebody of this or of another tenant signs in with it; a person belongs to one tenant.",
-        "Invite the person under another address, or ask them to leave their tenant first.",
+        "This address was invited already",
+        "One of your tenant's people has it.",
+        "Change the person's role, or remove the person and send the invitation again.",
         "owner",
         False,
     ),

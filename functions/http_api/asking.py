@@ -34,3 +34,11 @@ def services(router: APIGatewayHttpRouter) -> Services:
     """Return the stores of this request."""
     found: Services = router.context["services"]
     return found
+
+
+def touch(router: APIGatewayHttpRouter, **ids: str | None) -> None:
+    """Name what a request has done something to, for the audit trail: a kind and an id each.
+
+    Ids in the address, and the ``id`` of the answer, are named without this.
+    """
+    router.context["touched"] += [(kind, one) for kind, one in ids.items() if one is not None]

@@ -60,7 +60,7 @@ class Front:
         event = without_prefix(event)
         remember: Any = self.resolver.append_context  # Powertools gives it no types
         source = event["requestContext"]["http"].get("sourceIp", "")
-        remember(services=services, authorizer=authorizer, source=source)
+        remember(services=services, authorizer=authorizer, source=source, touched=[])
         answer = self._checked(event, services, authorizer)
         answer["headers"] = {"Cache-Control": "no-store"} | answer.get("headers", {})
         return answer
@@ -104,11 +104,14 @@ class Front:
 
     def _recorded(self, event: dict[str, Any], caller: Caller, services: Services) -> Answer:
         """Answer a request, and write down what it did; a refused one did nothing."""
+        touched: list[tuple[str, str]] = []
+        remember: Any = self.resolver.append_context
+        remember(touched=touched)
         answer = self._resolved(event)
         if answer["statusCode"] < HTTPStatus.BAD_REQUEST:
             method, path = event["requestContext"]["http"]["method"], event["rawPath"]
             (route,) = (one for one in self._routes(path) if one.method == method)
-            ids = route.rule.match(path).groupdict()
+            ids = [*route.rule.match(path).groupdict().items(), *touched]
             write_down(services, caller, f"{method} {route.openapi_path}", ids, answer["body"])
         return answer
 

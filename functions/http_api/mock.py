@@ -271,6 +271,10 @@ class MockAliases:
         """Nothing was measured."""
         return {}
 
+    def all_figures(self, _tenant: str) -> dict[str, dict[str, Figures]]:
+        """Nothing was measured."""
+        return {}
+
 
 class MockConsents:
     """Nobody has agreed to anything, because nothing real is trained."""

@@ -4,7 +4,7 @@ Every request that changes something is, whatever its route, so no route can for
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from contracts.documents.api.callers import Caller
@@ -20,7 +20,7 @@ ANSWERED = ("id", "erasure_id")
 
 
 def write_down(
-    services: Services, caller: Caller, door: str, ids: Mapping[str, str], body: str
+    services: Services, caller: Caller, door: str, ids: Iterable[tuple[str, str]], body: str
 ) -> None:
     """Store an entry for a request that was answered well.
 
@@ -28,12 +28,12 @@ def write_down(
         services: the stores.
         caller: who has called.
         door: the method and the route's address, as DELETE /v1/models/{model_id}.
-        ids: the parameters.
+        ids: kind and id of what is in the address, and of what the route has touched.
         body: the answer's JSON.
     """
     if door.startswith("GET ") and door not in READS:
         return
-    deed = Deed(caller.subject, door, [*ids.items(), *_made(body)])
+    deed = Deed(caller.subject, door, [*ids, *_made(body)])
     record(services.audit, caller.tenant, deed, services.now())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aws import settings
+from aws.api.hub import hub_bucket_from_env
 from aws.clients import client
 from aws.parameters.consent import text_version_from_env
 from contracts.shared.consent_texts import VALID_DAYS
@@ -79,6 +80,7 @@ def _settings() -> str:
             "photo_retention_days": settings.number("PHOTO_RETENTION_DAYS"),
             "min_photos": MIN_PHOTOS,
             "people": _people(),
+            "hub": hub_bucket_from_env() is not None,
         }
     )
 

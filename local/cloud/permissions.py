@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,7 +20,18 @@ def install() -> None:
     iam_actions.request_tag_context = _with_namespace(iam_actions.request_tag_context)
     iam_evaluator._resolve_condition_key = _over_tls(iam_evaluator._resolve_condition_key)
     iam_evaluator.is_root_access_key = _is_root
+    iam_evaluator.parse_policy_document = _parsed_once(iam_evaluator.parse_policy_document)
     sts.is_root_access_key = _is_root
+
+
+def _parsed_once(parse: Callable[[Stock], Stock]) -> Callable[[Stock], Stock]:
+    """Keep what a policy says: stock parses all policies of a role at each of its calls."""
+    of_text = lru_cache(512)(parse)
+
+    def parsed(document: Stock) -> Stock:
+        return of_text(document) if isinstance(document, str) else parse(document)
+
+    return parsed
 
 
 def _is_root(access_key_id: str) -> bool:

@@ -84,7 +84,7 @@ class Longest:
         filled = {key: self.of(value) for key, value in node.items()}
         return {key: value for key, value in filled.items() if value is not None}
 
-    def function(self, name: str, argument: Any) -> Any:
+    def function(self, name: str, argument: Any) -> Any:  # noqa: PLR0911 - one for each function
         """Return the value of one of CloudFormation's functions."""
         match name:
             case "Ref":
@@ -98,6 +98,10 @@ class Longest:
             case "Fn::Join":
                 parts = self.of(argument[1])
                 return parts if isinstance(parts, str) else argument[0].join(map(str, parts))
+            case "Fn::Split":
+                return str(self.of(argument[1])).split(argument[0])
+            case "Fn::Select":
+                return self.of(argument[1])[int(argument[0])]
             case "Fn::If":
                 return max(map(self.of, argument[1:]), key=lambda value: len(str(value or "")))
         raise NotImplementedError(name)

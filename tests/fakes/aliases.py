@@ -33,5 +33,9 @@ class MemoryAliases:
         pairs = zip(before.by_seconds, more.by_seconds, strict=True)
         self.sums[key] = Figures(**plain, by_seconds=tuple(a + b for a, b in pairs))
 
+    def all_figures(self, tenant: str) -> dict[str, dict[str, Figures]]:
+        names = {key.alias for key in self.sums if key.tenant == tenant}
+        return {name: self.figures(tenant, name) for name in names}
+
     def figures(self, tenant: str, name: str) -> dict[str, Figures]:
         return {key.model_id: sum_ for key, sum_ in self.sums.items() if key[:2] == (tenant, name)}

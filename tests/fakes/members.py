@@ -13,7 +13,8 @@ class MemoryPeople:
 
     def __init__(self) -> None:
         self.rows: dict[str, tuple[str, MemberView]] = {}
-        self.invited: list[str] = []
+        self.mailed: list[str] = []
+        self.made = 0
 
     def of(self, tenant: str) -> list[MemberView]:
         found = [member for owner, member in self.rows.values() if owner == tenant]
@@ -24,10 +25,12 @@ class MemoryPeople:
         return member if owner == tenant else None
 
     def invite(self, tenant: str, email: str, role: MemberRole) -> MemberView:
-        if any(member.email == email for _, member in self.rows.values()):
+        if any(member.email == email for member in self.of(tenant)):
             raise PersonKnownError
-        self.invited.append(email)
-        number = len(self.invited)
+        if all(member.email != email for _, member in self.rows.values()):
+            self.mailed.append(email)
+        self.made += 1
+        number = self.made
         made = (FIRST + timedelta(seconds=number)).isoformat()
         member = MemberView(
             id=member_id(number), email=email, role=role, status="invited", created_at=made

@@ -60,6 +60,8 @@ def test_figures_are_sums_and_go_with_their_alias(aliases: Aliases) -> None:
         refused=1, ratings=1, stars=3,
     )  # fmt: skip
     assert aliases.figures("acme", "me") == {OLD: sums, NEW: Figures(failed=1)}
+    mine = {OLD: sums, NEW: Figures(failed=1)}
+    assert aliases.all_figures("acme") == {"me": mine, "me-too": {OLD: drawn}}
     aliases.remove("acme", "me")
     assert aliases.get("acme", "me") is None
     assert aliases.figures("acme", "me") == {}

@@ -184,7 +184,7 @@ export class Operations extends Transport {
     return this.ask<MemberView>("POST", "/v1/members", options, undefined, body);
   }
 
-  /** Return the tenant's aliases with what was measured of their versions. `GET /v1/aliases` */
+  /** Return the tenant's aliases with what callers measured; an alias's own address has more. `GET /v1/aliases` */
   listAliases(options: CallOptions = {}): Promise<AliasPage> {
     return this.ask<AliasPage>("GET", "/v1/aliases", options);
   }

@@ -1067,7 +1067,7 @@ export interface VersionView {
   failed: number;
   /** Half of the drawn orders took at most so long; null: nothing was drawn, or more than 64. */
   half_within_seconds: number | null;
-  /** Likeness that the gate measured on held-out photos when the model was trained, -1 to 1. */
+  /** Likeness that the gate measured on held-out photos when the model was trained, -1 to 1. Null: it measured none, or this is a list; an alias's own address has it. */
   likeness: number | null;
   /** Null: nothing was drawn yet. */
   mean_seconds: number | null;

@@ -10,9 +10,16 @@ from aws.api.table import (
     newest_documents,
     newest_first,
     read_document,
+    under,
 )
 from contracts.documents.api.aliases import Alias, Figures
-from contracts.shared.layout import alias_row, aliases_index, version_row, versions_index
+from contracts.shared.layout import (
+    alias_row,
+    aliases_index,
+    version_place,
+    version_row,
+    versions_index,
+)
 from domain.ports.aliases import VersionKey
 
 CLASSES = "by_seconds"
@@ -37,7 +44,7 @@ class DynamoAliases(ApiStore):
 
     def remove(self, tenant: str, name: str) -> None:
         """Remove the alias, and what was measured of its versions."""
-        for row in newest_first(self._table, versions_index(tenant, name)):
+        for row in under(self._table, versions_index(tenant), version_place(name, "")):
             self._table.delete_item(Key={"row": row["row"]})
         self._table.delete_item(Key={"row": alias_row(tenant, name)})
 
@@ -51,21 +58,30 @@ class DynamoAliases(ApiStore):
         self._table.update_item(
             Key={"row": version_row(*key)},
             UpdateExpression=(
-                f"SET #index = :index, created_at = :name, {MODEL} = :name"
+                f"SET #index = :index, created_at = :place, {MODEL} = :name"
                 f" ADD {', '.join(f'{name} :{name[1:]}' for name in names)}"
             ),
             ExpressionAttributeNames={**names, "#index": INDEX},
             ExpressionAttributeValues={
                 **values,
-                ":index": versions_index(key.tenant, key.alias),
+                ":index": versions_index(key.tenant),
+                ":place": version_place(key.alias, key.model_id),
                 ":name": key.model_id,
             },
         )
 
     def figures(self, tenant: str, name: str) -> dict[str, Figures]:
         """Return the figures of an alias by model id."""
-        rows = newest_first(self._table, versions_index(tenant, name))
+        rows = under(self._table, versions_index(tenant), version_place(name, ""))
         return {row[MODEL]: _figures(row) for row in rows}
+
+    def all_figures(self, tenant: str) -> dict[str, dict[str, Figures]]:
+        """Return the figures of all aliases of a tenant, by name and model id."""
+        found: dict[str, dict[str, Figures]] = {}
+        for row in newest_first(self._table, versions_index(tenant)):
+            name = str(row["created_at"]).partition("#")[0]
+            found.setdefault(name, {})[row[MODEL]] = _figures(row)
+        return found
 
 
 def _figures(row: dict[str, Any]) -> Figures:

@@ -4,7 +4,6 @@ import json
 from datetime import datetime
 from typing import Any, Literal
 
-import boto3
 from boto3.dynamodb.conditions import Attr
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -25,6 +24,8 @@ KEPT_SECONDS = 86_400
 
 _PAST = {"ExecutionNotRedrivable", "ExecutionDoesNotExist"}
 
+_SIGNING = CONFIG.merge(Config(signature_version="s3v4"))
+
 CLAIM_SECONDS = 60
 """Seconds after which a request without an answer has failed; API Gateway waits for 30."""
 
@@ -38,8 +39,7 @@ class S3Signer:
     @classmethod
     def from_env(cls, variable: Literal["UPLOADS_BUCKET", "MODELS_BUCKET"]) -> "S3Signer":
         """Sign for the bucket that this variable names."""
-        config = CONFIG.merge(Config(signature_version="s3v4"))
-        return cls(settings.text(variable), boto3.client("s3", config=config))
+        return cls(settings.text(variable), client("s3", _SIGNING))
 
     def form(self, key: str, size: int, content_type: str, seconds: int) -> Form:
         """Return a form that stores exactly one key, of this size and type."""
@@ -151,14 +151,15 @@ class InspectorFailedError(Exception):
 INSPECT_SECONDS = 26
 """API Gateway waits for 30 seconds; a second try would come too late."""
 
+_ONCE = CONFIG.merge(Config(read_timeout=INSPECT_SECONDS, retries={"total_max_attempts": 1}))
+
 
 class LambdaPhotoInspector:
     """Asks the function inspect_photos: implements domain.ports.front_door.PhotoInspector."""
 
     def __init__(self, function: str) -> None:
         self._function = function
-        once = Config(read_timeout=INSPECT_SECONDS, retries={"total_max_attempts": 1})
-        self._functions = boto3.client("lambda", config=CONFIG.merge(once))
+        self._functions = client("lambda", _ONCE)
 
     @classmethod
     def from_env(cls) -> "LambdaPhotoInspector":

@@ -2,10 +2,14 @@
 
 A tenant's people are a group of its name, because Cognito lists no users by an attribute of ours.
 What a person may do stands in the attributes, which are in every token.
+
+An address that signs in for another tenant is not invited, and its inviter does not learn that: the
+pool gets a user whom nobody can be, with an address under ``.invalid`` and the real one beside it.
 """
 
 from collections.abc import Mapping
 from contextlib import suppress
+from hashlib import sha256
 from typing import Any, get_args
 
 from botocore.exceptions import ClientError
@@ -16,6 +20,9 @@ from contracts.documents.api.members import MemberRole, MemberStatus, MemberView
 from domain.ports.people import NoUserPoolError, PersonKnownError
 
 TENANT, ROLE = "custom:tenant", "custom:role"
+INVITED = "preferred_username"
+"""Attribute of a user whom nobody can be: the address that was invited."""
+
 DEFAULT_ROLE: MemberRole = "viewer"
 _STATUS: dict[str, MemberStatus] = {"FORCE_CHANGE_PASSWORD": "invited"}
 
@@ -52,18 +59,16 @@ class CognitoPeople:
         return _member(user, user["UserAttributes"], tenant)
 
     def invite(self, tenant: str, email: str, role: MemberRole) -> MemberView:
-        """Make a sign-in, and send its owner a first password."""
+        """Make a sign-in, and send its owner a first password; see the Protocol."""
+        nobody = _nobody(tenant, email)
+        if self.find(tenant, email) or self.find(tenant, nobody):
+            raise PersonKnownError
         given = {"email": email, "email_verified": "true", TENANT: tenant, ROLE: role}
-        attributes = [{"Name": name, "Value": value} for name, value in given.items()]
         try:
-            made = self._cognito.admin_create_user(
-                **self._in_pool(),
-                Username=email,
-                UserAttributes=attributes,
-                DesiredDeliveryMediums=["EMAIL"],
-            )["User"]
-        except self._cognito.exceptions.UsernameExistsException:
-            raise PersonKnownError from None
+            made = self._create(given, DesiredDeliveryMediums=["EMAIL"])
+        except self._cognito.exceptions.UsernameExistsException:  # another tenant's
+            given |= {"email": nobody, "email_verified": "false", INVITED: email}
+            made = self._create(given, MessageAction="SUPPRESS")
         self._join(tenant, made["Username"])
         return _view(made, _by_name(made["Attributes"]))
 
@@ -95,6 +100,15 @@ class CognitoPeople:
         with suppress(self._cognito.exceptions.ResourceNotFoundException):
             self._cognito.delete_group(**self._in_pool(), GroupName=tenant)
 
+    def _create(self, given: dict[str, str], **more: object) -> dict[str, Any]:
+        made: dict[str, Any] = self._cognito.admin_create_user(
+            **self._in_pool(),
+            Username=given["email"],
+            UserAttributes=[{"Name": name, "Value": value} for name, value in given.items()],
+            **more,
+        )["User"]
+        return made
+
     def _join(self, tenant: str, username: str) -> None:
         """Put a person into the tenant's group, which is made with its first member."""
         try:
@@ -110,6 +124,11 @@ class CognitoPeople:
         if self._pool is None:
             raise NoUserPoolError
         return {"UserPoolId": self._pool}
+
+
+def _nobody(tenant: str, email: str) -> str:
+    """Return the address of a user whom nobody can be: no e-mail reaches it (RFC 2606)."""
+    return f"{sha256(f'{tenant}/{email}'.encode()).hexdigest()[:40]}@invited.invalid"
 
 
 def _member(
@@ -130,7 +149,7 @@ def _view(user: dict[str, Any], known: Mapping[str, str]) -> MemberView:
     status = _STATUS.get(user["UserStatus"], "active") if user.get("Enabled", True) else "disabled"
     return MemberView(
         id=user["Username"],
-        email=known.get("email", ""),
+        email=known.get(INVITED) or known.get("email", ""),
         role=next((one for one in get_args(MemberRole) if one == role), DEFAULT_ROLE),
         status=status,
         created_at=user["UserCreateDate"].isoformat(),

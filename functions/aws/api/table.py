@@ -68,14 +68,15 @@ def newest_first(
     condition = Key(INDEX).eq(owner)
     if before is not None:
         condition &= Key("created_at").lt(before)
-    found = rows_of(
-        table.query,
-        IndexName=INDEX,
-        KeyConditionExpression=condition,
-        ScanIndexForward=False,
-        **({} if limit is None else {"Limit": limit}),
-    )
+    query = {"IndexName": INDEX, "KeyConditionExpression": condition, "ScanIndexForward": False}
+    found = rows_of(table.query, **query, **({} if limit is None else {"Limit": limit}))
     return list(islice(found, limit))
+
+
+def under(table: Any, owner: str, start: str) -> list[dict[str, Any]]:  # noqa: ANN401 - a boto3 Table
+    """Return the rows under a key of the index whose ``created_at`` begins so."""
+    condition = Key(INDEX).eq(owner) & Key("created_at").begins_with(start)
+    return list(rows_of(table.query, IndexName=INDEX, KeyConditionExpression=condition))
 
 
 def newest_documents(

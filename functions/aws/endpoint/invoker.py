@@ -2,11 +2,11 @@
 
 from typing import Any, get_args
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from aws import settings
+from aws.clients import client
 from contracts.documents.picture import ERROR_PREFIX, NO_VERSION, PictureCode
 from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
 
@@ -39,7 +39,7 @@ class SageMakerEndpointInvoker:
     @classmethod
     def from_env(cls) -> "SageMakerEndpointInvoker":
         """Call the endpoint that ENDPOINT_NAME names."""
-        runtime = boto3.client("sagemaker-runtime", config=_CONFIG)
+        runtime = client("sagemaker-runtime", _CONFIG)
         return cls(settings.text("ENDPOINT_NAME"), runtime)
 
     def invoke(self, target_model: str, body: bytes) -> bytes:

@@ -451,9 +451,14 @@ def version_row(tenant: str, name: str, model_id: str) -> str:
     return f"version#{tenant}#{name}#{model_id}"
 
 
-def versions_index(tenant: str, name: str) -> str:
-    """Value of the index's key under which the versions of an alias stand."""
-    return f"versions#{tenant}#{name}"
+def versions_index(tenant: str) -> str:
+    """Value of the index's key under which the versions of all aliases of a tenant stand."""
+    return f"versions#{tenant}"
+
+
+def version_place(name: str, model_id: str) -> str:
+    """Sort key of the index's versions: those of an alias stand together."""
+    return f"{name}#{model_id}"
 
 
 EXPORT_ROWS = "export#"

@@ -39,3 +39,7 @@ class Aliases(Protocol):
     def figures(self, tenant: str, name: str) -> dict[str, Figures]:
         """Return the figures of an alias by model id."""
         ...
+
+    def all_figures(self, tenant: str) -> dict[str, dict[str, Figures]]:
+        """Return the figures of all aliases of a tenant, by name and model id."""
+        ...

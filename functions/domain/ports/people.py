@@ -10,7 +10,7 @@ class NoUserPoolError(Exception):
 
 
 class PersonKnownError(Exception):
-    """The address has a sign-in already; a person belongs to one tenant."""
+    """The tenant has a person of this address already."""
 
 
 class TenantPeople(Protocol):
@@ -39,8 +39,11 @@ class People(Protocol):
     def invite(self, tenant: str, email: str, role: MemberRole) -> MemberView:
         """Make a sign-in, and send its owner a first password.
 
+        An address that signs in for another tenant gets no e-mail and no sign-in, but stands among
+        the tenant's people as invited, so that nobody learns where else it signs in.
+
         Raises:
-            PersonKnownError: the address has one.
+            PersonKnownError: the tenant has a person of this address.
         """
         ...
 

@@ -1,5 +1,7 @@
 """/v1/aliases: one name for several versions of a model, and how they compare."""
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
@@ -15,8 +17,9 @@ from contracts.documents.api.aliases import (
     Version,
 )
 from contracts.documents.api.problem import FieldProblem
-from domain.serving.aliases import UnknownVersionError, promote, set_versions, view
-from http_api.asking import caller, new_router, services
+from domain.serving.aliases import UnknownVersionError, promote, set_versions
+from domain.serving.aliases import view as version_view
+from http_api.asking import caller, new_router, services, touch
 from http_api.problems import ApiError
 from http_api.routes.models import result_of
 from http_api.services import Services
@@ -48,14 +51,20 @@ def set_alias(body: NewAlias) -> AliasView:
         field = FieldProblem(field="body.versions", message=words)
         raise ApiError("invalid_call", errors=[field]) from None
     stores.aliases.put(made)
+    for version in made.versions:
+        touch(router, model_id=version.model_id)
     return shown(stores, made)
 
 
 @router.get("/v1/aliases", summary="List aliases", tags=["aliases"])
 def list_aliases() -> AliasPage:
-    """Return the tenant's aliases with what was measured of their versions."""
+    """Return the tenant's aliases with what callers measured; an alias's own address has more."""
     tenant, stores = caller(router, "read").tenant, services(router)
-    return AliasPage(data=tuple(shown(stores, one) for one in stores.aliases.of(tenant)))
+    aliases, figures = stores.aliases.of(tenant), stores.aliases.all_figures(tenant)
+    present = present_models(stores, tenant)
+    return AliasPage(
+        data=tuple(view(one, figures.get(one.name, {}), present, {}) for one in aliases)
+    )
 
 
 @router.get("/v1/aliases/<alias>", summary="Compare versions", tags=["aliases"])
@@ -81,6 +90,7 @@ def promote_version(alias: OwnAlias, body: Promotion) -> AliasView:
         field = FieldProblem(field="body.model_id", message=words)
         raise ApiError("invalid_call", errors=[field]) from None
     stores.aliases.put(after)
+    touch(router, model_id=body.model_id)
     return shown(stores, after)
 
 
@@ -106,18 +116,35 @@ def own_alias(stores: Services, tenant: str, name: str) -> Alias:
 
 
 def shown(stores: Services, alias: Alias) -> AliasView:
-    """Return an alias with the figures of its versions."""
+    """Return an alias with the figures of its versions, and what their gates have measured."""
     figures = stores.aliases.figures(alias.tenant, alias.name)
-    present = {model.model_id for model in stores.models.of(alias.tenant)}
+    likeness = {
+        version.model_id: likeness_of(stores, alias.tenant, version) for version in alias.versions
+    }
+    return view(alias, figures, present_models(stores, alias.tenant), likeness)
+
+
+def present_models(stores: Services, tenant: str) -> set[str]:
+    """Return the ids of the tenant's models."""
+    return {model.model_id for model in stores.models.of(tenant)}
+
+
+def view(
+    alias: Alias,
+    figures: Mapping[str, Figures],
+    present: AbstractSet[str],
+    likeness: Mapping[str, float | None],
+) -> AliasView:
+    """Return an alias with what is known of its versions, each by model id."""
     total = sum(version.weight for version in alias.versions)
     return AliasView(
         id=alias.name,
         versions=tuple(
-            view(
+            version_view(
                 version,
                 total,
                 figures.get(version.model_id, Figures()),
-                likeness_of(stores, alias.tenant, version),
+                likeness.get(version.model_id),
                 present=version.model_id in present,
             )
             for version in alias.versions

@@ -27,7 +27,7 @@ from contracts.shared import layout
 from contracts.shared.suffixes import CONSENT_FILE
 from domain.ports.storage import find_document, find_readable
 from domain.requests.consent import refuse_consent
-from http_api.asking import caller, new_router, services
+from http_api.asking import caller, new_router, services, touch
 from http_api.paging import After, Limit, page
 from http_api.problems import ApiError
 from http_api.rates import DAY_SECONDS, check_quotas, spend
@@ -71,6 +71,7 @@ def create_model(body: NewTraining) -> TrainingStarted:
     row = stores.jobs.of_upload(place)
     if who.mode == "live":
         row = start(stores, body, who.tenant, row)
+    touch(router, upload_id=body.upload_id, job_id=row.points_to)
     job = None if row.points_to is None else stores.jobs.get(row.points_to)
     return TrainingStarted(upload_id=body.upload_id, job=None if job is None else JobView.of(job))
 

@@ -38,7 +38,7 @@ from domain.ports.aliases import VersionKey
 from domain.ports.pictures import place_of
 from domain.ports.storage import ObjectMissingError, find_readable
 from domain.serving.aliases import assign
-from http_api.asking import caller, new_router, services
+from http_api.asking import caller, new_router, services, touch
 from http_api.paging import After, Limit, page, read_cursor
 from http_api.problems import ApiError
 from http_api.rates import MINUTE_SECONDS, spend
@@ -88,7 +88,9 @@ def create_picture(
     Otherwise the answer is 202: ask `GET /v1/pictures/{id}?wait=20` until its status is final.
     """
     who, stores = caller(router, "draw"), services(router)
-    row = drawn(stores, ordered(stores, who, model_id, body), wait)
+    made = ordered(stores, who, model_id, body)
+    touch(router, model_id=made.model_id)
+    row = drawn(stores, made, wait)
     status = 200 if row.status in ENDED else 202
     return Response(status_code=status, content_type="application/json", body=shown(stores, row))
 
@@ -148,6 +150,7 @@ def generate_images(body: OpenAiImages) -> OpenAiAnswer:
     """
     who, stores = caller(router, "draw"), services(router)
     made = ordered(stores, who, body.model, picture_of(body))
+    touch(router, model_id=made.model_id, picture_id=made.picture_id)
     row = drawn(stores, made, OPENAI_SECONDS)
     if row.status not in ENDED:
         cancel(stores.pictures.pictures, who.tenant, row.picture_id, stores.now())

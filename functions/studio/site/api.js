@@ -23,6 +23,7 @@ export const CALLS = {
   eraseUpload: ["DELETE", "/v1/uploads/{upload_id}"],
   eraseMe: ["DELETE", "/v1/me"],
   files: ["GET", "/v1/models/{model_id}/files"],
+  push: ["POST", "/v1/models/{model_id}:push"],
   jobs: ["GET", "/v1/jobs"],
   job: ["GET", "/v1/jobs/{job_id}"],
   samples: ["GET", "/v1/jobs/{job_id}/samples"],

@@ -18,26 +18,32 @@ export const session = {
 
 /** The pool's refusal; `kind` is a word of the catalogue under "signin.". */
 export class SignInError extends Error {
-  constructor(type) {
+  constructor(type, message = "") {
     super(type);
-    this.kind = KINDS[type] ?? "wrong";
+    this.kind = MESSAGES.find(([, text]) => text.test(message))?.[0] ?? KINDS[type] ?? "wrong";
   }
 }
 
 const KINDS = {
   InvalidPasswordException: "weak", InvalidParameterException: "weak", CodeMismatchException: "code_wrong",
-  ExpiredCodeException: "code_wrong", LimitExceededException: "wait", TooManyRequestsException: "wait",
-  TooManyFailedAttemptsException: "wait", PasswordResetRequiredException: "reset",
+  EnableSoftwareTokenMFAException: "code_wrong", ExpiredCodeException: "code_expired", LimitExceededException: "wait",
+  TooManyRequestsException: "wait", TooManyFailedAttemptsException: "wait", PasswordResetRequiredException: "reset",
 };
 
-async function ask(action, body) {
+/** NotAuthorizedException and ExpiredCodeException have several meanings, which Cognito tells by its text only. */
+const MESSAGES = [
+  ["wait", /attempts exceeded/i], ["ended", /session .*(expired|does not exist)|invalid session/i],
+  ["first_ended", /temporary password has expired/i], ["code_used", /already been used/i],
+];
+
+async function ask(action, body, more = { ClientId: pool.client }) {
   const answer = await fetch(pool.url, {
     method: "POST",
     headers: { "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": `AWSCognitoIdentityProviderService.${action}` },
-    body: JSON.stringify({ ClientId: pool.client, ...body }),
+    body: JSON.stringify({ ...more, ...body }),
   });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new SignInError(String(found.__type ?? "").split("#").pop());
+  if (!answer.ok) throw new SignInError(String(found.__type ?? "").split("#").pop(), String(found.message ?? found.Message ?? ""));
   return found;
 }
 
@@ -74,6 +80,25 @@ export async function renewed() {
   session.set({ refresh: found.refresh, until }, session.stays());
   return token;
 }
+
+/** Ask about the person who is signed in; the token for it is fetched each time, and kept nowhere. */
+async function own(action, body = {}) {
+  const found = await ask("InitiateAuth", { AuthFlow: "REFRESH_TOKEN_AUTH", AuthParameters: { REFRESH_TOKEN: session.get().refresh } });
+  return ask(action, { AccessToken: found.AuthenticationResult.AccessToken, ...body }, {});
+}
+
+/** Whether the person has a second factor, a code of an authenticator app. */
+export const hasFactor = async () => ((await own("GetUser")).UserMFASettingList ?? []).includes("SOFTWARE_TOKEN_MFA");
+
+/** Return the key that the person enters in the app; nothing changes before `addFactor`. */
+export const newFactor = async () => (await own("AssociateSoftwareToken")).SecretCode;
+
+export async function addFactor(code) {
+  await own("VerifySoftwareToken", { UserCode: code });
+  await own("SetUserMFAPreference", { SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: true } });
+}
+
+export const removeFactor = () => own("SetUserMFAPreference", { SoftwareTokenMfaSettings: { Enabled: false, PreferredMfa: false } });
 
 /** End the sign-in at the pool; the token that is out ends within its quarter of an hour. */
 export async function revoke() {

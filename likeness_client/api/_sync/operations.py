@@ -732,7 +732,7 @@ class Operations(Transport):
     def list_aliases(
         self,
     ) -> AliasPage:
-        """Return the tenant's aliases with what was measured of their versions.
+        """Return the tenant's aliases with what callers measured; an alias's own address has more.
 
         ``GET /v1/aliases``
         """

@@ -49,6 +49,7 @@ SIGN_IN = frozenset(
     for name in (
         *("InitiateAuth", "RespondToAuthChallenge", "RevokeToken", "GetUser"),
         *("ForgotPassword", "ConfirmForgotPassword", "ChangePassword"),
+        *("AssociateSoftwareToken", "VerifySoftwareToken", "SetUserMFAPreference"),
     )
 )
 """What a person without AWS credentials may ask a user pool, here as on AWS."""

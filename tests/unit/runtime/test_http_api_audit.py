@@ -1,12 +1,28 @@
 """Every request that changes something leaves an entry, and a tenant reads its own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from contracts.documents.audit import about
+from contracts.documents.status import UploadRow
 from http_api.services import Services
+from tests.unit.domain.test_pictures import MODEL
 from tests.unit.runtime.api_kit import ALL, call, context
-from tests.unit.runtime.test_http_api_routes import DOORS, MINE, through, upload, with_everything
+from tests.unit.runtime.test_http_api_pictures import stack
+from tests.unit.runtime.test_http_api_routes import (
+    DOORS,
+    MAKERS,
+    MINE,
+    REQUEST,
+    through,
+    upload,
+    with_everything,
+)
+
+NAMES_NOTHING = "/v1/estimates"
+"""It makes and changes nothing."""
 
 WRITES = [(method, path) for method, path in DOORS if method != "GET"]
 
@@ -23,6 +39,43 @@ def test_every_door_that_changes_something_leaves_an_entry(method: str, path: st
     assert (entry["who"], entry["action"]) == ("key:1", f"{method} {path}")
     for name in (name for name in MINE if "{" + name + "}" in path):
         assert any(one.startswith(f"{name}:") for one in entry["about"])
+
+
+@pytest.mark.parametrize(("method", "path"), [door for door in MAKERS if door[1] != "/v1/me"])
+def test_a_door_without_an_id_names_what_it_made(method: str, path: str) -> None:
+    stores = with_everything()
+    answer = call(stores, method, path, MAKERS[method, path])
+    assert answer.status < 400, answer.body
+    (entry,) = entries(stores)
+    assert bool(entry["about"]) == (path != NAMES_NOTHING)
+
+
+def test_the_model_and_the_order_of_openais_door_are_named_by_its_alias_too() -> None:
+    stores = stack()
+    one = MODEL.model_id
+    alias = {"name": "face", "versions": [{"model_id": one, "weight": 1}]}
+    assert call(stores, "POST", "/v1/aliases", alias).status == 200
+    for model in (one, "face"):
+        asked = {"model": model, "prompt": "a photo of sks"}
+        assert call(stores, "POST", "/v1/images/generations", asked).status == 200
+    orders = stores.pictures.pictures.of("acme", 9, None)
+    kept = entries(stores)
+    assert all(f"model_id:{one}" in entry["about"] for entry in kept)
+    drawn = [entry["about"][1] for entry in kept if entry["action"].endswith("/generations")]
+    assert sorted(drawn) == sorted(f"picture_id:{order.picture_id}" for order in orders)
+
+
+def test_a_training_names_its_upload_and_its_job() -> None:
+    stores = with_everything()
+    place, one = "acme/u2", f"{1:032x}"
+    stores.uploads.write("tenants/acme/uploads/u2/000.jpg", b"x" * 10)
+
+    def accept(_seconds: float) -> None:
+        stores.jobs.uploads[place] = UploadRow(points_to=one)  # type: ignore[attr-defined]
+
+    asked = {"upload_id": "u2", "request": REQUEST}
+    assert call(replace(stores, sleep=accept), "POST", "/v1/models", asked).status == 200
+    assert entries(stores)[0]["about"] == [about("upload_id", "u2"), f"job_id:{one}"]
 
 
 def test_what_is_made_is_named() -> None:

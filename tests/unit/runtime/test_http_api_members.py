@@ -37,12 +37,32 @@ def test_a_person_is_invited_changed_and_removed() -> None:
     assert call(stores, "DELETE", path).status == 404
 
 
-def test_an_address_signs_in_once() -> None:
+def test_an_address_is_invited_once_by_a_tenant() -> None:
     stores = services()
     invited(stores)
-    for who in (None, context("globex", *ALL)):
-        again = call(stores, "POST", "/v1/members", ADA, who=who)
-        assert (again.status, again.body["code"]) == (409, "person_known")
+    again = invited(stores)
+    assert (again.status, again.body["code"]) == (409, "person_known")
+
+
+def test_nobody_learns_that_an_address_signs_in_for_another_tenant() -> None:
+    stores, globex = services(), context("globex", *ALL)
+    invited(stores)
+    answers = []
+    for email in (ADA["email"], "new@example.org"):
+        made = call(stores, "POST", "/v1/members", ADA | {"email": email}, who=globex)
+        one = f"/v1/members/{made.body['id']}"
+        again = call(stores, "POST", "/v1/members", ADA | {"email": email}, who=globex)
+        role = call(stores, "POST", f"{one}:role", {"role": "owner"}, who=globex)
+        listed = call(stores, "GET", "/v1/members", who=globex)
+        gone = call(stores, "DELETE", one, who=globex)
+        seen = [made, role, *(one.body | {"id": "", "created_at": ""} for one in (made, role))]
+        answers.append(
+            [made.status, again.status, role.status, listed.body["data"][0]["status"], gone.status]
+            + [sorted(one) if isinstance(one, dict) else one.status for one in seen]
+        )
+    assert answers[0] == answers[1]
+    assert stores.people.mailed == ["ada@example.org", "new@example.org"]  # type: ignore[attr-defined]
+    assert len(stores.people.of("acme")) == 1
 
 
 @pytest.mark.parametrize(

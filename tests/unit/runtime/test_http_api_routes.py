@@ -549,6 +549,17 @@ BODIES: dict[str, object] = {
     "/v1/models/{model_id}/pictures": {"prompt": "a photo of sks person"},
 }
 
+MAKERS: dict[tuple[str, str], object] = {
+    ("POST", "/v1/uploads"): {"files": [{"type": "image/jpeg", "size": 9}]},
+    ("POST", "/v1/estimates"): {"photos": 9, "request": REQUEST},
+    ("POST", "/v1/keys"): {"name": "k", "scopes": ["read"]},
+    ("POST", "/v1/exports"): {"upload_id": MINE["upload_id"]},
+    ("POST", "/v1/members"): {"email": "new@example.org"},
+    ("POST", "/v1/webhooks"): {"url": "https://hooks.example.org/", "events": ["job.ended"]},
+    ("DELETE", "/v1/me"): None,
+}
+"""Doors that name nothing of anybody, with a body that they take."""
+
 
 def through(
     door: tuple[str, str], ids: dict[str, str], stores: Services, who: dict[str, str]

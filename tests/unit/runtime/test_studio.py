@@ -17,6 +17,7 @@ def _variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONSENT_TEXT_VERSION", "2026-11")
     monkeypatch.setenv("PHOTO_RETENTION_DAYS", "30")
     monkeypatch.setenv("STUDIO_BUCKETS", BUCKET)
+    monkeypatch.setenv("HUB_BUCKET", "none")
 
 
 def get(proxy: str | None, **headers: str) -> dict[str, Any]:
@@ -58,8 +59,17 @@ def test_the_settings_say_what_the_stack_asks_for() -> None:
     found = json.loads(get("settings.json")["body"])
     assert found == {
         "consent_text_version": "2026-11", "consent_days": 365, "photo_retention_days": 30,
-        "min_photos": 5, "people": None,
+        "min_photos": 5, "people": None, "hub": False,
     }  # fmt: skip
+
+
+def test_the_settings_say_whether_there_is_a_hub_and_not_which(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HUB_BUCKET", "our-hub")
+    body = get("settings.json")["body"]
+    assert json.loads(body)["hub"] is True
+    assert "our-hub" not in body
 
 
 def test_people_sign_in_at_the_stack_s_own_user_pool(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,9 @@ class VersionView(Document):
     """The same of 95 of 100."""
 
     likeness: float | None
-    """Likeness that the gate measured on held-out photos when the model was trained, -1 to 1."""
+    """Likeness that the gate measured on held-out photos when the model was trained, -1 to 1.
+
+    Null: it measured none, or this is a list; an alias's own address has it."""
 
     rating: float | None
     """Mean of the callers' ratings of likeness, 1 to 5; null: nobody has rated."""

@@ -5,6 +5,7 @@ import { revoke } from "../people.js";
 import { code, date, moment, money, t } from "../words.js";
 import { begin } from "./erased.js";
 import { facts, table } from "./parts.js";
+import { secondFactor } from "./second_factor.js";
 
 /** What was agreed to, each with a button that takes it back. */
 function consents(found, { may, fail, go }) {
@@ -73,8 +74,8 @@ function copy(newest, { fail, signal }) {
 
 export async function render({ me, signal, fail, go }) {
   const owns = me.scopes.includes("admin");
-  const [usage, given, exported] = await Promise.all([call("usage", { signal }), call("consents", { query: { limit: 50 }, signal }),
-    owns && call("exports", { query: { limit: 1 }, signal })]);
+  const [usage, given, exported, factor] = await Promise.all([call("usage", { signal }), call("consents", { query: { limit: 50 }, signal }),
+    owns && call("exports", { query: { limit: 1 }, signal }), secondFactor()]);
   const may = me.scopes.includes("erase");
   const out = async () => {
     const made = ownKey.get();
@@ -100,7 +101,7 @@ export async function render({ me, signal, fail, go }) {
     facts([[t("account.tenant"), me.tenant], [t("account.may"), me.scopes.map((scope) => t(`scope.${scope}`)).join(", ")],
       [t("account.month", { month: usage.month }), t("account.trainings", { n: usage.trainings })], [t("operator.spent"), money(usage.usd)]]),
     h("button", { type: "button", onclick: out }, t("account.leave"))),
-    given.data.length > 0 && h("div", { class: "card" }, h("h2", {}, t("consents.title")), h("p", {}, t("consent.deleted")),
+    factor, given.data.length > 0 && h("div", { class: "card" }, h("h2", {}, t("consents.title")), h("p", {}, t("consent.deleted")),
       consents(given.data, { may, fail, go })),
     exported && copy(exported.data[0], { fail, signal }),
     may && h("div", { class: "card narrow" }, h("h2", {}, t("erase.all_title")), h("p", {}, t("erase.all_goes")),

@@ -9,8 +9,14 @@ export function render({ enter }) {
     ? [person(enter), h("details", {}, h("summary", {}, t("signin.with_key")), keys)] : keys) };
 }
 
+const CODE = "one-time-code";
+
+/** A code is often copied with a space in its middle. */
+const entered = (input) => input.type === "password" ? input.value
+  : input.autocomplete === CODE ? input.value.replace(/\s/g, "") : input.value.trim();
+
 /** A form; `send` gets the fields' values, and what it throws is said under them. */
-function form(fields, words, send) {
+export function form(fields, words, send) {
   const problem = h("p", { class: "bad-text", role: "alert" });
   const submit = async (event) => {
     event.preventDefault();
@@ -18,7 +24,7 @@ function form(fields, words, send) {
     if (empty) { problem.textContent = t("signin.fill", { name: t(empty[0]) }); empty[1].focus(); return; }
     try {
       problem.textContent = "";
-      await send(...fields.map(([, input]) => input.type === "password" ? input.value : input.value.trim()));
+      await send(...fields.map(([, input]) => entered(input)));
     } catch (error) {
       problem.textContent = told(error);
       fields.at(-1)[1].focus();
@@ -37,6 +43,8 @@ function told(error) {
   return `${title}. ${hint}`;
 }
 
+export const codeInput = () => input("text", CODE, { inputmode: "numeric" });
+
 const input = (type, autocomplete, more = {}) => h("input", { type, autocomplete, required: true, spellcheck: "false", ...more });
 
 function person(enter) {
@@ -47,7 +55,7 @@ function person(enter) {
     if (found.token) return enter(found.token, stay.checked, { refresh: found.refresh, until: found.until });
     const first = found.challenge === "NEW_PASSWORD_REQUIRED";
     const field = first ? ["signin.new", input("password", "new-password"), "signin.new_hint"]
-      : ["signin.otp", input("text", "one-time-code", { inputmode: "numeric" })];
+      : ["signin.otp", codeInput()];
     return show(h("p", {}, t(first ? "signin.first" : "signin.second")),
       form([field], "signin.enter", async (answer) => enterWith(await respond(found, answer))), back());
   };
@@ -56,12 +64,19 @@ function person(enter) {
   const lost = () => show(h("p", {}, t("signin.forgot_text")),
     form([["signin.email", input("email", "username")]], "signin.send", async (name) => {
       await forgot(name);
-      show(h("p", {}, t("signin.sent")), form([["signin.code", input("text", "one-time-code", { inputmode: "numeric" })],
-        ["signin.new", input("password", "new-password"), "signin.new_hint"]], "signin.enter", async (digits, password) => {
+      chooseNew(name);
+    }), back());
+  const chooseNew = (name) => {
+    const sent = h("p", { role: "status" }, t("signin.sent"));
+    const again = async () => {
+      sent.textContent = await forgot(name).then(() => t("signin.sent_again"), told);
+    };
+    show(sent, form([["signin.code", codeInput()], ["signin.new", input("password", "new-password"), "signin.new_hint"]],
+      "signin.enter", async (digits, password) => {
         await choosePassword(name, digits, password);
         await enterWith(await signIn(name, password));
-      }), back());
-    }), back());
+      }), h("div", { class: "after" }, h("button", { type: "button", class: "small", onclick: again }, t("signin.send_again"))), back());
+  };
   const start = () => [
     form([["signin.email", input("email", "username", { id: "email" })], ["signin.password", input("password", "current-password", { id: "password" })]],
       "signin.enter", async (name, password) => enterWith(await signIn(name, password))),

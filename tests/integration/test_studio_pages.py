@@ -1,0 +1,239 @@
+"""Pages of the Studio in a real browser: the words of every refusal at the sign-in, and the hub."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bench.studio.browser import Page, browsing, find_browser
+from contracts.shared import layout
+from studio.app import SITE
+from tests.fakes.storage import MemoryStorage
+from tests.fakes.studio_server import VARIABLES, StudioServer, serve
+from tests.fakes.user_pool import (
+    CODE,
+    FIRST,
+    MAX_TRIES,
+    NEXT_CODE,
+    OWN,
+    SECRET,
+    MemoryUserPool,
+    PoolError,
+)
+
+WORDS: dict[str, str] = json.loads((SITE / "words/en.json").read_text())
+NEW = "Another-password-3"
+ALERTS = "[...document.querySelectorAll('[role=alert]')].map((one) => one.innerText).join('')"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("no browser is on the PATH (apt install chromium)")
+    with browsing(browser, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, page: Page) -> Iterator[StudioServer]:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    made = StudioServer()
+    with serve(made) as address:
+        page.open(address)
+        page.wait("document.querySelector('#email')")
+        yield made
+        assert page.ask("sessionStorage.clear(), localStorage.clear(), true")
+
+
+def fill(page: Page, *texts: str) -> None:
+    """Write into the fields that are shown, and send the form."""
+    shown = "[...document.querySelectorAll('main form')].find((one) => one.checkVisibility())"
+    for place, text in enumerate(texts):
+        page.ask(f"(() => {{ const field = {shown}.querySelectorAll('input')[{place}];"
+                 " field.value = ''; field.focus(); })()")  # fmt: skip
+        page.send("Input.insertText", text=text)
+    page.ask(f"{shown}.querySelector('[type=submit]').click()")
+
+
+def refused_with(page: Page, kind: str) -> None:
+    page.wait(f"{ALERTS} === {json.dumps(WORDS[f'signin.{kind}'])}", 30)
+
+
+def entered(page: Page) -> None:
+    page.wait("document.querySelector('h1')?.innerText.includes('first model')", 30)
+
+
+def sign_in(page: Page, pool: MemoryUserPool, password: str = OWN) -> None:
+    fill(page, pool.email, password)
+
+
+def code_asked(page: Page) -> None:
+    page.wait("document.querySelector('input[autocomplete=one-time-code]')", 30)
+
+
+def test_a_second_factor_is_asked_for_and_a_wrong_code_is_told(
+    page: Page, server: StudioServer
+) -> None:
+    server.pool.digits = CODE
+    sign_in(page, server.pool)
+    code_asked(page)
+    fill(page, "000000")
+    refused_with(page, "code_wrong")
+    fill(page, f"{CODE[:3]} {CODE[3:]}")  # as apps show it
+    entered(page)
+
+
+def test_a_used_code_and_a_sign_in_that_took_too_long_are_told(
+    page: Page, server: StudioServer
+) -> None:
+    server.pool.digits = CODE
+    server.pool.used.add(CODE)
+    sign_in(page, server.pool)
+    code_asked(page)
+    fill(page, CODE)
+    refused_with(page, "code_used")
+    text = "Invalid session for the user, session is expired."
+    server.pool.faults.append(PoolError("NotAuthorizedException", text))
+    fill(page, CODE)
+    refused_with(page, "ended")
+
+
+def test_too_many_passwords_are_told_and_a_first_password_that_has_expired(
+    page: Page, server: StudioServer
+) -> None:
+    for _ in range(MAX_TRIES):
+        sign_in(page, server.pool, "not the password")
+        refused_with(page, "wrong")
+    sign_in(page, server.pool, "not the password")
+    refused_with(page, "wait")
+    text = "Temporary password has expired and must be reset by an administrator."
+    server.pool.faults.append(PoolError("NotAuthorizedException", text))
+    sign_in(page, server.pool)
+    refused_with(page, "first_ended")
+
+
+def test_an_invited_person_chooses_a_password_that_is_strong(
+    page: Page, server: StudioServer
+) -> None:
+    server.pool.first, server.pool.password = True, FIRST
+    sign_in(page, server.pool, FIRST)
+    page.wait("document.querySelector('input[autocomplete=new-password]')")
+    fill(page, "short")
+    refused_with(page, "weak")
+    fill(page, NEW)
+    entered(page)
+    assert server.pool.password == NEW
+
+
+def test_a_password_is_reset_by_a_code(page: Page, server: StudioServer) -> None:
+    page.click(WORDS["signin.forgot"])
+    page.wait("document.querySelectorAll('main form input').length")
+    fill(page, server.pool.email)
+    code_asked(page)
+    fill(page, "000000", NEW)
+    refused_with(page, "code_wrong")
+    server.pool.code = None
+    fill(page, CODE, NEW)
+    refused_with(page, "code_expired")
+    server.pool.code = CODE
+    page.click(WORDS["signin.send_again"])
+    page.wait(f"document.body.innerText.includes({json.dumps(WORDS['signin.sent_again'])})")
+    fill(page, CODE, NEW)
+    refused_with(page, "code_wrong")  # the earlier one is void
+    fill(page, NEXT_CODE, "short")
+    refused_with(page, "weak")
+    fill(page, NEXT_CODE, NEW)
+    entered(page)
+    assert server.pool.password == NEW
+
+
+def test_too_many_codes_are_told(page: Page, server: StudioServer) -> None:
+    page.click(WORDS["signin.forgot"])
+    page.wait("document.querySelectorAll('main form input').length")
+    fill(page, server.pool.email)
+    code_asked(page)
+    server.pool.tries = MAX_TRIES
+    fill(page, CODE, NEW)
+    refused_with(page, "wait")
+    assert server.pool.password == OWN
+
+
+def test_a_second_factor_is_set_up_and_turned_off(page: Page, server: StudioServer) -> None:
+    sign_in(page, server.pool)
+    entered(page)
+    page.ask("location.hash = '#/account'")
+    page.click(WORDS["factor.begin"])
+    page.wait("document.querySelector('code.key')")
+    shown = str(page.ask("document.querySelector('code.key').innerText"))
+    assert shown.replace(" ", "") == SECRET
+    fill(page, "000000")
+    refused_with(page, "code_wrong")
+    assert server.pool.digits is None
+    fill(page, CODE)
+    page.wait(
+        f"document.querySelector('main').innerText.includes({json.dumps(WORDS['factor.on'])})"
+    )
+    assert server.pool.digits == CODE
+    page.click(WORDS["factor.end"])
+    page.wait("document.querySelector('dialog')?.open")
+    page.ask("document.querySelector('dialog .danger').click()")
+    page.wait(
+        f"document.querySelector('main').innerText.includes({json.dumps(WORDS['factor.off'])})"
+    )
+    assert server.pool.digits is None
+
+
+def with_model(server: StudioServer) -> str:
+    """Give the tenant a model with one file, and the stack a hub."""
+    record = server._job("acme", "u1").model_copy(update={"percent": 100})  # noqa: SLF001
+    server.stores.jobs.records[record.job_id] = record.model_copy(  # type: ignore[attr-defined]
+        update={"status": "succeeded", "plan_id": record.job_id}
+    )
+    server._publish(record)  # noqa: SLF001
+    hub: Any = server.stores.hub
+    hub.models, hub.bucket = server.stores.documents, MemoryStorage("hub")
+    return record.job_id
+
+
+def test_an_owner_pushes_a_model_to_the_hub_after_a_question(
+    page: Page, server: StudioServer
+) -> None:
+    model = with_model(server)
+    hub: Any = server.stores.hub
+    sign_in(page, server.pool)
+    page.wait("document.querySelector('.bar nav')")
+    page.ask(f"location.hash = '#/models/{model}/files'")
+    page.click(WORDS["hub.push"])
+    page.wait("document.querySelector('dialog')?.open")
+    page.click(WORDS["cancel"])
+    page.wait("!document.querySelector('dialog')")
+    assert hub.bucket.objects == {}
+    page.click(WORDS["hub.push"])
+    page.wait("document.querySelector('dialog')?.open")
+    page.ask("document.querySelector('dialog .primary').click()")
+    place = layout.hub_prefix("acme", model)
+    page.wait(f"document.querySelector('main').innerText.includes('s3://hub/{place}')")
+    assert list(hub.bucket.objects) == [f"{place}{layout.DIFFUSERS_FILE}"]
+
+
+def test_there_is_no_hub_for_a_member_or_where_the_stack_has_none(
+    page: Page, server: StudioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = with_model(server)
+    server.pool.token = server.key("read", "train", "draw")
+    sign_in(page, server.pool)
+    page.wait("document.querySelector('.bar nav')")
+    page.ask(f"location.hash = '#/models/{model}/files'")
+    page.wait("document.querySelector('a[href*=safetensors]')")
+    assert WORDS["hub.push"] not in str(page.ask("document.body.innerText"))
+    monkeypatch.setenv("HUB_BUCKET", "none")
+    server.pool.token = server.key()
+    page.ask("sessionStorage.clear(), true")
+    page.reload()
+    page.wait("document.querySelector('#email')")
+    sign_in(page, server.pool)
+    page.wait("document.querySelector('a[href*=safetensors]')")
+    assert WORDS["hub.push"] not in str(page.ask("document.body.innerText"))
