@@ -12,7 +12,7 @@ from aws.parameters.bases import captioner_from_env
 from contracts.documents.capacity import CapacityMode
 from contracts.documents.upload.options import Precision
 from contracts.shared.quotas import MAX_SENTENCE, quota_in
-from domain.ports.trainer import CreateOutcome, NoCapacity, TrainingState
+from domain.ports.trainer import CreateOutcome, NoCapacity, Refused, TrainingState
 from domain.training.sagemaker_job import Network, TrainingSettings
 
 _logger = Logger(child=True)
@@ -45,6 +45,9 @@ class SageMakerTrainer:
                 return "exists"
             if code in _WAIT:
                 return refusal_of(error, request["TrainingJobName"])
+            if code == "ValidationException":  # names the account's roles and buckets: logged only
+                refusal_of(error, request["TrainingJobName"])
+                return Refused()
             raise
         return "created"
 

@@ -594,6 +594,13 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         True,
     ),
+    "training_refused": CodeEntry(
+        "SageMaker does not take the training",
+        "SageMaker refused to create the training job: data, a role or a setting is missing.",
+        'An operator finds SageMaker\'s sentence in the log ("training job refused") and redrives.',
+        "operator",
+        True,
+    ),
     "sweep_failed": CodeEntry(
         "No trial of the sweep gave a model",
         "Every combination of settings was trained, and each failed or did not pass its checks.",

@@ -16,6 +16,9 @@ SESSION = "likeness"
 _functions: dict[str, str] = {}
 """Access key of a function's process -> the function's name."""
 
+_function_arns: dict[str, str] = {}
+"""ARN of a function's session -> the function's own."""
+
 _seed = secrets.token_bytes(32)
 """Secret from which this process derives session keys, so that no one can compute them."""
 
@@ -44,6 +47,7 @@ def _credentials_of_function(config: Json) -> dict[str, str]:
     function = config["FunctionArn"]
     keys = _register(config.get("Role", ""), config["FunctionName"][:64], function)
     _functions[keys["AWS_ACCESS_KEY_ID"]] = config["FunctionName"]
+    _function_arns[_session_arn(config.get("Role", ""), config["FunctionName"][:64])] = function
     return keys
 
 
@@ -55,6 +59,11 @@ def is_function(access_key: str) -> bool:
 def function_of(access_key: str) -> str | None:
     """Return the name of the function whose process has this access key; None: no function's."""
     return _functions.get(access_key)
+
+
+def function_arn_of(session_arn: str) -> str | None:
+    """Return the ARN of the function that has this session; None: no function's."""
+    return _function_arns.get(session_arn)
 
 
 def _access_key(role_arn: str) -> str:

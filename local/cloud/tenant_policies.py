@@ -1,9 +1,10 @@
-"""IAM for tenants: policy variables such as `${aws:PrincipalTag/tenant}`, and two condition keys.
+"""IAM for tenants: policy variables such as `${aws:PrincipalTag/tenant}`, and four condition keys.
 
 Stock compares a policy's text with `${...}` as it stands, so that no such policy allows anything.
 It leaves dynamodb:LeadingKeys and sagemaker:TargetModel empty, so that conditions on them prove
-nothing. A value of a variable is text: a `*` in a tag's value matches no more than itself on AWS,
-and nothing at all here.
+nothing. It has no lambda:SourceFunctionArn, and takes a session's own ARN for aws:PrincipalArn; on
+AWS that is the role's, with its path. A value of a variable is text: a `*` in a tag's value matches
+no more than itself on AWS, and nothing at all here.
 """
 
 import json
@@ -14,12 +15,16 @@ from dataclasses import replace
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb
+from ministack.services import dynamodb, iam
 
+from local.cloud import sessions
 from local.cloud.typing_aliases import Json, Stock
 
 NOTHING = "\ue000"
 """Stands for a variable without a value; no ARN and no value contains it."""
+
+FUNCTION = "lambda:sourcefunctionarn"
+PRINCIPAL, SESSION = "aws:principalarn", ":assumed-role/"
 
 TARGET = "x-amzn-sagemaker-target-model"
 
@@ -29,7 +34,8 @@ _target_model: ContextVar[str | None] = ContextVar("likeness_target_model", defa
 
 
 def install() -> None:
-    """Replace ministack's search for a statement, and fill the two keys."""
+    """Replace ministack's search for a statement, and fill the four keys."""
+    iam_evaluator._resolve_condition_key = _with_role(iam_evaluator._resolve_condition_key)
     iam_evaluator._first_match = _with_variables(iam_evaluator._first_match)
     iam_actions.request_tag_context = _with_keys(iam_actions.request_tag_context)
     iam_actions.extract_resource_arn = _with_headers(iam_actions.extract_resource_arn)
@@ -77,6 +83,22 @@ def _value(found: re.Match[str], context: Stock) -> str:
 
 
 # --- keys -------------------------------------------------------------------------------------
+
+
+def _with_role(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """Give aws:PrincipalArn of a role's session the role's ARN, and a function's its own."""
+
+    def resolved(key: str, context: Stock) -> Stock:
+        if key.lower() == FUNCTION:
+            return sessions.function_arn_of(context.principal_arn)
+        found = resolve(key, context)
+        if key.lower() != PRINCIPAL or SESSION not in str(found):
+            return found
+        name = found.partition(SESSION)[2].partition("/")[0]
+        role = iam._roles.get(name)
+        return role["Arn"] if role else found
+
+    return resolved
 
 
 def _with_headers(extract: Callable[..., Any]) -> Callable[..., Any]:

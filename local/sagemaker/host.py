@@ -103,6 +103,12 @@ def may_assume(role_arn: str, source_arn: str) -> bool:
     )
 
 
+def has_objects(bucket: str, prefix: str) -> bool:
+    """Return whether a bucket has an object whose key begins with the prefix."""
+    found = import_module("ministack.services.s3")._buckets.get(bucket)  # noqa: SLF001
+    return found is not None and any(key.startswith(prefix) for key in found["objects"])
+
+
 def names_service(trust: Json) -> bool:
     """Return whether a trust policy names SageMaker."""
     statements = trust.get("Statement", [])

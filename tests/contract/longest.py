@@ -23,7 +23,8 @@ PSEUDO = {
     f"{'s' * 40}/12345678-1234-1234-1234-123456789012",
 }
 MAX_NAMES = {"AWS::S3::Bucket": 63, "AWS::IAM::Role": 64, "AWS::Lambda::Function": 64}
-"""Characters of the names that CloudFormation makes up; others: stack, logical id, 13 more."""
+"""Characters of the names that CloudFormation makes up; the others are of the stack's name, the
+logical id and a suffix of 13."""
 
 
 class UnboundedError(Exception):
@@ -84,7 +85,7 @@ class Longest:
         filled = {key: self.of(value) for key, value in node.items()}
         return {key: value for key, value in filled.items() if value is not None}
 
-    def function(self, name: str, argument: Any) -> Any:  # noqa: PLR0911 - one for each function
+    def function(self, name: str, argument: Any) -> Any:
         """Return the value of one of CloudFormation's functions."""
         match name:
             case "Ref":
@@ -95,13 +96,18 @@ class Longest:
             case "Fn::Sub":
                 text, names = (argument, {}) if isinstance(argument, str) else argument
                 return self.filled(text, {key: self.of(value) for key, value in names.items()})
+        return self.list_function(name, argument)
+
+    def list_function(self, name: str, argument: Any) -> Any:
+        """Return the value of a function whose argument is a list."""
+        match name:
             case "Fn::Join":
                 parts = self.of(argument[1])
                 return parts if isinstance(parts, str) else argument[0].join(map(str, parts))
             case "Fn::Split":
-                return str(self.of(argument[1])).split(argument[0])
+                return [self.of(argument[1])]  # no part is longer than the whole
             case "Fn::Select":
-                return self.of(argument[1])[int(argument[0])]
+                return max(map(str, self.of(argument[1])), key=len)
             case "Fn::If":
                 return max(map(self.of, argument[1:]), key=lambda value: len(str(value or "")))
         raise NotImplementedError(name)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud.server import REGION, Cloud
+from tests.cloud import EVERYTHING, role
 
 TABLE = "policy-rows"
 TRUST = {
@@ -39,10 +40,12 @@ POLICY = {
 }
 
 
-def client(cloud: Cloud, service: str, name: str, **tags: str) -> Any:
+def client(cloud: Cloud, service: str, name: str, path: str = "/", **tags: str) -> Any:
     """Return a client with a new role's session; the session has the tags."""
     iam, sts = cloud.client("iam"), cloud.client("sts")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(TRUST))[
+        "Role"
+    ]
     iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(POLICY))
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="test", Tags=listed)["Credentials"]
@@ -138,3 +141,56 @@ def test_a_variable_is_the_callers_tag_and_nothing_else(cloud: Cloud) -> None:
         files = client(cloud, "s3", f"policy-files-role-{number}", **tags)
         place = {"Bucket": "policy-files", "Key": "acme/x"}
         assert is_allowed(files.put_object, **place, Body=b"x") is allowed, tags
+
+
+def policy_denies_others(cloud: Cloud, bucket: str) -> None:
+    """Let a bucket refuse whoever is neither a role in a path nor a function of a stack."""
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {
+            "ArnNotLike": {
+                "lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:000000000000:function:own-*",
+                "aws:PrincipalArn": ["arn:aws:iam::1:role/x", "arn:aws:iam::*:role/own-path/*"],
+            }
+        },
+    }
+    cloud.client("s3").create_bucket(Bucket=bucket)
+    document = {"Version": "2012-10-17", "Statement": [deny]}
+    cloud.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+
+
+def test_a_session_s_principal_arn_is_its_role_s_with_the_path(cloud: Cloud) -> None:
+    bucket = "policy-principals"
+    policy_denies_others(cloud, bucket)
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    for name, path in (("principal-in", "/own-path/"), ("own-path-principal-out", "/")):
+        files = client(cloud, "s3", name, path)
+        cloud.client("iam").put_role_policy(
+            RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Statement": [statement]})
+        )
+        is_in = name == "principal-in"
+        assert is_allowed(files.put_object, Bucket=bucket, Key="x", Body=b"x") is is_in, name
+
+
+@pytest.mark.parametrize(("function", "allowed"), [("own-writer", True), ("other-writer", False)])
+def test_a_function_s_calls_have_its_arn(cloud: Cloud, function: str, allowed: bool) -> None:
+    bucket = f"policy-of-{function}"
+    policy_denies_others(cloud, bucket)
+    config = {
+        "FunctionName": function,
+        "FunctionArn": f"arn:aws:lambda:{REGION}:000000000000:function:{function}",
+        "Role": role(cloud, f"{function}-role", EVERYTHING),
+    }
+    from ministack.core import lambda_runtime  # noqa: PLC0415 - its environment is set by now
+
+    keys = lambda_runtime.execution_credentials(config)
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=cloud.endpoint_url,
+        region_name=REGION,
+        **{name.lower(): value for name, value in keys.items()},
+    )
+    assert is_allowed(s3.put_object, Bucket=bucket, Key="x", Body=b"x") is allowed

@@ -93,6 +93,22 @@ def test_a_bucket_keeps_old_versions_for_a_while_and_drops_unfinished_uploads(bu
     assert any("AbortIncompleteMultipartUpload" in rule for rule in whole)
 
 
+def test_the_stack_s_own_roles_are_no_tenants_even_if_the_stack_has_the_tag() -> None:
+    """CloudFormation gives a stack's tags to its roles, and cuts off the stack's name in theirs."""
+    roles = of_type("AWS::IAM::Role")
+    for policy in of_type("AWS::S3::BucketPolicy").values():
+        (denial,) = [
+            one for one in policy["PolicyDocument"]["Statement"] if "ArnNotLike" in one["Condition"]
+        ]
+        excepted = denial["Condition"]["ArnNotLike"]
+        functions = excepted["lambda:SourceFunctionArn"]["Fn::Sub"]
+        assert functions.endswith(":function:${AWS::StackName}-*")
+        own = excepted["aws:PrincipalArn"]
+        assert own[0]["Fn::Sub"].endswith(":role/${AWS::StackName}-*")
+        named = {one.get("Fn::If", [None, one])[1]["Fn::GetAtt"][0] for one in own[1:]}
+        assert named == set(roles)
+
+
 READ = {"DynamoDB", "SQS"}
 """Sources that Lambda reads: a stream has its own destination, a queue its own dead letters."""
 

@@ -81,6 +81,20 @@ def test_keys_and_people_are_let_in_and_nobody_else(stack: Stack) -> None:
     assert ask(stack, "/v1/models").status == 401
 
 
+def test_an_owner_invites_changes_and_removes_people(stack: Stack) -> None:
+    key = make_key(stack.cloud, "people-door")
+    invited = ask(stack, "/v1/members", key, "POST", {"email": "ada@example.org", "role": "owner"})
+    assert invited.status == 200, invited.body
+    member = f"/v1/members/{invited.body['id']}"
+    assert ask(stack, f"{member}:role", key, "POST", {"role": "viewer"}).body["role"] == "viewer"
+    listed = ask(stack, "/v1/members", key).body["data"]
+    assert [(one["id"], one["role"]) for one in listed] == [(invited.body["id"], "viewer")]
+    stranger = make_key(stack.cloud, "stranger")
+    assert ask(stack, member, stranger, "DELETE").status == 404
+    assert ask(stack, member, key, "DELETE").status == 200
+    assert ask(stack, "/v1/members", key).body["data"] == []
+
+
 def send(form: dict[str, Any], body: bytes) -> int:
     """Send a file with a signed form, as a browser does; return the status."""
     edge = "edge-of-a-part"

@@ -1,4 +1,4 @@
-"""An account whose quota for the instance type is 0: the owner hears it at once, in AWS's words."""
+"""A training job that SageMaker does not take: the owner hears it at once."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,4 +32,20 @@ def test_a_quota_of_zero_is_a_notice_and_no_wait_of_two_days(stack: Stack) -> No
     assert "likeness doctor" in notice["text"]
     table = "--table", stack.outputs["JobsTableName"]
     assert "quota_zero" in stack.likeness("status", f"{TENANT}/no-quota", *table)
+    assert stack.training_jobs(notice["job_id"]) == []
+
+
+def test_a_captioner_that_is_not_there_ends_the_job_and_not_the_queue(stack: Stack) -> None:
+    """As after a typing error in CaptionerId."""
+    stages = {name: stack.settings(name) for name in ("accept-request", "launch-training")}
+    for name, variables in stages.items():
+        stack.configure(name, variables | {"CAPTIONER_ID": "gone"})
+    stack.upload("no-captioner", photos(38), {**SMALL, "autocaption": True})
+    execution = stack.execution("no-captioner")
+    for name, variables in stages.items():
+        stack.configure(name, variables)
+    assert execution["error"] == "TrainingFailedError"
+    notice = stack.notice("no-captioner")
+    assert (notice["code"], notice["retryable"]) == ("training_refused", True)
+    assert "arn:" not in notice["text"]
     assert stack.training_jobs(notice["job_id"]) == []

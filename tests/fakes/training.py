@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.ports.trainer import CreateOutcome, JobStatus, NoCapacity, Run, TrainingState
+from domain.ports.trainer import CreateOutcome, JobStatus, NoCapacity, Refused, Run, TrainingState
 
 FOREVER = 10**9
 
@@ -16,6 +16,8 @@ class MemoryTrainer:
         """Instances that jobs may use at once; one more is refused, as the account's quota does."""
         self.refusal = NoCapacity("There is no capacity.")
         """The answer to a job too many."""
+        self.empty: set[str] = set()
+        """Places in S3 without an object: a job that reads one of them is refused."""
         self.requests: dict[str, dict[str, Any]] = {}
         self.states: dict[str, TrainingState] = {}
 
@@ -24,6 +26,8 @@ class MemoryTrainer:
         if name in self.states:
             return "exists"
         resources = request["ResourceConfig"]
+        if self.empty & set(places_of(request)):
+            return Refused()
         if self.instances() + resources["InstanceCount"] > self.limit:
             return self.refusal
         self.requests[name] = request
@@ -68,3 +72,9 @@ class MemoryTrainer:
             secondary_status=secondary_status or status,
             failure_reason=failure_reason,
         )
+
+
+def places_of(request: dict[str, Any]) -> list[str]:
+    """Return the S3 URIs of a request's channels."""
+    channels = request.get("InputDataConfig", [])
+    return [channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in channels]

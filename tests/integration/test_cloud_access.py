@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.cloud import paths
-from local.cloud.access import root_key
+from local.cloud.access import chunks, root_key
 from local.cloud.server import REGION
 from tests.cloud import EVERYTHING, role
 from tests.integration.access_kit import SECRET, Answer, Victim, send, signed
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 JSON = {"Content-Type": "application/x-amz-json-1.0"}
 CREATE_QUEUE = {**JSON, "X-Amz-Target": "AmazonSQS.CreateQueue"}
 STREAM = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-CHUNKS = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
+CRC32 = b"NhCmhg=="
+CHUNKS = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:" + CRC32 + b"\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -333,12 +336,28 @@ def test_a_stream_of_chunks_is_taken_and_its_checksum_is_compared(victim: Victim
     assert victim.state() == before
 
 
-def test_a_payload_that_is_signed_chunk_by_chunk_is_refused(untouched: Victim) -> None:
-    cloud, path = untouched.cloud, f"/{untouched.name}/stream-signed"
-    headers = streamed(cloud, path, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
-    answer = send(cloud, "PUT", path, headers, CHUNKS)
-    assert answer.status == 501 or "NotImplemented" in answer.body
-    refused(answer)
+def test_a_payload_that_is_signed_chunk_by_chunk_is_taken_as_it_was_signed(victim: Victim) -> None:
+    cloud, path = victim.cloud, f"/{victim.name}/stream-signed"
+    headers = streamed(cloud, path, chunks.WITH_TRAILER)
+    body = signed_chunks(cloud, headers, [b"hel", b"lo", b""])
+    assert send(cloud, "PUT", path, headers, body).status == 200
+    kept = cloud.client("s3").get_object(Bucket=victim.name, Key="stream-signed")
+    assert kept["Body"].read() == b"hello"
+    before = victim.state()
+    third = body.index(b"0;chunk-signature")
+    for changed in (
+        body.replace(b"hel\r\n", b"hex\r\n"),  # another byte
+        body.replace(CRC32, b"AAAAAA=="),  # another checksum
+        body[: body.index(b"2;")] + body[third:],  # a chunk less
+        body[:third],  # no end
+        body[: body.index(b"x-amz-trailer-signature")],
+        CHUNKS,
+        b"",
+    ):
+        refused(send(cloud, "PUT", path, headers, changed))
+    ecdsa = streamed(cloud, path, "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")
+    assert "NotImplemented" in refused(send(cloud, "PUT", path, ecdsa, CHUNKS))
+    assert victim.state() == before
 
 
 def test_its_keys_are_new_at_each_start_and_readable_by_the_user_alone(cloud: Cloud) -> None:
@@ -476,6 +495,25 @@ def streamed(cloud: Cloud, path: str, payload: str) -> dict[str, str]:
         "X-Amz-Decoded-Content-Length": "5",
     }  # fmt: skip
     return signed(cloud, "PUT", path, headers=headers, payload=payload)
+
+
+def signed_chunks(cloud: Cloud, headers: dict[str, str], parts: list[bytes]) -> bytes:
+    """Return a body in chunks that are signed, with a signed checksum after them."""
+    key_id, secret = cloud.access_key()
+    signer = S3SigV4Auth(Credentials(key_id, secret), "s3", REGION)
+    request = AWSRequest()
+    time = request.context["timestamp"] = headers["X-Amz-Date"]
+    scope = f"{time}\n{time[:8]}/{REGION}/s3/aws4_request"
+    before, body = headers["Authorization"].rpartition("=")[2], b""
+    for part in parts:
+        text = f"AWS4-HMAC-SHA256-PAYLOAD\n{scope}\n{before}\n{_sha256('')}\n"
+        before = signer.signature(text + hashlib.sha256(part).hexdigest(), request)
+        body += f"{len(part):x};chunk-signature={before}\r\n".encode() + part
+        body += b"\r\n" if part else b""
+    trailer = "x-amz-checksum-crc32:" + CRC32.decode()
+    text = f"AWS4-HMAC-SHA256-TRAILER\n{scope}\n{before}\n" + _sha256(trailer + "\n")
+    last = f"x-amz-trailer-signature:{signer.signature(text, request)}"
+    return body + f"{trailer}\r\n{last}\r\n\r\n".encode()
 
 
 def turn_clock(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:

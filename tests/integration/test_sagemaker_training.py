@@ -234,15 +234,22 @@ def test_a_job_without_image_fails(kit: SageMakerKit) -> None:
     assert reason.startswith("ClientError: Cannot pull the training image nobody/knows:1")
 
 
-def test_a_job_without_its_manifest_fails(kit: SageMakerKit) -> None:
-    missing = channel("photos", f"s3://{kit.bucket}/no.manifest", "ManifestFile")
-    reason = kit.train(InputDataConfig=[missing])["FailureReason"]
+@pytest.mark.parametrize(
+    ("place", "kind"), [("no.manifest", "ManifestFile"), ("nothing/", "S3Prefix")]
+)
+def test_a_job_without_its_data_is_not_created(kit: SageMakerKit, place: str, kind: str) -> None:
+    empty = channel("plan", f"s3://{kit.bucket}/{place}", kind)
+    with pytest.raises(ClientError, match="No S3 objects found under S3 URL"):
+        kit.start("without-data", InputDataConfig=[empty])
+    with pytest.raises(ClientError, match="not found"):
+        kit.describe("without-data")
+
+
+def test_a_file_that_the_manifest_names_in_vain_fails_the_job(kit: SageMakerKit) -> None:
+    kit.put("list.manifest", json.dumps([{"prefix": f"s3://{kit.bucket}/"}, "gone.png"]))
+    named = channel("photos", f"s3://{kit.bucket}/list.manifest", "ManifestFile")
+    reason = kit.train(InputDataConfig=[named])["FailureReason"]
     assert reason.startswith("ClientError: Data download failed:NoSuchKey (404)")
-
-
-def test_an_empty_prefix_fails_the_job(kit: SageMakerKit) -> None:
-    job = kit.train(InputDataConfig=[channel("plan", f"s3://{kit.bucket}/nothing/")])
-    assert "No S3 objects found under S3 URL" in job["FailureReason"]
 
 
 def test_every_status_is_published(kit: SageMakerKit) -> None:

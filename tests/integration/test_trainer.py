@@ -12,7 +12,7 @@ import pytest
 from aws.training import SageMakerTrainer
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
 from contracts.shared.quotas import QuotaLimit, quota_in, quota_name, refusal_sentence
-from domain.ports.trainer import NoCapacity, Trainer
+from domain.ports.trainer import NoCapacity, Refused, Trainer
 from domain.training.sagemaker_job import Inputs, Placement, training_job_request
 from local.cloud.server import Cloud
 from local.sagemaker.container.images import python_program
@@ -33,11 +33,11 @@ class Bench:
     trainer: Trainer
     role_arn: str
 
-    def request(self, name: str) -> dict[str, Any]:
+    def request(self, name: str, base: str = "portraits-sdxl") -> dict[str, Any]:
         photo = TaskPhoto(index=0, file=f"{job_id(1)}/000.png", sha256="0" * 64)
         task = TrainingTask(job_id=job_id(1), request=REQUEST, photos=(photo,))
         plan = TrainingPlan(plan_id=job_id(1), base_sha256="b" * 64, tasks=(task,))
-        inputs, placement = Inputs("portraits-sdxl"), Placement(ON_DEMAND)
+        inputs, placement = Inputs(base), Placement(ON_DEMAND)
         request = training_job_request(name, plan, inputs, placement, SETTINGS)
         return {**request, "RoleArn": self.role_arn, "HyperParameters": {"seconds": "3000"}}
 
@@ -47,6 +47,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     if request.param == "memory":
         trainer = MemoryTrainer(limit=1)
         trainer.refusal = NoCapacity(refusal_sentence(*QUOTA), QUOTA.limit)
+        trainer.empty = {f"s3://{SETTINGS.bases_bucket}/bases/gone/"}
         yield Bench(trainer, SETTINGS.role_arn)
         return
     yield from embedded(request.getfixturevalue("cloud"), request.getfixturevalue("tmp_path"))
@@ -108,6 +109,12 @@ def test_a_created_job_is_under_way(bench: Bench) -> None:
 def test_a_name_that_is_taken_starts_nothing(bench: Bench) -> None:
     assert bench.trainer.create(bench.request("likeness-taken-1")) == "created"
     assert bench.trainer.create(bench.request("likeness-taken-1")) == "exists"
+
+
+def test_a_job_without_its_data_is_refused_and_does_not_exist(bench: Bench) -> None:
+    assert bench.trainer.create(bench.request("likeness-empty-1", "gone")) == Refused()
+    assert bench.trainer.describe("likeness-empty-1") is None
+    assert bench.trainer.create(bench.request("likeness-empty-1")) == "created"
 
 
 def test_a_job_beyond_the_quota_waits(bench: Bench) -> None:

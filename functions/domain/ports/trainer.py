@@ -21,7 +21,11 @@ class NoCapacity(NamedTuple):
         return self.quota == 0
 
 
-CreateOutcome = Literal["created", "exists"] | NoCapacity
+class Refused(NamedTuple):
+    """SageMaker's refusal of a request that it would refuse again: data or a role is missing."""
+
+
+CreateOutcome = Literal["created", "exists"] | NoCapacity | Refused
 """What SageMaker did with a request."""
 
 PoolStatus = Literal["InUse", "Available", "Reused", "Terminated"]

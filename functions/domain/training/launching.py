@@ -27,7 +27,7 @@ from domain.ports.callbacks import Callbacks
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt, Jobs
 from domain.ports.storage import Storage, find_document, read_document, write_document
-from domain.ports.trainer import NoCapacity, Run, Trainer
+from domain.ports.trainer import NoCapacity, Refused, Run, Trainer
 from domain.pricing.step_sharing import users_per_step
 from domain.training.capacity import (
     Market,
@@ -70,7 +70,9 @@ from domain.training.services import LaunchServices, TrainingServices
 MAX_STATE_FILES = 10
 """More than a task's checkpoints and candidates together."""
 
-Start = Literal["started", "nothing_left", "no_capacity", "no_spot", "quota_zero"]
+Start = Literal[
+    "started", "nothing_left", "no_capacity", "no_spot", "quota_zero", "training_refused"
+]
 
 
 def queue_for_training(
@@ -281,14 +283,15 @@ def start(
     cost_record = cost_record_of(order, choice, request)
     training.jobs.open_cost_record(cost_record, now)
     outcome = training.trainer.create(request)
-    if not isinstance(outcome, NoCapacity):
+    if not isinstance(outcome, NoCapacity | Refused):
         return "started"
     training.jobs.drop_cost_record(cost_record)
     refused = refusal_of(outcome, choice)
+    sentence = outcome.sentence if isinstance(outcome, NoCapacity) else ""
     for task in tasks:
-        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now, outcome.sentence)
-        if refused == "quota_zero":
-            give_up(training, task.job_id, outcome, now)
+        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now, sentence)
+        if refused in {"quota_zero", "training_refused"}:
+            give_up(training, task.job_id, error_of(refused, sentence), now)
     return refused
 
 
@@ -345,21 +348,31 @@ def cost_record_of(
     return CostRecord(order.training_job_name, order.plan_id, spot=spot, pool=pool)
 
 
-def refusal_of(refusal: NoCapacity, choice: CapacityChoice) -> Start:
+def refusal_of(refusal: NoCapacity | Refused, choice: CapacityChoice) -> Start:
     """Return what a refusal means: wait, do without spot instances, or never."""
+    if isinstance(refusal, Refused):
+        return "training_refused"
     if is_own_choice_of_spot(choice):
         return "no_spot"
     return "quota_zero" if refusal.is_final else "no_capacity"
 
 
-def give_up(services: TrainingServices, job_id: str, refusal: NoCapacity, now: datetime) -> None:
-    """End a job for which the account's quota is 0.
+def error_of(refused: Start, sentence: str) -> TrainingFailedError:
+    """Return the failure of a job that can never start; AWS's sentence where owners may read it."""
+    if not sentence:
+        return TrainingFailedError(code=refused)
+    return TrainingFailedError(code=refused, sentence=sentence)
 
-    Nothing would ever start. A redrive continues the job once the quota is raised.
+
+def give_up(
+    services: TrainingServices, job_id: str, error: TrainingFailedError, now: datetime
+) -> None:
+    """End a job that SageMaker will never start: the quota is 0, or it refuses the request.
+
+    A redrive continues the job once an operator has mended the reason.
     """
     record = services.jobs.get(job_id)
     if record is not None:
-        error = TrainingFailedError(code="quota_zero", sentence=refusal.sentence)
         settle(services, record, error, now)
 
 

@@ -14,6 +14,7 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from local.cloud.access import chunks
 from local.cloud.access.request import RefusedError, Request
 from local.cloud.typing_aliases import Stock
 
@@ -108,7 +109,11 @@ def check(request: Request, signature: Signature, body: bytes, secret: str) -> N
             " Use the keys that `make up` printed; each start makes new ones."
         )
         raise RefusedError("SignatureDoesNotMatch", message)
-    _check_payload(request.header("x-amz-content-sha256"), body)
+    declared = request.header("x-amz-content-sha256")
+    if declared in chunks.SIGNED:
+        _check_chunks(declared, signature, body, secret)
+    else:
+        _check_payload(declared, body)
 
 
 def _of_header(request: Request, authorization: str) -> Signature:
@@ -201,12 +206,21 @@ def _signer(signature: Signature, secret: str) -> Stock:
     return kind(credentials, signature.service, signature.region)
 
 
+def _check_chunks(declared: str, signature: Signature, body: bytes, secret: str) -> None:
+    """Compare each chunk with its own signature."""
+    signer, sent = _signer(signature, secret), AWSRequest()
+    sent.context["timestamp"] = signature.time
+    scope = f"{signature.day}/{signature.region}/{signature.service}/aws4_request"
+    seed = chunks.Seed(signature.time, scope, signature.signature)
+    chunks.check(body, declared, seed, lambda text: str(signer.signature(text, sent)))
+
+
 def _check_payload(declared: str | None, body: bytes) -> None:
     """Compare the body with its declared hash; without one, the signature was over the body."""
     if declared is None or declared in NOT_SIGNED_BY_HEADER:
         return
-    if not _SHA256.fullmatch(declared):
-        message = "The laptop takes no payload that is signed chunk by chunk. Sign it as a whole."
+    if not _SHA256.fullmatch(declared):  # as of the kinds for ECDSA, of which nothing is checked
+        message = "The laptop checks no payload of this kind. Sign with AWS4-HMAC-SHA256."
         raise RefusedError("NotImplemented", message, HTTPStatus.NOT_IMPLEMENTED)
     if not hmac.compare_digest(hashlib.sha256(body).hexdigest(), declared):
         message = "The provided 'x-amz-content-sha256' header does not match what was computed."

@@ -6,6 +6,7 @@ from local.cloud.typing_aliases import Json
 from local.sagemaker import host, settings, store
 from local.sagemaker.api import listing, tagging
 from local.sagemaker.api.errors import NotFoundError, ServiceError
+from local.sagemaker.s3 import parse_uri
 from local.sagemaker.training import documents, warm_pools
 from local.sagemaker.training.instance import CONTAINER_ROOT
 from local.sagemaker.training.run import TrainingRun
@@ -24,6 +25,7 @@ def create(request: Json) -> Json:
             f"Could not assume role {request['RoleArn']}. Please ensure that the role exists and "
             "allows principal 'sagemaker.amazonaws.com' to assume the role.",
         )
+    check_data(request)
     with store.lock:
         if name in store.jobs():
             raise ServiceError(
@@ -80,6 +82,21 @@ def check_channels(request: Json) -> None:
             _refuse(
                 f"On the laptop channel {channel['ChannelName']} must be an S3Prefix or a "
                 "ManifestFile, FullyReplicated, in File mode and not compressed."
+            )
+
+
+def check_data(request: Json) -> None:
+    """Refuse a channel without objects: SageMaker looks before it starts an instance."""
+    for channel in request.get("InputDataConfig", []):
+        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+        place = parse_uri(uri)
+        if not host.has_objects(place.bucket, place.key):
+            _refuse(
+                f'No S3 objects found under S3 URL "{uri}" given in input data source. Please '
+                f"ensure that the bucket exists in the selected region ({host.region()}), that "
+                "objects exist under that S3 prefix, and that the role "
+                f'"{request["RoleArn"]}" has "s3:ListBucket" permissions on bucket '
+                f'"{place.bucket}".'
             )
 
 

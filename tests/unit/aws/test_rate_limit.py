@@ -110,6 +110,20 @@ def test_a_quota_of_zero_ends_the_wait_at_once() -> None:
     assert json.loads(failure.text) == {"code": "quota_zero", "sentence": sentence}
 
 
+def test_a_refused_request_ends_the_job_and_its_sentence_is_for_the_log_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.enter(1)
+    sentence = 'No S3 objects found under S3 URL "s3://bases/x/" ... role "arn:aws:iam::1:role/x"'
+    assert launch_with(world, "ValidationException", sentence) == []
+    (failure,) = world.callbacks.answers.values()
+    assert json.loads(failure.text) == {"code": "training_refused"}
+    assert world.jobs.records[job_id(1)].refusal is None
+    (line,) = [vars(one) for one in caplog.records if one.msg == "training job refused"]
+    assert (line["code"], line["sentence"]) == ("ValidationException", sentence)
+
+
 def test_what_no_waiting_mends_is_raised() -> None:
     world = World()
     world.enter(1)

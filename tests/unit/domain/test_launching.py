@@ -151,6 +151,34 @@ def test_a_quota_of_zero_ends_every_job_that_waits_for_it_at_once() -> None:
         assert json.loads(failure.text) == {"code": "quota_zero", "sentence": sentence}
 
 
+def test_a_request_that_sagemaker_refuses_ends_its_job_and_holds_up_no_other() -> None:
+    world = World()
+    world.enter(1, "token-1")
+    world.enter(2, "token-2")
+    place = f"s3://{SETTINGS.models_bucket}/{layout.photos_manifest_key(job_id(1))}"
+    world.trainer.empty = {place}
+    alone = replace(world.launching, settings=replace(SETTINGS, max_batch=1))
+    (name,) = launch(alone, NOON)
+    assert world.jobs.records[job_id(2)].training_job_name == name
+    failure = world.callbacks.answers["token-1"]
+    assert failure.error == "TrainingFailedError"
+    assert json.loads(failure.text) == {"code": "training_refused"}
+    assert world.jobs.queued() == []
+    assert launch(alone, NOON) == []
+    assert list(world.trainer.requests) == [name]
+
+
+def test_a_refused_job_is_trained_by_a_redrive_once_the_reason_is_mended() -> None:
+    world = World()
+    world.enter(1, "token-1")
+    place = f"s3://{SETTINGS.models_bucket}/{layout.photos_manifest_key(job_id(1))}"
+    world.trainer.empty = {place}
+    launch(world.launching, NOON)
+    world.trainer.empty = set()
+    world.enter(1, "token-2")
+    assert len(launch(world.launching, NOON)) == 1
+
+
 def test_no_more_is_asked_for_once_capacity_is_refused() -> None:
     world = World()
     world.trainer.limit = 1
