@@ -122,7 +122,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people" | "API keys" | "webhooks" | "webhook deliveries" | "approvals" | "remembered answers" | "picture orders" | "aliases" | "export rows" | "counted calls";
 }
 
 /** Answer of request_erasure. */

@@ -20,7 +20,14 @@ from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
-from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of, subjects_of
+from domain.intake.uploads import (
+    PinnedUpload,
+    Place,
+    is_prefix,
+    pin_upload,
+    place_of,
+    subjects_of,
+)
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
 from domain.ports.consents import Consents
@@ -361,6 +368,8 @@ def sources_of(
         ObjectTooLargeError: a file has more than MAX_REQUEST_BYTES.
     """
     announced = given.event.detail.object
+    if is_prefix(announced.key):  # every version of the file was deleted since
+        raise ObjectMissingError
 
     def read(pin: PinnedObject) -> bytes:
         version = announced.version_id if pin.key == announced.key else None

@@ -7,8 +7,10 @@ from datetime import datetime
 from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
 from contracts.documents.stages import PhotoInspection, TrainingDecision
+from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import (
+    InvalidRequestError,
     PersonsMixedError,
     PhotosRefusedError,
     PhotosTooSlowError,
@@ -16,6 +18,7 @@ from contracts.errors import (
 )
 from contracts.shared import layout
 from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
+from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
@@ -40,6 +43,9 @@ from domain.ports.storage import Storage, read_document, write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
 from domain.pricing.prices import PUBLISHED, PriceTable
 
+CAPTIONS = "captions"
+"""What the caption of a photo is called in a problem, before the photo's number."""
+
 TOO_SLOW = {"too_complex", "not_inspected"}
 """Codes of photos that were refused for their decoding time or memory."""
 
@@ -61,6 +67,8 @@ class InspectionServices:
     faces: FaceFinder | None = None
     """None where the stack looks for no faces at intake."""
     thresholds: IntakeThresholds = DEFAULTS
+    names: NameList = NO_NAMES
+    """Names that nobody may train, in a caption either."""
 
     @property
     def pricing(self) -> PricingServices:
@@ -77,6 +85,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
         PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PersonsMixedError: the photos show several people, and none of them on most photos.
+        InvalidRequestError: a caption has a name of the operator's list (``name_refused``).
         ImportRefusedError: the LoRA of an import cannot be read, or cannot be served.
         DecoderBrokenError: the face finder does not start.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
@@ -93,10 +102,34 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     report, people = report_on(accepted, services, progress)
     write_document(services.models, layout.photo_report_key(job.job_id), report)
     progress.finish()
+    check_captions(report, accepted.job, services)
     if people > 1:
         raise PersonsMixedError(people=people)
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     return decided(accepted, summary, services)
+
+
+def check_captions(report: PhotoReport, job: JobSpec, services: InspectionServices) -> None:
+    """Refuse captions that name somebody on the operator's list, wherever they stood.
+
+    A list of captions, a text file, one in an archive and sd-scripts' metadata are all captions of
+    the report by now.
+
+    Raises:
+        InvalidRequestError: with the code ``name_refused``; the problems have photos' numbers.
+    """
+    found = (one for one in report.photos if has_name(one.caption or "", services.names))
+    problems = tuple(
+        RequestProblem(
+            field=f"{CAPTIONS}.{photo.index}",
+            message="It has a name that this stack does not train.",
+        )
+        for photo in found
+    )
+    if problems:
+        key = layout.problems_key(job.tenant, job.upload)
+        write_document(services.models, key, RequestProblems(problems=problems))
+        raise InvalidRequestError(code="name_refused", problems=len(problems))
 
 
 def inspect_import(
