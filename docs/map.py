@@ -186,6 +186,7 @@ LISTENERS = (
     "decide_takedown",
     "watch_takedowns",
     "move_upload",
+    "start_upload",
 )
 """The functions that no state calls, from the training to the endpoint's end."""
 

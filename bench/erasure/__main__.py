@@ -1,9 +1,10 @@
 """Erases people on the laptop's AWS, with crashes, and looks for what is left of them.
 
-Usage: python -m bench.erasure [--points 30] [--photos 200] [--models 20] [--no-states]
-Four parts on one stack. `time`: a tenant of 200 photos and 20 models goes through the deployed
+Usage: python -m bench.erasure [--points 30] [--photos 200] [--models 20] [--no-states] [--port N]
+Five parts on one stack. `time`: a tenant of 200 photos and 20 models goes through the deployed
 erase_subject. `crashes`: the stages run with a crash at 30 of their calls to AWS, before or after
-the effect, and again to their end. `second`: the same request again. `states`: uploads with a
+the effect, and again to their end. `second`: the same request again. `without files`: a tenant that
+has only rows of the API. `states`: uploads with a
 stub trainer are erased while they are in each state. After each part every version of every object,
 every row, every message and every folder of the laptop is searched for canaries and content hashes.
 Prints the table, writes reports/erase-test.json and exits with 1 when a target is missed.
@@ -20,7 +21,7 @@ import boto3
 
 from bench.erasure.crashes import Calls, run_stages
 from bench.erasure.scan import every_text, traces
-from bench.erasure.seeds import Person, Places, seed
+from bench.erasure.seeds import HUB, Person, Places, api_rows, seed
 from bench.report import Figure, finish
 from bench.workflow.__main__ import STUB_IMAGE, images
 from contracts.documents.erasure import ErasureSubject, SignedReceipt
@@ -48,10 +49,11 @@ def main() -> int:
     options = parse_options()
     deployment.build()
     sagemaker.configure(sagemaker.Settings(images=images()))
-    with serve() as cloud:
+    with serve(options.port) as cloud:
         os.environ |= cloud.environment()
         put_base(cloud, PORTRAITS)
-        image = {"TrainingImageUri": f"{STUB_IMAGE}:1"}
+        cloud.client("s3").create_bucket(Bucket=HUB)
+        image = {"TrainingImageUri": f"{STUB_IMAGE}:1", "HubBucket": HUB}
         outputs = deployment.deploy(cloud, **image)
         places = Places.of(outputs)
         os.environ |= environment(cloud)
@@ -59,6 +61,7 @@ def main() -> int:
         figures = [
             *timed(places, folders, outputs["ReceiptKeyArn"], options),
             *crashed(places, folders, options.points),
+            *without_files(places),
             *([] if options.no_states else in_states(cloud, outputs)),
         ]
     return finish("erase-test", figures)
@@ -71,6 +74,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--no-states", action="store_true")
+    parser.add_argument("--port", type=int, default=None)
     return parser.parse_args()
 
 
@@ -131,6 +135,21 @@ def crashed(places: Places, folders: list[Path], points: int) -> list[Figure]:
     ]
 
 
+def without_files(places: Places) -> list[Figure]:
+    """Erase a tenant that has rows of the API and no file, through the deployed machine."""
+    person = Person("tenant-without-files", 0, 1)
+    table = boto3.resource("dynamodb").Table(places.api_table)
+    for row in api_rows(person, "2026-11-28T12:00:00+00:00"):
+        table.put_item(Item=row)
+    before = len(traces(person, places, []))
+    answer = erase(ErasureSubject(tenant=person.tenant), FUNCTION)
+    wait_for_receipt(answer.receipt_uri or "")
+    return [
+        Figure("traces of a tenant without files before", before, "rows", 9),
+        Figure("traces of it after", len(shown(traces(person, places, []))), "", 0, "less"),
+    ]
+
+
 def neighbours(places: Places) -> int:
     """Return in how many shared plans the neighbour's part is whole."""
     texts = every_text(places, [])
@@ -153,10 +172,15 @@ def in_state(state: Stage, cloud: Cloud, outputs: dict[str, str]) -> Figure:
     put_files(cloud, outputs["UploadsBucketName"], upload, files, request)
     table = boto3.resource("dynamodb").Table(outputs["JobsTableName"])
     wait_until(lambda: has_reached(table, upload, state))
+    job_id = job_of(table, upload)
     answer = erase(ErasureSubject(tenant=TENANT, upload=upload), FUNCTION)
     wait_for_receipt(answer.receipt_uri or "")
-    texts = every_text(Places.of(outputs), [])
-    left = [place for place, text in texts if f"/{upload}" in text or f"/{upload}/" in place]
+    names = [f"/{upload}", *([job_id] if job_id else [])]
+    left = [
+        place
+        for place, text in every_text(Places.of(outputs), [])
+        if any(name in f"{place} {text}" for name in names) and not is_evidence(text)
+    ]
     return Figure(f"traces after erasing in {state}", len(shown(left)), "", 0, "less")
 
 
@@ -165,6 +189,18 @@ def has_reached(table: object, upload: str, state: Stage) -> bool:
     stages = list(stages_of(table, upload))
     order = [*STATES]
     return any(order.index(stage) >= order.index(state) for stage in stages if stage in order)
+
+
+def job_of(table: object, upload: str) -> str | None:
+    """Return the upload's job; None while it is being accepted."""
+    key = layout.upload_row(f"{TENANT}/{upload}")
+    row = table.get_item(Key={"job_id": key}).get("Item") or {}  # type: ignore[attr-defined]
+    return row.get("points_to")
+
+
+def is_evidence(text: str) -> bool:
+    """Return whether a row is the record of a consent, which stays as proof."""
+    return f'"row": {{"S": "{layout.CONSENT_ROWS}' in text
 
 
 def stages_of(table: object, upload: str) -> Iterator[Stage]:

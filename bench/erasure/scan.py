@@ -33,15 +33,25 @@ def every_text(places: Places, folders: list[Path]) -> Iterator[tuple[str, str]]
         QueueUrl=places.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=2
     ).get("Messages"):
         yield from (("dead letters", message["Body"]) for message in found)
+    yield from people_texts(places)
     for folder in folders:
         for path in (path for path in folder.rglob("*") if path.is_file()):
             yield str(path), path.read_bytes().decode("latin-1")
 
 
+def people_texts(places: Places) -> Iterator[tuple[str, str]]:
+    """Yield who signs in, and the groups that have tenants' names."""
+    cognito = boto3.client("cognito-idp")
+    for page in cognito.get_paginator("list_users").paginate(UserPoolId=places.pool_id):
+        yield from (("people", json.dumps(user, default=str)) for user in page["Users"])
+    for page in cognito.get_paginator("list_groups").paginate(UserPoolId=places.pool_id):
+        yield from (("groups", f"/{group['GroupName']}/") for group in page["Groups"])
+
+
 def bucket_texts(places: Places) -> Iterator[tuple[str, str]]:
     """Yield key and body of every version and marker, and the keys of unfinished uploads."""
     s3 = boto3.client("s3")
-    for bucket in (places.uploads, places.models):
+    for bucket in (places.uploads, places.models, places.hub):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for one in page.get("DeleteMarkers", []):
                 yield one["Key"], one["Key"]

@@ -9,16 +9,21 @@ from typing import Any
 
 import boto3
 
+from aws.api.people import CognitoPeople
 from contracts.documents.export import ExportSubject
 from contracts.documents.package import TargetModel
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from contracts.shared.names import build_training_job_name
+from contracts.shared.picture_places import tenant_hash
 from domain.exporting.asking import new_row
 
 EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution:likeness-train-adapter:"
 """How ARNs of the workflow begin; Step Functions does not know those of seeded jobs any more."""
 
+
+HUB = "the-operators-hub"
+"""Name of the hub's bucket."""
 
 SEEDED_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -33,6 +38,8 @@ class Places:
     models_table: str
     api_table: str
     queue_url: str
+    hub: str
+    pool_id: str
 
     @classmethod
     def of(cls, outputs: dict[str, str]) -> "Places":
@@ -44,6 +51,8 @@ class Places:
             outputs["ModelsTableName"],
             outputs["ApiTableName"],
             outputs["DeadLetterQueueUrl"],
+            HUB,
+            outputs["UserPoolId"],
         )
 
 
@@ -108,6 +117,8 @@ def seed(person: Person, places: Places, neighbour: str) -> None:
     dynamodb = boto3.resource("dynamodb")
     for table, row in rows(person, places):
         dynamodb.Table(table).put_item(Item=row)
+    people = CognitoPeople(places.pool_id, boto3.client("cognito-idp"))
+    people.invite(person.tenant, f"{person.canary}@example.org", "owner")
     event = {
         "detail": {"object": {"key": f"{layout.upload_prefix(person.tenant, 'u0')}request.json"}}
     }
@@ -130,6 +141,10 @@ def objects(person: Person, places: Places, neighbour: str) -> Iterator[tuple[st
     yield places.uploads, layout.export_key(person.tenant, person.export_id), person.body(3)
     drawn = layout.pictures_prefix(person.tenant, "a1")
     yield places.uploads, drawn + layout.picture_file(0, "png"), person.body(2)
+    large = layout.answer_prefix(tenant_hash(person.tenant), person.job_ids[:1], "0" * 32)
+    yield places.uploads, f"{large}000.png", person.body(2)
+    for job_id in person.job_ids:
+        yield places.hub, f"{layout.hub_prefix(person.tenant, job_id)}README.md", text
     for job_id in person.job_ids:
         for key in keys_of_job(job_id, person):
             yield places.models, key, text
@@ -187,6 +202,7 @@ def rows(person: Person, places: Places) -> Iterator[tuple[str, dict[str, Any]]]
         "row": layout.export_row(exported.export_id), "created_at": now,
         "tenant": layout.exports_index(person.tenant), "document": exported.model_dump_json(),
     }  # fmt: skip
+    yield from ((places.api_table, row) for row in api_rows(person, now))
     for number, job_id in enumerate(person.job_ids):
         upload = f"u{number}"
         plan_id = person.plan_id if number == 0 else job_id
@@ -197,7 +213,12 @@ def rows(person: Person, places: Places) -> Iterator[tuple[str, dict[str, Any]]]
             "plan_id": plan_id, "notice_id": f"ready-{job_id}", "attempt": 1,
             "training_job_name": build_training_job_name(plan_id, 1),
         }  # fmt: skip
-        yield places.jobs_table, {"job_id": f"notice#ready-{job_id}", "created_at": now}
+        about = (
+            layout.notice_row(f"ready-{job_id}"),
+            layout.cost_row(build_training_job_name(plan_id, 1)),
+        )
+        for key in (*about, layout.expiry_row(job_id), layout.consent_end_row(job_id)):
+            yield places.jobs_table, {"job_id": key, "created_at": now}
         row = layout.upload_row(f"{person.tenant}/{upload}")
         yield places.jobs_table, {"job_id": row, "points_to": job_id}
         yield places.models_table, {
@@ -205,3 +226,23 @@ def rows(person: Person, places: Places) -> Iterator[tuple[str, dict[str, Any]]]
             "target_model": person.target_model(job_id), "weights_sha256": "0" * 64,
             "trigger_word": "sks", "endpoint_name": "e", "created_at": now, "schema_version": 1,
         }  # fmt: skip
+
+
+def api_rows(person: Person, now: str) -> Iterator[dict[str, Any]]:
+    """Yield a row of each kind that the HTTP API keeps for a tenant."""
+    tenant, job_id, number = person.tenant, person.job_ids[0], person.canary[-16:]
+    own = json.dumps({"tenant": tenant, "model_id": job_id, "words": person.canary})
+    keyed = {
+        layout.webhook_row(f"wh_{number}"): layout.webhooks_index(tenant),
+        layout.delivery_row(f"wh_{number}", "m"): layout.deliveries_index(f"wh_{number}"),
+        layout.picture_row(f"pic_{number}"): layout.pictures_index(tenant),
+        layout.alias_row(tenant, "me"): layout.aliases_index(tenant),
+        layout.version_row(tenant, "me", job_id): layout.versions_index(tenant),
+    }
+    for row, index in keyed.items():
+        yield {"row": row, "tenant": index, "created_at": now, "document": own}
+    key = {"tenant": tenant, "created_at": now, "name": person.canary}
+    yield {"row": layout.api_key_row(number), **key}
+    yield {"row": layout.approval_row(tenant, job_id), "by": person.canary}
+    yield {"row": layout.idempotency_row(tenant, "0" * 64), "answer": own}
+    yield {"row": f"rate#requests#{tenant}#1", "count": 1}

@@ -59,10 +59,16 @@ class Stack:
         s3.put_object(Bucket=bucket, Key=prefix + REQUEST_FILE, Body=body)
 
     def listen(self) -> None:
-        """Take the messages that are there by now."""
+        """Take the messages that are there by now.
+
+        SNS may have a message twice, as when a function dies after Publish; its notice_id says so
+        to whoever receives it, and a repeat is left out here too.
+        """
         while found := self.subscriber.waiting():
             for notice in found:
-                self.notices[notice["tenant"]].append(notice)
+                known = self.notices[notice["tenant"]]
+                if notice["notice_id"] not in {one["notice_id"] for one in known}:
+                    known.append(notice)
 
     def executions(self, tenant: str) -> list[dict[str, Any]]:
         """Describe the executions of a tenant's upload, the newest first."""
@@ -87,15 +93,23 @@ class Stack:
 
     def dead_letters(self) -> dict[str, int]:
         """Return how many messages lie in each queue of dead letters that has some."""
-        sqs = self.cloud.client("sqs")
-        urls = [url for url in sqs.list_queues().get("QueueUrls", []) if "Dead" in url]
-        counts = {url.rpartition("/")[2]: _count(sqs, url) for url in urls}
+        counts = {url.rpartition("/")[2]: _count(self.cloud, url) for url in self._dead_queues()}
         return {name: count for name, count in counts.items() if count}
 
+    def remove_dead_letters(self) -> None:
+        """Empty the queues of dead letters: a lasting fault before this one may leave some."""
+        for url in self._dead_queues():
+            self.cloud.client("sqs").purge_queue(QueueUrl=url)
 
-def _count(sqs: Any, url: str) -> int:  # noqa: ANN401 - boto3's client
+    def _dead_queues(self) -> list[str]:
+        listed = self.cloud.client("sqs").list_queues().get("QueueUrls", [])
+        return [url for url in listed if "Dead" in url]
+
+
+def _count(cloud: Cloud, url: str) -> int:
     name = "ApproximateNumberOfMessages"
-    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+    asked = cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(asked["Attributes"][name])
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,7 @@ STORIES = (GOOD, REFUSED)
 
 def live(stack: Stack, story: Story, tenant: str, fault: Fault | None) -> list[str]:
     """Let one upload live through a fault; return what was wrong afterwards."""
+    stack.remove_dead_letters()
     stack.injector.begin(fault)
     stack.put(tenant, story.photos)
     lasting = fault is not None and fault.kind in LASTING

@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from bench.interop.sizes import REAL_TEXTS, REAL_UNETS, TEXTS_OF
 from contracts.base import BaseCard
 from tests.smoke.tiny_pipelines import Family, make_base, write_card
-from trainer.config.recipe import Recipe
+from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.export.adapter_files import write_adapter
 from trainer.model.architectures import ARCHITECTURES, TEXT_TARGETS
 
@@ -129,9 +129,7 @@ def recipe() -> Recipe:
         text_encoder_rank=TEXT_RANK,
         text_encoder_alpha=TEXT_ALPHA,
         target_modules=("to_k", "to_q", "to_v", "to_out.0"),
-        instance_prompt="a photo of zwx person",
-        class_prompt="a photo of a person",
-        trigger_word="zwx",
+        subjects=(RecipeSubject("zwx", "a photo of zwx person", "a photo of a person"),),
         class_images=0,
         prior_loss_weight=1.0,
     )

@@ -27,7 +27,7 @@ from PIL import Image
 from torch import Tensor
 
 from contracts.base import BaseCard
-from contracts.documents.class_images import order_of
+from contracts.documents.class_images import orders_of
 from contracts.documents.training import TrainingPlan, TrainingResult
 from contracts.documents.upload.request import TrainingRequest
 from local.embedded_base.judge import PortraitJudge, expected
@@ -159,10 +159,8 @@ def make_prior(base: Path, kept: Path) -> float:
     folder = kept / "class"
     shutil.rmtree(folder, ignore_errors=True)
     card = BaseCard.model_validate_json((base / "base.json").read_bytes())
-    order = order_of(TrainingRequest.model_validate(REQUEST), card.resolution)
-    plan = TrainingPlan(
-        plan_id=job_of(0), base_sha256=card.sha256, tasks=(), class_images=(order,) if order else ()
-    )
+    orders = orders_of(TrainingRequest.model_validate(REQUEST), card.resolution)
+    plan = TrainingPlan(plan_id=job_of(0), base_sha256=card.sha256, tasks=(), class_images=orders)
     data = folder / "job" / "input" / "data"
     (data / "plan").mkdir(parents=True)
     (data / "plan" / "plan.json").write_text(plan.model_dump_json())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 
@@ -177,7 +178,7 @@ class ReloadLoop:
         self.hung = 0
         """Number of these that took more than HANG_SECONDS."""
         self.unconfirmed = 0
-        """Number of unloads without an answer within UNLOAD_SECONDS."""
+        """Number of unloads without an answer within UNLOAD_SECONDS, or that were refused."""
 
     def run(self, cycles: int) -> None:
         """Reload models `cycles` times."""
@@ -185,16 +186,19 @@ class ReloadLoop:
             list(pool.map(self.reload, range(cycles)))
 
     def reload(self, _cycle: int) -> None:
-        """Reload one model; a model whose unload is not confirmed is not used again."""
+        """Reload one model; a model whose unload is not answered is not used again."""
         if self.died:
             return
         user = self.waiting.popleft()
         try:
             with ThreadPoolExecutor(1) as pool:
                 asked = pool.submit(self.ask, user)
-                self.server.unload(user, timeout=UNLOAD_SECONDS)
+                unloaded = self.server.unload(user, timeout=UNLOAD_SECONDS)
                 asked.result()
-            fixtures.load_model(self.server, user)
+            if unloaded.status == HTTPStatus.OK:
+                fixtures.load_model(self.server, user)
+            else:  # it is loaded still: the front's answer to an unload that took too long
+                self.unconfirmed += 1
             self.waiting.append(user)
         except TimeoutError:
             self.unconfirmed += 1

@@ -20,7 +20,7 @@ from torch.nn import functional
 from bench.report import Figure, finish
 from contracts.base import Architecture
 from domain.pricing.step_sharing import FAMILIES, GIB
-from trainer.config.recipe import Recipe
+from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.model import grouped_lora, lora
 
 RANK = 16
@@ -130,9 +130,7 @@ def recipe() -> Recipe:
         learning_rate=1e-4,
         text_encoder_lr=None,
         target_modules=("to_k", "to_q", "to_v", "to_out.0"),
-        instance_prompt="sks",
-        class_prompt="a person",
-        trigger_word="sks",
+        subjects=(RecipeSubject("sks", "sks", "a person"),),
         class_images=0,
         prior_loss_weight=1.0,
     )

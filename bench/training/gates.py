@@ -22,7 +22,7 @@ from contracts.base import BaseCard
 from tests.smoke import tiny_pipelines as tiny
 from tests.smoke.job_dir import JobDir
 from trainer.config import noise
-from trainer.config.recipe import Recipe
+from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.examples.batches import Examples, draw_batch
 from trainer.model import grouped_lora, lora
 from trainer.model.architectures import EncodedPrompts
@@ -86,9 +86,7 @@ def make_run(base: Base, user: int, folder: Path = Path()) -> TrainingRun:
         learning_rate=1e-4,
         text_encoder_lr=None,
         target_modules=TARGETS,
-        instance_prompt="a photo of sks",
-        class_prompt="a photo",
-        trigger_word="sks",
+        subjects=(RecipeSubject("sks", "a photo of sks", "a photo"),),
         class_images=CLASS_IMAGES,
         prior_loss_weight=1.0,
         checkpointing_steps=1000,  # no checkpoints, as they are not measured

@@ -1,9 +1,8 @@
 """Stage 1, accept_request: pin the upload, read its request, name the job by its content.
 
-In     AcceptRequestInput   S3's "Object Created" for request.json or its like, and the execution
+In     AcceptRequestInput   the version of request.json or its like that was stored, the execution
 Out    Acceptance           to inspect_photos; or the end, for content that was accepted before
-       UploadPending        look again after some seconds; or the end, when another file starts it,
-                            or when this one is moved to its tenant's uploads and starts it there
+       UploadPending        look again after some seconds; or the end, when another file starts it
 Fails  InvalidUploadError   final; the request's key is wrong
        InvalidRequestError  final; the owner's notice lists every problem
        ConsentRefusedError  final; the owner must ask the person on the photos
@@ -24,7 +23,6 @@ from aws.jobs.table import DynamoJobs
 from aws.parameters.bases import bases_from_env, captioner_from_env, names_from_env
 from aws.parameters.consent import consent_rules_from_env
 from aws.parameters.quotas import quotas_from_env
-from aws.parameters.root_folders import root_folders_from_env
 from aws.parameters.run_limits import run_limits_from_env
 from aws.storage import S3Storage
 from contracts.documents.audit import STACK
@@ -32,8 +30,8 @@ from contracts.documents.job import Acceptance, UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from domain.audit.entries import Deed, record
 from domain.intake.accepting import IntakeServices, accept_request
-from domain.intake.root_folders import home_of
-from domain.intake.waiting import MOVED, Patience, pending
+from domain.intake.starting import with_name
+from domain.intake.waiting import Patience, pending
 from runtime.clock import now
 from runtime.handlers import stage
 from runtime.imaging.unpacking import ChildArchives
@@ -41,9 +39,8 @@ from runtime.imaging.unpacking import ChildArchives
 
 @stage
 def lambda_handler(given: AcceptRequestInput) -> Acceptance | UploadPending:
-    if home_of(given.event.detail.object.key, root_folders_from_env()) is not None:
-        return MOVED
     uploads = S3Storage.from_env("UPLOADS_BUCKET")
+    given = with_name(given, uploads)
     patience = Patience(seconds=settings.number("UPLOAD_WAIT_SECONDS"))
     tombstones = DynamoTombstones.from_env()
     return pending(given, uploads, tombstones, patience, now()) or accepted(given, uploads)

@@ -58,6 +58,19 @@ class S3Storage:
             key, answer["ETag"].strip('"'), answer["ContentLength"], _version(answer)
         )
 
+    def key_of(self, prefix: str, version_id: str | None, etag: str | None) -> str | None:
+        """Return the key that has, or had, a version; see the Protocol."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket, Prefix=prefix
+        )
+        versions = (one for page in pages for one in page.get("Versions", []))
+        found = (
+            one["Key"]
+            for one in versions
+            if (one["VersionId"] == version_id if version_id else one["ETag"].strip('"') == etag)
+        )
+        return next(found, None)
+
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
         """Return ``head`` of each object, with several requests at a time."""
         with ThreadPoolExecutor(max_workers=8) as pool:

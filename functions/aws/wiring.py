@@ -11,7 +11,7 @@ from aws.api.api_keys import DynamoApiKeys
 from aws.api.consents import DynamoConsents
 from aws.api.exports import DynamoExports, S3Archives, S3Reader
 from aws.api.front_door import DynamoApprovals
-from aws.api.hub import hub_bucket_from_env
+from aws.api.hub import NONE, hub_bucket_from_env
 from aws.api.people import CognitoPeople
 from aws.api.pictures import DynamoPictures
 from aws.api.webhooks import DynamoWebhooks
@@ -32,7 +32,7 @@ from aws.rate_limit import RateLimiter
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
 from contracts.shared.thresholds import IntakeThresholds
-from domain.erasure.receipts import ReceiptServices
+from domain.erasure.receipts import KeptElsewhere, ReceiptServices
 from domain.erasure.services import ErasingServices, StoppingServices
 from domain.exporting.services import ExportServices
 from domain.notices.services import NoticeServices
@@ -172,7 +172,7 @@ def export_services(now: Callable[[], datetime]) -> ExportServices:
         pictures=DynamoPictures.from_env(),
         approvals=DynamoApprovals.from_env(),
         people=CognitoPeople.from_env(),
-        log_retention_days=settings.number("LOG_RETENTION_DAYS"),
+        elsewhere=elsewhere_from_env(),
         now=now,
     )
 
@@ -189,6 +189,7 @@ def stopping_services() -> StoppingServices:
         trainer=SageMakerTrainer.from_env(),
         callbacks=StepFunctionsCallbacks.from_env(),
         executions=StepFunctionsExecutions.from_env(),
+        people=CognitoPeople.from_env(),
     )
 
 
@@ -198,6 +199,16 @@ def receipt_services() -> ReceiptServices:
         erasures=DynamoErasures.from_env(),
         models=S3Storage.from_env("MODELS_BUCKET"),
         signer=KmsSigner.from_env(),
-        log_retention_days=settings.number("LOG_RETENTION_DAYS"),
+        elsewhere=elsewhere_from_env(),
         consents=DynamoConsents.from_env(),
+    )
+
+
+def elsewhere_from_env() -> KeptElsewhere:
+    """Return what is kept where no erasure deletes, as the template's parameters say."""
+    return KeptElsewhere(
+        log_days=settings.number("LOG_RETENTION_DAYS"),
+        audit_days=settings.number("AUDIT_RETENTION_DAYS"),
+        mlflow=settings.text("MLFLOW_TRACKING") != NONE,
+        data_events=settings.text("DATA_EVENTS_BUCKET") != NONE,
     )

@@ -650,6 +650,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "gate_subjects_mixed": CodeEntry(
+        "The model mixes up its subjects",
+        "Pictures of one subject are as much like another subject of the model as like itself.",
+        "Train with more steps and photos of each, without the others; or train each alone.",
+        "owner",
+        False,
+    ),
     "gate_broken_pictures": CodeEntry(
         "The model's pictures are broken",
         "Pictures from the trained model are blank or contain invalid numbers.",

@@ -3,6 +3,7 @@
 A router file of routes/ gets its caller from ``caller``: there is no other way to learn a tenant.
 """
 
+import json
 import re
 from base64 import b64decode
 from functools import cache
@@ -42,6 +43,12 @@ OPEN = frozenset({"GET /v1/openapi.json", "POST /v1/takedowns", "GET /v1/takedow
 NO_BODY = ApiError(
     "invalid_call",
     errors=[FieldProblem(field="body", message="must be application/json in UTF-8")],
+)
+
+
+NOT_READABLE = ApiError(
+    "invalid_call",
+    errors=[FieldProblem(field="body", message="has too many levels, or too long a number")],
 )
 
 
@@ -124,7 +131,9 @@ class Front:
             return self._refused(ApiError("method_not_allowed", headers=allow), event)
         if not (_is_json(event) and _is_text(event)):
             return self._refused(NO_BODY, event)
-        answer: dict[str, Any] = self.resolver.resolve(event, LambdaContext())
+        if not _is_readable(event):
+            return self._refused(NOT_READABLE, event)
+        answer: dict[str, Any] = self.resolver.resolve(_as_json(event), LambdaContext())
         return answer
 
     def _methods(self, path: str) -> list[str]:
@@ -193,6 +202,26 @@ def _is_text(event: dict[str, Any]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_readable(event: dict[str, Any]) -> bool:
+    """Return whether Python can read the body; what is no JSON, Powertools says more exactly."""
+    body = event.get("body") or "null"
+    try:
+        json.loads(b64decode(body) if event.get("isBase64Encoded") else body)
+    except json.JSONDecodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _as_json(event: dict[str, Any]) -> dict[str, Any]:
+    """Name the body's type as Powertools wants it: no capitals, although RFC 9110 allows them."""
+    headers: dict[str, str] = event.get("headers", {})
+    if not event.get("body") or "content-type" not in headers:
+        return event
+    return event | {"headers": headers | {"content-type": "application/json"}}
 
 
 def _fields(error: RequestValidationError) -> list[FieldProblem]:

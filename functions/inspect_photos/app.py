@@ -9,6 +9,7 @@ Fails  TooFewPhotosError    final; the owner's notice lists the refused photos
        PhotosRefusedError   final; likewise, when the request demands that all photos pass
        PersonsMixedError    final; likewise, when the photos show several people
        ImportRefusedError   final; likewise, when the LoRA of an import cannot be read or served
+       InvalidRequestError  final; a caption has a name of the operator's list
        PriceUnknownError    final; a dry run's max_cost_usd, and the operator gave no price
        DecoderBrokenError   the workflow tries again: the decoder or the face finder did not start
 """
@@ -17,7 +18,7 @@ from contextlib import closing
 
 from aws import settings
 from aws.jobs.table import DynamoJobs
-from aws.parameters.bases import bases_from_env
+from aws.parameters.bases import bases_from_env, names_from_env
 from aws.storage import S3Storage
 from aws.wiring import prices_from_env, thresholds_from_env
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
@@ -72,4 +73,5 @@ def services_with(finder: ChildFaceFinder) -> InspectionServices:
         prices=prices_from_env(),
         faces=finder if settings.text("FACE_CHECKS") == "people" else None,
         thresholds=thresholds_from_env(),
+        names=names_from_env(),
     )

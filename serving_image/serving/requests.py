@@ -17,7 +17,7 @@ from contracts.documents.package import (
     RefinerInfo,
 )
 from contracts.marks.marking import Marker
-from contracts.shared.prompts import name_subject
+from contracts.shared.prompts import has_placeholder, name_subject
 from contracts.shared.samplers import SAMPLERS
 from serving.adapters.cache import Lease
 from serving.adapters.hooks import Mix
@@ -25,7 +25,7 @@ from serving.adapters.reader import Adapter
 from serving.answer_cache import Answer
 from serving.generator import Row
 from serving.output.marks import mark_picture
-from serving.tensors import PictureRequest
+from serving.tensors import PictureError, PictureRequest
 
 Reply = Callable[["Answer | Exception"], None]
 """Sends an answer, or the error that the request ends with."""
@@ -98,15 +98,33 @@ class PendingRequest:
         named = (*([self.owner] if self.owner else []), *self.mixed)
         return frozenset(adapter.job_id for adapter in named)
 
+    def named(self, text: str, name: str) -> str:
+        """Return a prompt that names the subject by the caller's trigger word.
+
+        Raises:
+            PictureError: ``invalid_argument``; a placeholder may mean any of several subjects.
+        """
+        if self.owner is None:
+            return name_subject(text, "")
+        if len(self.owner.trigger_words) > 1 and has_placeholder(text):
+            problem = "the model knows several subjects; write a trigger word instead of TOK"
+            raise PictureError("invalid_argument", f"{name}: {problem}")
+        return name_subject(text, self.owner.trigger_word)
+
     def make_rows(self) -> tuple[Row, ...]:
-        """Return the generator's row for each picture of this request."""
-        request, trigger_word = self.request, self.owner.trigger_word if self.owner else ""
-        avoided, mix = request.negative_prompt, self.mix
+        """Return the generator's row for each picture of this request.
+
+        Raises:
+            PictureError: as ``named``.
+        """
+        request, mix = self.request, self.mix
+        avoided = request.negative_prompt
         if avoided is not None:
-            avoided = name_subject(avoided, trigger_word)
+            avoided = self.named(avoided, "negative_prompt")
+        prompt = self.named(request.prompt, "prompt")
         return tuple(
             Row(
-                prompt=name_subject(request.prompt, trigger_word),
+                prompt=prompt,
                 negative_prompt=avoided,
                 seed=seed,
                 guidance_scale=request.guidance_scale,

@@ -35,6 +35,7 @@ BESIDE_THE_STATES = {
     "decide_takedown",
     "watch_takedowns",
     "move_upload",
+    "start_upload",
 }
 """Functions that no state invokes: events, schedules, streams and people do."""
 

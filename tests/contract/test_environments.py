@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.base import BaseCard
-from contracts.documents.class_images import ClassImageSet, class_image_key, order_of
+from contracts.documents.class_images import ClassImageSet, class_image_key, orders_of
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import BASE_FILE, CLASS_IMAGES_FILE, CLASS_IMAGES_FOLDER
 from local.demo.upload import request
@@ -76,8 +76,7 @@ def shipped() -> tuple[Path, ClassImageSet, BaseCard]:
 
 def test_the_embedded_base_brings_the_set_that_the_demo_trains_with() -> None:
     folder, prior, card = shipped()
-    order = order_of(TrainingRequest.model_validate(request()), card.resolution)
-    assert order is not None
+    (order,) = orders_of(TrainingRequest.model_validate(request()), card.resolution)
     assert folder.name == prior.key == class_image_key(card.sha256, order)
     assert (prior.count, prior.base_sha256) == (order.count, card.sha256)
 

@@ -103,6 +103,7 @@ FUNCTIONS = {
     ("inspection_progress.Progress._write", "write_document"): Writer(1, "text", "models"),
     ("inspection.inspect_photos", "write_document"): Writer(1, "text", "models"),
     ("inspection.inspect_import", "write_document"): Writer(1, "text", "models"),
+    ("inspection.check_captions", "write_document"): Writer(1, "text", "models"),
     ("imports.store_import", "write"): Writer(1, "weights", "uploads"),
     # a tombstone's marker for the servers, a plan without the erased jobs, and a receipt
     ("stopping.stop_reached", "write"): Writer(1, "text", "models"),

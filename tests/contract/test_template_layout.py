@@ -159,7 +159,7 @@ def test_the_endpoint_serves_the_folder_to_which_packages_are_published() -> Non
 
 
 def test_every_key_that_starts_the_workflow_is_one_that_it_understands() -> None:
-    for suffix in suffixes("TrainAdapterStateMachine", "RequestUploaded"):
+    for suffix in suffixes("StartUploadFunction", "RequestUploaded"):
         key = UPLOAD + ("kohya" if suffix.startswith(".") else "") + suffix.lstrip("/")
         assert place_of(key).prefix == UPLOAD
 
@@ -176,11 +176,11 @@ ARCHIVES = [f"photos{suffix}" for suffix in ARCHIVE_SUFFIXES]
 )
 def test_every_request_that_is_understood_starts_the_workflow(name: str) -> None:
     assert place_of(UPLOAD + name)
-    assert (UPLOAD + name).endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+    assert (UPLOAD + name).endswith(tuple(suffixes("StartUploadFunction", "RequestUploaded")))
 
 
 def test_what_starts_the_workflow_starts_it_in_any_case() -> None:
-    pattern = event("TrainAdapterStateMachine", "RequestUploaded")["Pattern"]
+    pattern = event("StartUploadFunction", "RequestUploaded")["Pattern"]
     for key in pattern["detail"]["object"]["key"]:
         ending = key["suffix"]["equals-ignore-case"]
         assert place_of(UPLOAD + ("Kohya" if ending[0] == "." else "") + ending.upper().lstrip("/"))
@@ -188,12 +188,12 @@ def test_what_starts_the_workflow_starts_it_in_any_case() -> None:
 
 def test_kept_pictures_start_no_training() -> None:
     kept = layout.pictures_prefix("acme", "a1") + layout.PICTURES_FILE
-    assert not kept.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+    assert not kept.endswith(tuple(suffixes("StartUploadFunction", "RequestUploaded")))
 
 
 def test_an_archive_of_exported_data_starts_no_training() -> None:
     key = layout.export_key("acme", f"exp_{0:024x}")
-    assert not key.endswith(tuple(suffixes("TrainAdapterStateMachine", "RequestUploaded")))
+    assert not key.endswith(tuple(suffixes("StartUploadFunction", "RequestUploaded")))
 
 
 def test_follow_training_hears_of_exactly_what_a_training_job_reports() -> None:

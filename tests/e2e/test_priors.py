@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.base import BaseCard
-from contracts.documents.class_images import ClassImageSet, class_image_key, order_of
+from contracts.documents.class_images import ClassImageSet, class_image_key, orders_of
 from contracts.documents.training import TrainingResult
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import (
@@ -56,8 +56,7 @@ def test_class_images_are_made_by_the_first_job_and_given_to_the_second_of_two_p
     assert CLASS_IMAGES_CHANNEL not in channels(job)
     assert job["HyperParameters"]["num_processes"] == "1"
     card = BaseCard.model_validate_json((base / BASE_FILE).read_bytes())
-    order = order_of(TrainingRequest.model_validate(REQUEST), card.resolution)
-    assert order is not None
+    (order,) = orders_of(TrainingRequest.model_validate(REQUEST), card.resolution)
     folder = class_images_prefix(class_image_key(card.sha256, order))
     bucket = stack.outputs["ModelsBucketName"]
     s3 = stack.cloud.client("s3")

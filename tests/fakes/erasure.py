@@ -7,7 +7,7 @@ from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Store
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
-from domain.ports.erasure import DuePhotos, Erasure, Held, TenantRows
+from domain.ports.erasure import ApiRows, DuePhotos, Erasure, Held, TenantRows
 from tests.fakes.exports import MemoryExports
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.models import MemoryModels
@@ -24,6 +24,7 @@ class MemoryErasures:
         self.models = models or MemoryModels()
         self.rows: dict[str, Erasure] = {}
         self.api_rows: list[str] = []
+        """The tenant or the model that each row names."""
         self.exports = MemoryExports()
         self.leases: dict[tuple[str, str], str | None] = {}
 
@@ -90,14 +91,18 @@ class MemoryErasures:
         rows = (row for row in self.exports.rows.values() if row.subject.tenant == tenant)
         return [row.busy_until for row in rows if row.busy_until is not None]
 
-    def count_api_rows(self, words: Sequence[str]) -> int:
-        return sum(row in words for row in self.api_rows)
+    def count_api_rows(self, rows: ApiRows) -> Mapping[Store, int]:
+        return {"API keys": sum(_is_wanted(row, rows) for row in self.api_rows)}
 
-    def forget_api_rows(self, words: Sequence[str]) -> None:
-        self.api_rows = [row for row in self.api_rows if row not in words]
+    def forget_api_rows(self, rows: ApiRows) -> None:
+        self.api_rows = [row for row in self.api_rows if not _is_wanted(row, rows)]
 
     def forget_model(self, tenant: str, job_id: str) -> None:
         self.models.rows.pop((tenant, job_id), None)
+
+
+def _is_wanted(row: str, rows: ApiRows) -> bool:
+    return row == rows.tenant or row in rows.model_ids
 
 
 class MemoryExecutions:

@@ -57,6 +57,15 @@ class MemoryStorage:
             return None
         return StoredObject(key, _etag(body), len(body), str(self._newest(key)))
 
+    def key_of(self, prefix: str, version_id: str | None, etag: str | None) -> str | None:
+        """Version ids are counts, which keys share: a test gives the ETag too, or one key."""
+        for key, versions in sorted(self.versions.items()):
+            for number, body in enumerate(versions, 1):
+                is_it = version_id in {None, str(number)} and etag in {None, _etag(body)}
+                if key.startswith(prefix) and is_it and (key, number) not in self.gone:
+                    return key
+        return None
+
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
         return tuple(found for key in keys if (found := self.head(key)) is not None)
 

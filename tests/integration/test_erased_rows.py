@@ -5,23 +5,42 @@ from typing import Any
 
 import pytest
 
+from aws.api.aliases import DynamoAliases
 from aws.api.api_keys import DynamoApiKeys
 from aws.api.consents import DynamoConsents
 from aws.api.front_door import DynamoApprovals, DynamoShortMemory
+from aws.api.pictures import DynamoPictures
 from aws.api.webhooks import DynamoWebhooks
+from aws.erasure.api_rows import UnknownRowError
 from aws.erasure.erasures import DynamoErasures
+from contracts.documents.api.aliases import Alias, Figures
 from contracts.documents.api.callers import ApiKey
 from contracts.documents.api.models import Approval
+from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookDelivery, WebhookMessage, WebhookTask
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.upload.consent import Consent
 from contracts.shared.layout import idempotency_row
+from domain.ports.aliases import VersionKey
+from domain.ports.erasure import ApiRows
 from domain.ports.front_door import Remembered
 from local.demo.upload import consent
 from tests.integration.tables import table
 from tests.integration.test_webhooks import webhook
 from tests.moto_cloud import Moto
+
+ACME = ApiRows("acme")
+STORES_OF_ACME = (
+    "API keys",
+    "webhooks",
+    "webhook deliveries",
+    "approvals",
+    "remembered answers",
+    "picture orders",
+    "counted calls",
+)
+"""Of each there is one row; of "aliases" there are two, the alias's and its version's."""
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 JOB, OTHER_JOB = "a" * 32, "b" * 32
@@ -36,7 +55,7 @@ class Api:
         self.add("acme", 1, JOB)
         self.add("acme2", 2, OTHER_JOB)
 
-    def add(self, tenant: str, number: int, job_id: str) -> None:
+    def add(self, tenant: str, number: int, job_id: str, alias: str = "me") -> None:
         owner, webhooks = webhook(number, tenant), DynamoWebhooks(self.table)
         webhooks.add(owner)
         message = WebhookMessage(
@@ -62,12 +81,25 @@ class Api:
             created_at=NOON.isoformat(),
         )
         DynamoApiKeys(self.table).add(key)
+        memory.count(f"rate#requests#{tenant}", 60, NOON)
+        picture = {"picture_id": f"pic_{number:024x}", "tenant": tenant, "model_id": job_id}
+        times = {"created_at": NOON.isoformat(), "updated_at": NOON.isoformat()}
+        ordered = {"seed": 1, "count": 1, "delete_at": int(NOON.timestamp()) + 86_400}
+        row_of_picture = PictureRow.model_validate(picture | times | ordered)
+        DynamoPictures(self.table).add(row_of_picture)
+        version = {"model_id": job_id, "weight": 1}
+        named = {"tenant": tenant, "name": alias, "versions": [version]}
+        DynamoAliases(self.table).put(Alias.model_validate(named | times))
+        DynamoAliases(self.table).add(
+            VersionKey(tenant, alias, job_id), Figures(ratings=1, stars=5)
+        )
 
     def rows(self) -> set[str]:
         return {item["row"].partition("#")[0] for item in self.table.scan()["Items"]}
 
-    def texts(self) -> str:
-        return str(self.table.scan()["Items"])
+    def items(self) -> list[Any]:
+        found: list[Any] = self.table.scan()["Items"]
+        return found
 
 
 @pytest.fixture
@@ -76,23 +108,55 @@ def api(moto: Moto) -> Api:
 
 
 def test_all_of_a_tenant_goes_and_its_namesake_keeps_everything(api: Api) -> None:
-    kinds = {"webhook", "delivery", "approval", "idem", "key"}
+    kinds = {
+        "webhook",
+        "delivery",
+        "approval",
+        "idem",
+        "key",
+        "picture",
+        "alias",
+        "version",
+        "rate",
+    }
     assert api.rows() == kinds
-    assert api.erasures.count_api_rows(["acme"]) == len(kinds)
-    api.erasures.forget_api_rows(["acme"])
-    assert api.erasures.count_api_rows(["acme"]) == 0
-    assert api.erasures.count_api_rows(["acme2"]) == len(kinds)
-    assert JOB not in api.texts()
-    api.erasures.forget_api_rows(["acme"])
+    whole = {**dict.fromkeys(STORES_OF_ACME, 1), "aliases": 2}
+    assert dict(api.erasures.count_api_rows(ACME)) == whole
+    api.erasures.forget_api_rows(ACME)
+    assert not api.erasures.count_api_rows(ACME)
+    assert dict(api.erasures.count_api_rows(ApiRows("acme2"))) == whole
+    assert JOB not in str(api.items())
+    api.erasures.forget_api_rows(ACME)
     assert api.rows() == kinds
 
 
 def test_what_names_a_model_goes_and_the_tenant_s_keys_and_webhooks_stay(api: Api) -> None:
-    api.erasures.forget_api_rows([JOB])
+    api.erasures.forget_api_rows(ApiRows(None, [JOB]))
     left = [item["row"] for item in api.table.scan()["Items"] if "acme2" not in str(item)]
-    assert sorted(row.partition("#")[0] for row in left) == ["key", "webhook"]
-    assert JOB not in api.texts()
-    assert api.erasures.count_api_rows([OTHER_JOB]) == len({"delivery", "approval", "idem"})
+    assert sorted(row.partition("#")[0] for row in left) == ["alias", "key", "rate", "webhook"]
+    assert JOB not in str([row for row in api.items() if not row["row"].startswith("alias#")])
+    counted = api.erasures.count_api_rows(ApiRows(None, [OTHER_JOB]))
+    keeps = {"API keys", "webhooks", "counted calls"}
+    assert set(counted) == {*STORES_OF_ACME, "aliases"} - keeps
+
+
+@pytest.mark.parametrize(
+    "name", ["globex", "alias", "aliases", "key", "webhooks", "takedowns", "requests", "me"]
+)
+def test_a_tenant_that_is_named_as_a_word_of_a_row_takes_no_other_s_rows(
+    api: Api, name: str
+) -> None:
+    api.add("somebody", 3, "c" * 32, alias="globex")
+    before = api.items()
+    assert not api.erasures.count_api_rows(ApiRows(name))
+    api.erasures.forget_api_rows(ApiRows(name))
+    assert api.items() == before
+
+
+def test_a_row_of_an_unknown_kind_stops_the_erasure(api: Api) -> None:
+    api.table.put_item(Item={"row": "novelty#acme"})
+    with pytest.raises(UnknownRowError):
+        api.erasures.forget_api_rows(ACME)
 
 
 def test_the_first_count_stays_and_the_last_count_of_what_is_left_is_kept(moto: Moto) -> None:
@@ -119,8 +183,6 @@ def test_the_record_of_a_consent_outlives_its_tenant(api: Api) -> None:
     )
     consents = DynamoConsents(api.table)
     consents.record(record)
-    before = api.erasures.count_api_rows(["acme", JOB])
-    api.erasures.forget_api_rows(["acme", JOB])
-    assert before > 0
-    assert api.erasures.count_api_rows(["acme", JOB]) == 0
+    api.erasures.forget_api_rows(ApiRows("acme", [JOB]))
+    assert not api.erasures.count_api_rows(ApiRows("acme", [JOB]))
     assert consents.of("acme") == [record]

@@ -11,6 +11,7 @@ from aws.erasure.erasures import DynamoErasures
 from contracts.documents.export import ExportRow, ExportSubject
 from contracts.shared.layout import export_row
 from domain.exporting.asking import new_row
+from domain.ports.erasure import ApiRows
 from domain.ports.exports import Archives, Exports, ObjectReader, place_of
 from domain.ports.storage import ObjectMissingError
 from tests.fakes.exports import MemoryArchives, MemoryExports, MemoryReader
@@ -65,8 +66,8 @@ def test_the_row_ends_with_its_archive_and_an_erasure_sees_its_lease(moto: Moto)
     assert erasures.exporting("acme") == [NOON.isoformat()]
     item = made.get_item(Key={"row": export_row(leased.export_id)})["Item"]
     assert item["delete_at"] == int((NOON + timedelta(days=7, seconds=1)).timestamp())
-    assert erasures.count_api_rows(["acme"]) == 2
-    erasures.forget_api_rows(["acme"])
+    assert erasures.count_api_rows(ApiRows("acme")) == {"export rows": 2}
+    erasures.forget_api_rows(ApiRows("acme"))
     assert exports.of("acme", 9, None) == []
     assert len(exports.of("globex", 9, None)) == 1
 

@@ -57,6 +57,12 @@ class JobDir:
         self.tasks.append({"job_id": name, "request": REQUEST | request, "photos": photo_entries})
         return name
 
+    def show(self, name: str, subjects: list[int]) -> None:
+        """Say which subject each photo of a task shows."""
+        task = next(task for task in self.tasks if task["job_id"] == name)
+        for photo, subject in zip(task["photos"], subjects, strict=True):
+            photo["subject"] = subject
+
     def photo(self, name: str, index: int) -> Path:
         return self.data / "photos" / name / f"{index:03d}.png"
 

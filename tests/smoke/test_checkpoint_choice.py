@@ -9,8 +9,10 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 from contracts.documents.training import GateCandidate  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from tests.smoke.gate_kit import attach, filled, small_base  # noqa: E402
+from tests.smoke.test_exports import make_recipe  # noqa: E402
 from trainer.evaluation.gate import SamplingRequests  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
+from trainer.evaluation.subjects import Shown  # noqa: E402
 from trainer.model import lora  # noqa: E402
 from trainer.model.sampling import SamplingRequest, make_pictures, to_images  # noqa: E402
 from trainer.optimisation.checkpoint import Progress, TrainingState  # noqa: E402
@@ -23,6 +25,7 @@ from trainer.optimisation.checkpoint_choice import (  # noqa: E402
     save_candidate,
     with_fewer_steps,
 )
+from trainer.photos.photos import Photo  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -84,16 +87,15 @@ def test_the_step_whose_images_are_like_the_photos_is_loaded_into_the_networks(
         [SamplingRequest("a photo of a person", 9)],
     )
     lora.restore(networks, weights[4])
-    photos = to_images(
-        make_pictures(with_fewer_steps(base), requests.subject, 64, TimeLimit(), "photos")
-    )
+    drawn = make_pictures(with_fewer_steps(base), requests.subject, 64, TimeLimit(), "photos")
+    photos = [Photo(number, "", False, image) for number, image in enumerate(to_images(drawn))]
     judge = ClassifierJudge(PORTRAITS / "likeness")
 
     first, *others = choose(
         base,
         networks,
         dict(weights),
-        CheckpointEvaluation(requests, photos, judge, 64, TimeLimit()),
+        CheckpointEvaluation(make_recipe(), requests, Shown(photos, []), judge, TimeLimit()),
     )
 
     assert first.step == 4

@@ -14,7 +14,7 @@ from contracts.documents.class_images import (  # noqa: E402
     ClassImageOrder,
     ClassImageSet,
     class_image_key,
-    order_of,
+    orders_of,
 )
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from local.demo.upload import request  # noqa: E402
@@ -49,8 +49,7 @@ def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
 
 def key_of(job_dir: JobDir) -> str:
     """Return the key under which the launcher looks for the class images of the request."""
-    wanted = order_of(TrainingRequest.model_validate(REQUEST), job_dir.card.resolution)
-    assert wanted is not None
+    (wanted,) = orders_of(TrainingRequest.model_validate(REQUEST), job_dir.card.resolution)
     return class_image_key(job_dir.card.sha256, wanted)
 
 
@@ -241,8 +240,7 @@ def test_the_shipped_set_is_what_the_embedded_base_draws() -> None:
     claimed = BaseCard.model_validate_json((PORTRAITS / "base.json").read_bytes())
     card = read_card(PORTRAITS, claimed.sha256)
     base = load_base(PORTRAITS, card, torch.device("cpu"), torch.float32)
-    wanted = order_of(TrainingRequest.model_validate(request()), card.resolution)
-    assert wanted is not None
+    (wanted,) = orders_of(TrainingRequest.model_validate(request()), card.resolution)
     prompts = prompt_variants(wanted.class_prompt, load_judge(base))
     folder = PORTRAITS / "priors" / class_image_key(card.sha256, wanted)
     prior = ClassImageSet.model_validate_json((folder / "prior.json").read_bytes())

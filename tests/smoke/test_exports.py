@@ -20,7 +20,7 @@ from contracts.shared.layout import webui_file  # noqa: E402
 from contracts.shared.lora_names import kohya_name  # noqa: E402
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
-from trainer.config.recipe import Recipe  # noqa: E402
+from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.export.adapter_files import write_adapter  # noqa: E402
 from trainer.export.model_card import write_card  # noqa: E402
 from trainer.model import lora  # noqa: E402
@@ -47,9 +47,9 @@ def make_recipe() -> Recipe:
         text_encoder_rank=2,
         text_encoder_alpha=3.0,
         target_modules=("to_k", "to_q", "to_v", "to_out.0"),
-        instance_prompt="a secret photo of sks person",
-        class_prompt="a secret photo of a person",
-        trigger_word="sks",
+        subjects=(
+            RecipeSubject("sks", "a secret photo of sks person", "a secret photo of a person"),
+        ),
         class_images=2,
         prior_loss_weight=1.0,
     )

@@ -23,6 +23,7 @@ from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
 from trainer.evaluation.validation_images import ValidationSampler  # noqa: E402
 from trainer.model.base import Base  # noqa: E402
 from trainer.model.sampling import Pictures, SamplingRequest  # noqa: E402
+from trainer.photos.photos import Photo  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
@@ -117,7 +118,8 @@ def test_validation_images_are_measured_by_the_judge(
     base: Base, tmp_path: Path, shown: Character, *, alike: bool
 ) -> None:
     judge = ClassifierJudge(PORTRAITS / "likeness")
-    photos = tuple(draw(ONE, moment(n), SIDE) for n in range(8_100_200, 8_100_204))
+    moments = enumerate(map(moment, range(8_100_200, 8_100_204)))
+    photos = tuple(Photo(n, "", False, draw(ONE, one, SIDE)) for n, one in moments)
     sample_prompt = ", ".join(["a photo of sks person", *situation(MOMENTS[2])])
     sampler = ValidationSampler(
         base, make_recipe(), (sample_prompt,), tmp_path, TimeLimit(), judge, photos

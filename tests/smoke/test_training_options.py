@@ -22,7 +22,7 @@ from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.config import sharing  # noqa: E402
-from trainer.config.recipe import Recipe, read_plan  # noqa: E402
+from trainer.config.recipe import Recipe, RecipeSubject, read_plan  # noqa: E402
 from trainer.examples.batches import Batch, draw_batch, draw_noise  # noqa: E402
 from trainer.examples.buckets import Bucket, Size, choose_batch, sizes_of  # noqa: E402
 from trainer.model import lora  # noqa: E402
@@ -280,8 +280,8 @@ def test_noise_offset_moves_whole_channels() -> None:
 
 
 def test_users_share_a_step_only_if_their_options_agree() -> None:
-    one = recipe()
-    assert sharing.can_share_step(one, recipe(seed=2, alpha=1.0, instance_prompt="other"))
+    one, named = recipe(), (RecipeSubject("zwx", "other", ""),)
+    assert sharing.can_share_step(one, recipe(seed=2, alpha=1.0, subjects=named))
     not_groupable: list[dict[str, Any]] = [
         {"optimizer": "prodigy"},
         {"use_8bit_adam": True},
@@ -291,6 +291,7 @@ def test_users_share_a_step_only_if_their_options_agree() -> None:
         {"resolutions": (64, 128)},
         {"text_encoder_lr": 1e-4},
         {"mixed_precision": "fp16"},
+        {"subjects": named * 2},
     ]
     assert not any(sharing.can_share_step(recipe(**own), recipe(**own)) for own in not_groupable)
     differing: list[dict[str, Any]] = [

@@ -18,7 +18,7 @@ from transformers import ResNetConfig, ResNetForImageClassification  # noqa: E40
 
 from contracts.base import GateFloors, PredictionType  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
-from trainer.config.recipe import Recipe  # noqa: E402
+from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.evaluation.gate import Evidence, SamplingRequests, examine  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
 from trainer.examples.batches import draw_timesteps  # noqa: E402
@@ -227,9 +227,7 @@ def recipe(seed: int, alpha: float) -> Recipe:
         learning_rate=1e-3,
         text_encoder_lr=None,
         target_modules=("to_q", "to_k"),
-        instance_prompt="",
-        class_prompt="",
-        trigger_word="sks",
+        subjects=(RecipeSubject("sks", "", ""),),
         class_images=0,
         prior_loss_weight=1.0,
     )

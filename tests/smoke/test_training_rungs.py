@@ -65,6 +65,7 @@ def test_rungs_train_what_one_training_trains(tmp_path: Path, base: Path) -> Non
     result = rest.result(last)
     assert result.metrics is not None
     assert (result.metrics.resumed_from_step, result.metrics.steps) == (3, 4)
+    assert result.metrics.repeated_steps == 0
     assert result.metrics.images == 2, "the images of the rung alone"
     assert rest.code(last) == "gate_no_effect", "after the last rung they do"
     assert not (rest.folder(last) / "state").exists()
@@ -85,7 +86,10 @@ def test_a_rung_whose_checkpoint_has_expired_trains_all_steps(
     assert "the checkpoint of the rung before is gone" in capsys.readouterr().out
     metrics = job_dir.result(own).metrics
     assert metrics is not None
-    assert (metrics.resumed_from_step, metrics.steps) == (0, 4)
+    assert (metrics.resumed_from_step, metrics.steps, metrics.repeated_steps) == (0, 4, 2)
+    assert metrics.images == 4 * 2, "the steps that were trained again cost as much as the others"
+    card = (job_dir.folder(own) / "adapter" / "README.md").read_text()
+    assert "2 steps were trained twice: the checkpoint of the sweep's rung before was gone" in card
 
 
 def test_a_rung_shares_no_step_because_it_goes_on_from_a_step_of_its_own() -> None:

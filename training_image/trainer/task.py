@@ -27,13 +27,19 @@ from contracts.shared.prompts import name_subject
 from contracts.shared.steps import StepBudget
 from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.contact_sheet import make_contact_sheet
-from trainer.evaluation.gate import draw_evidence, examine, make_sampling_requests, recognised
+from trainer.evaluation.gate import draw_evidence, make_sampling_requests, recognised
 from trainer.evaluation.judge import Judge
 from trainer.evaluation.marked_pictures import encoder_of
 from trainer.evaluation.ranking import file_of
+from trainer.evaluation.subjects import Shown, examine_subjects
 from trainer.evaluation.validation_images import ValidationSampler
 from trainer.examples.batches import Examples
-from trainer.examples.class_images import ClassImagePaths, ClassImages, load_or_generate
+from trainer.examples.class_images import (
+    ClassImagePaths,
+    ClassImages,
+    joined,
+    load_or_generate,
+)
 from trainer.examples.own_class_images import encode_class_photos, read_class_photos
 from trainer.examples.sizes import Dataset, encode_sizes
 from trainer.export.adapter_files import list_files, write_adapter
@@ -102,13 +108,19 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
     side = task.request.resolution or job.base.card.resolution
-    photos, verdicts = process_photos(make_photo_pipeline(job.root, task, side, job.base), job.base)
+    photos, verdicts = process_all(job, task, side)
     learnt, held_out = split(photos)
     accepted = [photo.index for photo in photos]
     plan = plan_task(task, job.base.card, accepted, ProcessGroup.join().world_size)
     recipe = make_recipe(task, job.base.card, plan)
     log_training_summary(recipe, plan)
-    reference_photos = choose_reference_photos(job.judge, learnt, held_out)
+    reference_photos = [
+        photo
+        for number in range(len(recipe.subjects))
+        for photo in choose_reference_photos(
+            job.judge, shown_by(learnt, number), shown_by(held_out, number)
+        )
+    ]
     run = TrainingRun(
         recipe,
         gather_examples(job, task, recipe, learnt),
@@ -159,6 +171,31 @@ def finish(
     return result
 
 
+def process_all(
+    job: Job, task: TrainingTask, side: int
+) -> tuple[list[Photo], tuple[PhotoVerdict, ...]]:
+    """Process the photos of every subject by its own rules; return them in the task's order.
+
+    Raises:
+        TrainingError: as ``process_photos``; too few photos of one subject are too few.
+    """
+    photos, verdicts = list[Photo](), list[PhotoVerdict]()
+    for number, request in enumerate(task.request.of_each()):
+        own = tuple(photo for photo in task.photos if photo.subject == number)
+        part = task.model_copy(update={"request": request, "photos": own})
+        done, judged = process_photos(make_photo_pipeline(job.root, part, side, job.base), job.base)
+        photos += [replace(photo, subject=number) for photo in done]
+        verdicts += [one.model_copy(update={"subject": number}) for one in judged]
+    place = {photo.index: place for place, photo in enumerate(task.photos)}
+    photos.sort(key=lambda photo: place[photo.index])
+    return photos, tuple(sorted(verdicts, key=lambda one: place[one.index]))
+
+
+def shown_by(photos: list[Photo], subject: int) -> list[Photo]:
+    """Return the photos of one subject."""
+    return [photo for photo in photos if photo.subject == subject]
+
+
 def choose_reference_photos(
     judge: Judge | None, learnt: list[Photo], held_out: list[Photo]
 ) -> list[Photo]:
@@ -173,7 +210,7 @@ def make_sampler(
 ) -> ValidationSampler:
     """Return what draws the validation images of a task."""
     folder = task_folder(job.root, task) / ADAPTER_FOLDER
-    photos = tuple(photo.image for photo in reference_photos)
+    photos = tuple(reference_photos)
     prompts = tuple(sample_prompts_of(task))
     encode = encoder_of(task.job_id, task.marks)
     return ValidationSampler(
@@ -229,6 +266,8 @@ def gather_examples(job: Job, task: TrainingTask, recipe: Recipe, photos: list[P
         class_rows=[prompts.index(caption) for caption in own.captions],
         class_time_ids=own.time_ids,
         generated=own.generated,
+        class_numbers=own.numbers,
+        photo_classes=[recipe.class_of(photo.subject) for photo in photos],
         empty_prompt_row=prompts.index("") if no_words else None,
     )
     if recipe.text_encoder_lr is not None:
@@ -246,16 +285,24 @@ class ClassExamples:
     time_ids: Tensor | None = None
     """(M, 6), SDXL's time ids; None when no image was cropped."""
     generated: ClassImages | None = None
-    """The set that the base drew; None for the user's own class images."""
+    """The sets that the base drew, as one; None for the user's own class images."""
+    numbers: list[int] = field(default_factory=list)
+    """For each image, the index of its class; empty: there is one class."""
 
 
 def gather_class(job: Job, task: TrainingTask, recipe: Recipe) -> ClassExamples:
     """Return the class images of a task.
 
-    The user's own class images are used if there are any. Otherwise the base generates them.
+    The user's own class images are used if there are any. Otherwise the base generates a set for
+    each class prompt.
+
+    Raises:
+        TrainingError: ``plan_invalid``; own class images do not say which of the classes they show.
     """
     if recipe.class_images == 0:
         return ClassExamples()
+    if task.class_photos and len(recipe.class_prompts) > 1:
+        raise TrainingError("plan_invalid", "own class images belong to one class prompt")
     if task.class_photos:
         photos = read_class_photos(job.root, task.class_photos, recipe.resolution)
         images = [photo.image for photo in photos]
@@ -267,15 +314,21 @@ def gather_class(job: Job, task: TrainingTask, recipe: Recipe) -> ClassExamples:
         latents = encode_class_photos(job.base, recipe, images)
         ids = torch.tensor([photo.time_ids for photo in photos])
         return ClassExamples(latents, captions, ids)
-    prompts = prompt_variants(recipe.class_prompt, job.judge)
+    sets = [draw_class(job, recipe, prompt) for prompt in recipe.class_prompts]
+    count = range(recipe.class_images)
+    captions = [one.prompts[i % len(one.prompts)] for one in sets for i in count]
+    numbers = [number for number in range(len(sets)) for _ in count]
+    generated = joined(sets)
+    return ClassExamples(generated.latents, captions, None, generated, numbers)
+
+
+def draw_class(job: Job, recipe: Recipe, class_prompt: str) -> ClassImages:
+    """Return the class images of one class prompt, which the base draws."""
     order = ClassImageOrder(
-        class_prompt=recipe.class_prompt,
-        resolution=recipe.resolution,
-        count=recipe.class_images,
+        class_prompt=class_prompt, resolution=recipe.resolution, count=recipe.class_images
     )
-    generated = load_or_generate(job.base, order, prompts, ClassImagePaths.of(job.root), job.limit)
-    captions = [prompts[i % len(prompts)] for i in range(recipe.class_images)]
-    return ClassExamples(generated.latents, captions, generated=generated)
+    prompts, paths = prompt_variants(class_prompt, job.judge), ClassImagePaths.of(job.root)
+    return load_or_generate(job.base, order, prompts, paths, job.limit)
 
 
 def caption_with_circumstances(photo: Photo, judge: Judge | None) -> str:
@@ -329,12 +382,11 @@ def choose_checkpoint(
     if job.judge is None or not candidates_by_step or trained.partial:
         return ()
     evaluation = CheckpointEvaluation(
+        run.recipe,
         make_sampling_requests(run.recipe, [], job.judge),
-        [photo.image for photo in prepared.reference_photos],
+        Shown(prepared.reference_photos, prepared.learnt_photos),
         job.judge,
-        run.recipe.resolution,
         job.limit,
-        [photo.image for photo in prepared.learnt_photos],
     )
     candidates_by_step[trained.progress.step] = lora.weights(networks)
     return choose(job.base, networks, candidates_by_step, evaluation)
@@ -361,10 +413,10 @@ def judge_adapter(job: Job, judged: Judged, networks: lora.Networks) -> GateRepo
     task, recipe, photos = judged.task, judged.recipe, judged.photos
     requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
     evidence = draw_evidence(job.base, networks, requests, recipe.resolution, job.limit)
-    images = [photo.image for photo in photos]
-    learnt = [photo.image for photo in judged.learnt]
-    report = examine(evidence, images, job.judge, job.base.card.gate, learnt)
-    unseen = bool(photos) and photos is not judged.learnt
+    shown = Shown(photos, judged.learnt)
+    report = examine_subjects(evidence, recipe, shown, job.judge, job.base.card.gate)
+    seen = {photo.index for photo in judged.learnt}
+    unseen = bool(photos) and not any(photo.index in seen for photo in photos)
     report = report.model_copy(
         update={"candidates": judged.candidates, "identity_held_out": unseen}
     )
@@ -406,8 +458,11 @@ def failure_of_gate(report: GateReport) -> TrainingFailure:
 def metrics_of(
     trained: TrainingOutcome, plan: StepBudget, rung: Rung | None = None
 ) -> TrainingMetrics:
-    """Return the result's figures about the training; the steps before ``rung`` cost it nothing."""
-    begun = 0 if rung is None else rung.first_step
+    """Return the result's figures about the training.
+
+    The steps before a sweep's rung cost it nothing, unless their checkpoint was gone.
+    """
+    begun = trained.progress.begun_at
     losses = trained.progress.losses
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingMetrics(
@@ -415,6 +470,7 @@ def metrics_of(
         images=max(0, trained.progress.step - begun) * plan.images_per_step,
         final_loss=sum(last) / len(last) if last else None,
         train_seconds=trained.progress.seconds,
+        repeated_steps=0 if rung is None else max(0, rung.first_step - begun),
         resumed_from_step=trained.resumed_from,
         partial=trained.partial,
         gradient_explosions=trained.progress.gradient_spikes,

@@ -83,6 +83,8 @@ export interface ConsentView {
   /** The id of the job and of the model. */
   id: string;
   object: "consent";
+  /** Consents of the other people that the model knows; a withdrawal is that of all. */
+  others?: Array<Consent>;
   recorded_at: string;
   upload_id: string;
   withdrawn_at?: string | null;
@@ -120,7 +122,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people" | "API keys" | "webhooks" | "webhook deliveries" | "approvals" | "remembered answers" | "picture orders" | "aliases" | "export rows" | "counted calls";
 }
 
 /** Answer of request_erasure. */
@@ -237,7 +239,7 @@ export interface GateCandidate {
   step: number;
 }
 
-/** The scores of an adapter, and whether they reach the thresholds. */
+/** The scores of an adapter, and whether they reach the thresholds. Of several subjects, each score is that of the subject with the worst one. */
 export interface GateReport {
   /** The checkpoints that were evaluated, best first; the adapter has the first one's weights. Empty: the adapter has the last step's weights. */
   candidates?: Array<GateCandidate>;
@@ -261,6 +263,8 @@ export interface GateReport {
   prompt_following?: number | null;
   /** The pictures of the subject and of the sample prompts, those most like the photos first. */
   ranking?: Array<RankedPicture>;
+  /** The scores of each subject, where there are several, in the request's order. */
+  subjects?: Array<SubjectScores>;
 }
 
 /** Successive halving: all trials begin, and at the end of each rung the best of them go on. */
@@ -412,6 +416,8 @@ export interface ModelDetails {
   object: "model";
   /** Write it in a prompt to draw the subject. */
   trigger_word: string;
+  /** The trigger word of each subject, where there are several; the first is `trigger_word`. */
+  trigger_words?: Array<string>;
   /** Counts the tenant's models of the same trigger word, the oldest first. */
   version: number;
   weights_sha256: string;
@@ -459,6 +465,8 @@ export interface ModelView {
   object: "model";
   /** Write it in a prompt to draw the subject. */
   trigger_word: string;
+  /** The trigger word of each subject, where there are several; the first is `trigger_word`. */
+  trigger_words?: Array<string>;
   weights_sha256: string;
 }
 
@@ -766,6 +774,36 @@ export interface SignedReceipt {
   signature: string;
 }
 
+/** One of several subjects of an upload; docs/training.md#several-subjects. */
+export interface Subject {
+  /** Describes its class; subjects with equal class prompts share their class images. */
+  class_prompt: string;
+  /** Consent of this person; required where the stack says so. Each person gives their own. */
+  consent?: Consent | null;
+  /** Name of the folder that holds its photos; absent: the trigger word, or a folder of kohya's form with that word, such as `10_anna woman`. */
+  folder?: string | null;
+  /** Describes this subject, which its trigger word or a placeholder names. */
+  instance_prompt: string;
+  /** Rare words that name this subject, and no other one, in prompts. */
+  trigger_word: string;
+}
+
+/** The scores of one of several subjects, under GateReport's names. */
+export interface SubjectScores {
+  class_drift?: number | null;
+  codes?: Array<string>;
+  effect: number;
+  identity?: number | null;
+  identity_base?: number | null;
+  /** Cosine similarity of its pictures and the photos of the other subject that they are most like; it must be below `identity`. */
+  identity_other?: number | null;
+  identity_photos?: number | null;
+  passed: boolean;
+  photo_similarity?: number | null;
+  prompt_following?: number | null;
+  trigger_word: string;
+}
+
 /** Every combination of the values is one trial: one training of the same photos. */
 export interface SweepGrid {
   /** How worse trials are stopped early; absent: every trial is trained to its end. */
@@ -963,6 +1001,8 @@ export interface TrainingRequest {
   seed?: number;
   /** Gamma of Min-SNR loss weighting; 0 gives all timesteps the same weight; absent: 5. */
   snr_gamma?: number | null;
+  /** Several people or things in one adapter, each with its own trigger word, prompts, folder of photos and consent. `trigger_word`, `instance_prompt` and `class_prompt` are then the first one's. Empty: the request describes the only subject. */
+  subjects?: Array<Subject>;
   /** Train once for each combination of this grid, and publish the best; docs/sweep.md. */
   sweep?: SweepGrid | null;
   /** Layers of the UNet that get an adapter; absent: the base's default. */

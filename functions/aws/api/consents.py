@@ -47,7 +47,7 @@ class DynamoConsents(ApiStore):
 
 def ends_of(record: ConsentRecord) -> datetime:
     """Return when the consent ends by itself."""
-    return record.consent.expires_at or datetime.fromisoformat(record.recorded_at)
+    return record.ends or datetime.fromisoformat(record.recorded_at)
 
 
 def kept_until(ends: datetime) -> int:

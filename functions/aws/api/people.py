@@ -8,6 +8,7 @@ pool gets a user whom nobody can be, with an address under ``.invalid`` and the 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, get_args
 
@@ -91,10 +92,13 @@ class CognitoPeople:
         return 0 if self._pool is None else len(self.of(tenant))
 
     def forget(self, tenant: str) -> None:
-        """Delete the sign-ins of all its people."""
-        if self._pool is not None:
-            for member in self.of(tenant):
-                self.remove(member.id)
+        """Delete the sign-ins of all its people, and the group that has the tenant's name."""
+        if self._pool is None:
+            return
+        for member in self.of(tenant):
+            self.remove(member.id)
+        with suppress(self._cognito.exceptions.ResourceNotFoundException):
+            self._cognito.delete_group(**self._in_pool(), GroupName=tenant)
 
     def _create(self, given: dict[str, str], **more: object) -> dict[str, Any]:
         made: dict[str, Any] = self._cognito.admin_create_user(

@@ -3,26 +3,24 @@
 A tombstone is a small row of its own, ``erased#<hash>``. It has no tenant and no name, and stays.
 """
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from aws.api.table import DOCUMENT
+from aws.erasure.api_rows import kind_of, names_model, tenant_of
 from aws.jobs.cost_records import DynamoRows
-from aws.jobs.table import notice_row
 from aws.tables import open_table, rows_of, write_if
 from contracts.documents.erasure import ErasureSubject, Store
 from contracts.documents.export import ExportRow
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
 from contracts.shared import layout
-from domain.ports.erasure import Erasure, TenantRows
-
-_JOB_ID = re.compile("[0-9a-f]{32}")
+from domain.erasure.reach import training_jobs_of
+from domain.ports.erasure import ApiRows, Erasure, TenantRows
 
 ACCEPTING = timedelta(minutes=3)
 """Longer than accept_request may run."""
@@ -119,11 +117,14 @@ class DynamoErasures(DynamoTombstones):
         self._update(layout.erasure_row(erasure_id), first, {"finished_at": now.isoformat()})
 
     def forget_job(self, record: JobRecord) -> None:
-        """Delete the job's row and the row of its notice."""
+        """Delete the job's row, and the rows about it: notice, expiry, consent, cost."""
         if record.notice_id is not None:
-            self._table.delete_item(Key={"job_id": notice_row(record.notice_id)})
+            self._table.delete_item(Key={"job_id": layout.notice_row(record.notice_id)})
         for row in (layout.expiry_row, layout.consent_end_row):
             self._table.delete_item(Key={"job_id": row(record.job_id)})
+        for name in training_jobs_of(record):  # one that others share is not named after a job
+            if record.job_id in name:
+                self._table.delete_item(Key={"job_id": layout.cost_row(name)})
         self._table.delete_item(Key={"job_id": record.job_id})
 
     def forget_upload(self, tenant: str, upload: str) -> None:
@@ -147,44 +148,34 @@ class DynamoErasures(DynamoTombstones):
         rows = (ExportRow.model_validate_json(row[DOCUMENT]) for row in _scan(self._api, own))
         return [row.busy_until for row in rows if row.busy_until is not None]
 
-    def count_api_rows(self, words: Sequence[str]) -> int:
-        """Return how many rows of the HTTP API name a tenant or a model, such as keys."""
-        return len(self._api_rows(words))
+    def count_api_rows(self, rows: ApiRows) -> Mapping[Store, int]:
+        """Return how many rows of the HTTP API there are, by kind."""
+        return Counter(store for store, _ in self._api_rows(rows))
 
-    def forget_api_rows(self, words: Sequence[str]) -> None:
-        """Delete the rows of the HTTP API that name one of these tenants or models."""
-        for row in self._api_rows(words):
-            self._api.delete_item(Key={"row": row})
-
-    def _api_rows(self, words: Sequence[str]) -> list[str]:
-        """Return the keys of the rows that name one of the words; a webhook's comes first.
+    def forget_api_rows(self, rows: ApiRows) -> None:
+        """Delete the rows of the HTTP API; a webhook's comes first.
 
         A delivery under way then finds no webhook, and stores nothing about its end.
         """
-        named = set(words)
-        rows = [row["row"] for row in (_scan(self._api) if named else ()) if _names(row, named)]
-        return sorted(rows, key=lambda row: not row.startswith(layout.webhook_row("")))
+        found = sorted(self._api_rows(rows), key=lambda one: one[0] != "webhooks")
+        for _, row in found:
+            self._api.delete_item(Key={"row": row})
+
+    def _api_rows(self, wanted: ApiRows) -> list[tuple[Store, str]]:
+        """Return the stores and the keys of the rows that are wanted."""
+        model_ids = set(wanted.model_ids)
+        if wanted.tenant is None and not model_ids:
+            return []
+        found: list[tuple[Store, str]] = []
+        for row in _scan(self._api):
+            store, is_own = kind_of(row).store, tenant_of(row) in {wanted.tenant} - {None}
+            if store is not None and (is_own or names_model(row, model_ids)):
+                found.append((store, row["row"]))
+        return found
 
     def forget_model(self, tenant: str, job_id: str) -> None:
         """Delete the model's row; do nothing when it is gone."""
         self._models.delete_item(Key={"tenant": tenant, "model_id": job_id})
-
-
-def _names(row: Mapping[str, Any], named: set[str]) -> bool:
-    """Return whether a row of the HTTP API is about one of these tenants or jobs.
-
-    The record of a consent is evidence, and stays: docs/consent.md.
-    """
-    if row["row"].startswith(layout.CONSENT_ROWS):
-        return False
-    parts = {*re.split("[#/]", row["row"]), *re.split("[#/]", row.get("tenant", ""))}
-    text = str(row.get("document", ""))
-    owner = json.loads(text).get("tenant") if text else None
-    if named & {*parts, owner}:
-        return True
-    # What an API call was answered, or a webhook was told, has the ids of its jobs in it.
-    answered = f"{row.get('answer', '')}{text if row['row'].startswith('delivery#') else ''}"
-    return any(word in answered for word in named if _JOB_ID.fullmatch(word))
 
 
 def _scan(

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from aws.tables import rows_of, write_if
 from contracts.documents.capacity import StepShape
 from contracts.documents.money import Estimate, Receipt
+from contracts.shared.layout import cost_row
 from domain.ports.cost_records import RECENT_RUNS, CostRecord
 from domain.ports.trainer import Run
 
@@ -164,4 +165,4 @@ def _run_of(row: Mapping[str, str]) -> Run:
 
 
 def _row_key(record: CostRecord) -> str:
-    return f"bill#{record.training_job_name}"
+    return cost_row(record.training_job_name)

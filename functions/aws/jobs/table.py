@@ -282,12 +282,12 @@ class DynamoJobs(DynamoCostRecords):
 
     def notice_sent(self, notice_id: str) -> bool:
         """Return whether this notice was sent."""
-        key = {"job_id": notice_row(notice_id)}
+        key = {"job_id": layout.notice_row(notice_id)}
         return "Item" in self._table.get_item(Key=key, ConsistentRead=True)
 
     def record_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
         """Store that this notice was sent, and that it is the job's one notice."""
-        row = {"job_id": notice_row(notice_id), "created_at": now.isoformat()}
+        row = {"job_id": layout.notice_row(notice_id), "created_at": now.isoformat()}
         self._table.put_item(Item=row)
         if job_id is not None:
             self._update(job_id, Attr("job_id").exists(), {"notice_id": notice_id})
@@ -307,8 +307,3 @@ class DynamoJobs(DynamoCostRecords):
         """Return whether the subject was erased, or is being erased."""
         key = {"job_id": layout.erasure_row(subject.erasure_id)}
         return "Item" in self._table.get_item(Key=key, ConsistentRead=True)
-
-
-def notice_row(notice_id: str) -> str:
-    """Return the key of the row that says that a notice was sent."""
-    return f"notice#{notice_id}"

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId, RelativePath, Sha256
-from contracts.documents.upload.request import Prompt, TrainingRequest
+from contracts.documents.upload.request import TrainingRequest
+from contracts.documents.upload.subject import Prompt
 from contracts.shared.limits import MAX_CLASS_IMAGES, MAX_SIDE, MIN_SIDE, SIDE_STEP
 
 ClassImageKey = JobId
@@ -63,12 +64,15 @@ def class_image_key(base_sha256: str, order: ClassImageOrder) -> ClassImageKey:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def order_of(request: TrainingRequest, base_resolution: int) -> ClassImageOrder | None:
-    """Return the set that a training needs; None when it needs none."""
+def orders_of(request: TrainingRequest, base_resolution: int) -> tuple[ClassImageOrder, ...]:
+    """Return the sets that a training needs, one for each class prompt; it may need none."""
     if not request.with_prior_preservation or request.adapter_file is not None:
-        return None
-    return ClassImageOrder(
-        class_prompt=request.class_prompt,
-        resolution=request.resolution or base_resolution,
-        count=request.num_class_images,
+        return ()
+    return tuple(
+        ClassImageOrder(
+            class_prompt=prompt,
+            resolution=request.resolution or base_resolution,
+            count=request.num_class_images,
+        )
+        for prompt in request.class_prompts
     )

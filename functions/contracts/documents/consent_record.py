@@ -1,5 +1,6 @@
 """ConsentRecord: that somebody agreed, kept as evidence after the photos and the model are gone."""
 
+from datetime import datetime
 from typing import Literal
 
 from contracts.document import Document, JobId, OpaqueId
@@ -20,8 +21,18 @@ class ConsentRecord(Document):
 
     consent: Consent
 
+    others: tuple[Consent, ...] = ()
+    """Consents of the other people, where the model knows several. Any of them ends all: the model
+    is erased as a whole."""
+
     recorded_at: str
     """When the request with the consent was accepted."""
 
     withdrawn_at: str | None = None
     """When the person took the consent back; null: they have not."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the first of the consents ends by itself; None: it has no end."""
+        given = (one.expires_at for one in (self.consent, *self.others))
+        return min((end for end in given if end is not None), default=None)

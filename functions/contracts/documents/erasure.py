@@ -5,7 +5,7 @@ upload's opaque ids; the tombstone and the receipt have a hash of them only.
 """
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,22 @@ ErasureId = JobId
 """Hash of the subject: the same subject has the same erasure, so a second one does nothing."""
 
 Kind = Literal["photo", "upload", "model", "tenant"]
+
+ApiStore = Literal[
+    "API keys",
+    "webhooks",
+    "webhook deliveries",
+    "approvals",
+    "remembered answers",
+    "picture orders",
+    "aliases",
+    "export rows",
+    "counted calls",
+]
+"""Rows of the HTTP API's table. "remembered answers" were kept for repeated calls, "counted calls"
+limit how many there may be, and "aliases" have their versions' figures and ratings with them."""
+
+API_STORES: tuple[ApiStore, ...] = get_args(ApiStore)
 
 Store = Literal[
     "uploaded files",
@@ -42,13 +58,15 @@ Store = Literal[
     "notice rows",
     "api rows",
     "people",
+    ApiStore,
 ]
 """What erasure empties. "endpoint memory and disk" counts the models with a marker in S3, at which
 every server looks; "warm pools" those that a training of the subject had left; "people" the
 sign-ins of a tenant. "data exports" are all archives of the tenant, whatever is erased of it: a
-copy may hold it."""
+copy may hold it. "api rows" stands in older receipts, which have the sum of what is now told by
+kind."""
 
-STORES: tuple[Store, ...] = Store.__args__  # type: ignore[attr-defined]
+STORES: tuple[Store, ...] = tuple(store for store in get_args(Store) if store != "api rows")
 
 SIGNING_ALGORITHM: Literal["ECDSA_SHA_256"] = "ECDSA_SHA_256"
 

@@ -9,7 +9,7 @@ from contracts.documents.rung import Rung
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.run import RunOptions
-from contracts.shared.limits import MAX_REPEATS
+from contracts.shared.limits import MAX_REPEATS, MAX_SUBJECTS
 
 Origin = Literal[
     "consent.json", "config.json", "yaml", "toml", "dataset_info.json", "folder", "preset"
@@ -65,6 +65,9 @@ class PinnedPhoto(PinnedObject):
 
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that the photo comes in an epoch, from its folder's name (``60_dwjz``)."""
+
+    subject: Annotated[int, Field(ge=0, lt=MAX_SUBJECTS)] = 0
+    """Index in the request's ``subjects`` of the one that it shows; 0 where there is only one."""
 
 
 class AcceptedUpload(Document):

@@ -25,6 +25,9 @@ class ModelRecord(Document):
 
     trigger_word: str
 
+    trigger_words: tuple[str, ...] = ()
+    """The trigger word of each subject, where there are several; the first is ``trigger_word``."""
+
     endpoint_name: str
 
     created_at: str

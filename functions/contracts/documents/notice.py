@@ -36,6 +36,9 @@ class ModelNotice(Document):
 
     trigger_word: str
 
+    trigger_words: tuple[str, ...] = ()
+    """The trigger word of each subject, where there are several; the first is ``trigger_word``."""
+
     example_prompt: str | None = None
     """Never sent any more: prompts do not leave the account (docs/decisions/0044)."""
 

@@ -74,6 +74,9 @@ class ModelPackage(Document):
 
     trigger_word: str
 
+    trigger_words: tuple[str, ...] = ()
+    """The trigger word of each subject, where there are several; the first is ``trigger_word``."""
+
 
 class WarmModelReport(Document):
     """The first picture of a published model."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.document import Document, JobId, RelativePath, Sha256
-from contracts.shared.limits import MAX_REPEATS
+from contracts.shared.limits import MAX_REPEATS, MAX_SUBJECTS
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,48}$")]
 """A code from contracts.codes; its meaning never changes."""
@@ -61,6 +61,9 @@ class PhotoVerdict(Document):
 
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that the photo comes in an epoch, from its folder's name (``60_dwjz``)."""
+
+    subject: Annotated[int, Field(ge=0, lt=MAX_SUBJECTS)] = 0
+    """Index in the request's ``subjects`` of the one that it shows; 0 where there is only one."""
 
     resembles: Annotated[int, Field(ge=0)] | None = None
     """Index of the earlier photo of which this is a copy, a crop or a mirror image, as

@@ -1,7 +1,7 @@
 """The input of each stage, field for field as the state machine sends it."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +36,11 @@ class _ObjectDetail(_Foreign):
 
 
 class ObjectCreated(_Foreign):
-    """S3's event "Object Created": the execution's input."""
+    """S3's event "Object Created": the execution's input.
+
+    In the input the key is the upload's prefix: Step Functions keeps it for 90 days, and a file may
+    be named after a person. Executions that began before start_upload have the whole key.
+    """
 
     detail: _ObjectDetail
 
@@ -51,7 +55,10 @@ class ReportStored(ObjectCreated):
 
 
 class FileStored(ObjectCreated):
-    """The same event of a file at the bucket's root: input of move_upload."""
+    """The same event as S3 sends it: input of start_upload and of move_upload."""
+
+    id: Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,80}$")]
+    """EventBridge's id of the event: a repeated delivery has the same."""
 
 
 class AcceptRequestInput(Document):

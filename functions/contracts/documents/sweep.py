@@ -65,6 +65,9 @@ class TrialReport(Document):
     """Steps after which the trial was stopped, because others were better; its scores are those of
     that step. Absent: the trial was trained to its end, or failed."""
 
+    repeated_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps that were trained twice, because the checkpoint of the rung before was gone."""
+
     code: Code | None = None
     """Code of the failure, for a trial without a place."""
 

@@ -9,7 +9,7 @@ from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import Code, PhotoVerdict, StoredFile
 from contracts.documents.rung import Rung
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.limits import MAX_REPEATS
+from contracts.shared.limits import MAX_REPEATS, MAX_SUBJECTS
 
 
 class TaskPhoto(Document):
@@ -29,6 +29,9 @@ class TaskPhoto(Document):
 
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = 1
     """Number of times that the photo comes in an epoch, times the request's ``repeats``."""
+
+    subject: Annotated[int, Field(ge=0, lt=MAX_SUBJECTS)] = 0
+    """Index in the request's ``subjects`` of the one that it shows; 0 where there is only one."""
 
 
 class TaskMarks(Document):
@@ -141,6 +144,9 @@ class AdapterManifest(Document):
 
     trigger_word: str
 
+    trigger_words: tuple[str, ...] = ()
+    """The trigger word of each subject, where there are several; the first is ``trigger_word``."""
+
     resolution: Annotated[int, Field(ge=64)]
 
     weights: RelativePath = "pytorch_lora_weights.safetensors"
@@ -182,8 +188,39 @@ class RankedPicture(Document):
     copy."""
 
 
+class SubjectScores(Document):
+    """The scores of one of several subjects, under GateReport's names."""
+
+    trigger_word: str
+
+    passed: bool
+
+    codes: tuple[Code, ...] = ()
+
+    effect: float
+
+    identity: float | None = None
+
+    identity_base: float | None = None
+
+    identity_photos: float | None = None
+
+    identity_other: float | None = None
+    """Cosine similarity of its pictures and the photos of the other subject that they are most
+    like; it must be below ``identity``."""
+
+    prompt_following: float | None = None
+
+    class_drift: float | None = None
+
+    photo_similarity: float | None = None
+
+
 class GateReport(Document):
-    """The scores of an adapter, and whether they reach the thresholds."""
+    """The scores of an adapter, and whether they reach the thresholds.
+
+    Of several subjects, each score is that of the subject with the worst one.
+    """
 
     passed: bool
 
@@ -217,6 +254,9 @@ class GateReport(Document):
     ranking: tuple[RankedPicture, ...] = ()
     """The pictures of the subject and of the sample prompts, those most like the photos first."""
 
+    subjects: tuple[SubjectScores, ...] = ()
+    """The scores of each subject, where there are several, in the request's order."""
+
     candidates: tuple[GateCandidate, ...] = ()
     """The checkpoints that were evaluated, best first; the adapter has the first one's weights.
     Empty: the adapter has the last step's weights."""
@@ -235,6 +275,10 @@ class TrainingMetrics(Document):
     """Mean loss over the last tenth of the steps; null when no step was taken."""
 
     train_seconds: Annotated[float, Field(ge=0)]
+
+    repeated_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps that the sweep's rungs before had trained, and that this job trained again because
+    their checkpoint was gone."""
 
     resumed_from_step: Annotated[int, Field(ge=0)] = 0
 

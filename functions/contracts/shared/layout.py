@@ -359,6 +359,16 @@ def consent_end_row(job_id: str) -> str:
     return f"consent-end#{job_id}"
 
 
+def cost_row(training_job_name: str) -> str:
+    """Key of the row of what a training job has cost, and when it ran."""
+    return f"bill#{training_job_name}"
+
+
+def notice_row(notice_id: str) -> str:
+    """Key of the row that says that a notice was sent."""
+    return f"notice#{notice_id}"
+
+
 def erasure_row(erasure_id: str) -> str:
     """Key of the row that is an erasure's tombstone and its state."""
     return f"erased#{erasure_id}"

@@ -15,6 +15,10 @@ ADVISED_PHOTOS = 10
 MAX_PHOTOS = 100
 """Largest number of photos of the subject, and of pictures of its class, in one upload."""
 
+MAX_SUBJECTS = 4
+"""Largest number of subjects in one adapter. Each needs ``MIN_PHOTOS`` of the upload's photos, and
+the gate draws 8 pictures of each and of its class, with and without the adapter."""
+
 MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 2048, 8
 """Side in pixels at which training is possible; larger photos are scaled down to ``MAX_SIDE``."""
 

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.base import TrainingDefaults
-from contracts.documents.photos import PhotoReport
-from contracts.documents.training import TrainingTask
+from contracts.documents.photos import PhotoReport, PhotoVerdict
+from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_TRAIN_STEPS
 
@@ -28,7 +28,8 @@ MIN_CHECKPOINT_STEPS, CHECKPOINTS = 10, 10
 """Writing a checkpoint takes as long as half a step, so a short training saves fewer of them."""
 
 VALIDATION_SUBJECTS, MAX_VALIDATION_PICTURES = 2, 4
-"""Validation images of one round: the instance prompt twice, then the request's sample prompts."""
+"""Validation images of one round: the instance prompt twice, or each subject's once, then the
+request's sample prompts."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,37 @@ class Dataset:
     """For each photo, the number of times that it comes in an epoch, from its folder's name."""
     class_photos: int = 0
     """Number of the user's own pictures of the class."""
+    subjects: tuple[int, ...] = ()
+    """For each photo, the number of its subject; empty: all show the only one."""
 
     @classmethod
     def of_report(cls, report: PhotoReport) -> "Dataset":
         """Return the dataset that InspectPhotos found, which the trainer gets."""
-        return cls(tuple(photo.repeats for photo in report.usable), len(report.class_photos))
+        return cls._of(report.usable, len(report.class_photos))
 
     @classmethod
     def of_task(cls, task: TrainingTask) -> "Dataset":
         """Return the dataset of a task, before the trainer itself refuses any photo."""
-        return cls(tuple(photo.repeats for photo in task.photos), len(task.class_photos))
+        return cls._of(task.photos, len(task.class_photos))
+
+    @classmethod
+    def _of(
+        cls, photos: "Sequence[PhotoVerdict] | Sequence[TaskPhoto]", class_photos: int
+    ) -> "Dataset":
+        subjects = tuple(photo.subject for photo in photos)
+        repeats = tuple(photo.repeats for photo in photos)
+        return cls(repeats, class_photos, subjects if any(subjects) else ())
 
     def only(self, places: Sequence[int]) -> "Dataset":
         """Return the dataset with only these photos, which the trainer did not refuse."""
-        return Dataset(tuple(self.repeats[place] for place in places), self.class_photos)
+        repeats = tuple(self.repeats[place] for place in places)
+        subjects = tuple(self.subjects[place] for place in places) if self.subjects else ()
+        return Dataset(repeats, self.class_photos, subjects)
+
+    @property
+    def held_out(self) -> tuple[int, ...]:
+        """Places of the photos that are kept from training, of each subject its own."""
+        return held_out_among(self.subjects or (0,) * len(self.repeats))
 
 
 @dataclass(frozen=True)
@@ -71,9 +89,10 @@ class StepBudget:
     batches_per_step: int
     """Batches in one step, of all workers together."""
     class_images: int
-    """Number of class images; 0: no prior preservation."""
+    """Number of class images of each class prompt; 0: no prior preservation."""
     drawn_class_images: int
-    """Number of class images that the base draws; the others are the user's own."""
+    """Number of class images that the base draws, of all class prompts together; the others are
+    the user's own."""
     validation_rounds: int
     validation_pictures: int
     """Pictures in one round."""
@@ -135,7 +154,7 @@ def count_steps(
     """
     if request.adapter_file is not None:
         return NO_STEPS
-    held_out = held_out_places(len(dataset.repeats))
+    held_out = dataset.held_out
     trained = [often for place, often in enumerate(dataset.repeats) if place not in held_out]
     epoch_photos = max(1, len(request.resolutions)) * request.repeats * sum(trained)
     batch_size = request.train_batch_size or defaults.train_batch_size
@@ -148,7 +167,7 @@ def count_steps(
         steps = default_steps(len(trained), defaults)
     requested = request.num_class_images if request.with_prior_preservation else 0
     own = dataset.class_photos if request.with_prior_preservation else 0
-    pictures = VALIDATION_SUBJECTS + len(request.sample_prompts)
+    pictures = len(validation_subjects(len(request.trigger_words))) + len(request.sample_prompts)
     return StepBudget(
         photos=len(dataset.repeats),
         held_out=len(held_out),
@@ -157,7 +176,7 @@ def count_steps(
         batch_size=batch_size,
         batches_per_step=batches_per_step,
         class_images=own or requested,
-        drawn_class_images=0 if own else requested,
+        drawn_class_images=0 if own else requested * len(request.class_prompts),
         validation_rounds=steps // request.validation_steps if request.validation_steps else 0,
         validation_pictures=min(MAX_VALIDATION_PICTURES, pictures),
     )
@@ -185,6 +204,31 @@ def held_out_places(photos: int) -> tuple[int, ...]:
     count = min(MAX_HELD_OUT, photos // PHOTOS_PER_HELD_OUT)
     stride = photos // count
     return tuple((number + 1) * stride - 1 for number in range(count))
+
+
+def held_out_among(subjects: Sequence[int]) -> tuple[int, ...]:
+    """Return the indices of the photos that are kept from training, of each subject its own.
+
+    Args:
+        subjects: for each photo, the number of its subject.
+
+    >>> held_out_among([0] * 6), held_out_among([0, 1] * 6), held_out_among([0] * 5 + [1] * 6)
+    ((5,), (10, 11), (10,))
+    """
+    kept: list[int] = []
+    for subject in sorted(set(subjects)):
+        own = [place for place, shown in enumerate(subjects) if shown == subject]
+        kept += [own[place] for place in held_out_places(len(own))]
+    return tuple(sorted(kept))
+
+
+def validation_subjects(subjects: int) -> tuple[int, ...]:
+    """Return the subjects whose instance prompts are drawn in a round of validation images.
+
+    >>> validation_subjects(1), validation_subjects(2), validation_subjects(3)
+    ((0, 0), (0, 1), (0, 1, 2))
+    """
+    return tuple(place % subjects for place in range(max(VALIDATION_SUBJECTS, subjects)))
 
 
 def checkpoint_every(steps: int, requested: int | None) -> int:

@@ -22,8 +22,8 @@ from domain.erasure.reach import (
     shared_with,
     training_jobs_of,
 )
-from domain.erasure.services import ErasingServices, ErasureServices
-from domain.ports.erasure import VersionedBucket
+from domain.erasure.services import ErasingServices, ErasureServices, RowServices
+from domain.ports.erasure import ApiRows, VersionedBucket
 from domain.ports.storage import DOCUMENT_LIMIT, ObjectMissingError, Storage, write_document
 
 
@@ -84,7 +84,7 @@ def held_in(places: list[Place], subject: ErasureSubject) -> "Counter[Store]":
     return held
 
 
-def rows_in(reach: Reach, services: ErasingServices) -> "Counter[Store]":
+def rows_in(reach: Reach, services: RowServices) -> "Counter[Store]":
     """Count the rows of all tables."""
     return Counter(
         {
@@ -92,7 +92,7 @@ def rows_in(reach: Reach, services: ErasingServices) -> "Counter[Store]":
             "job rows": len(reach.records),
             "notice rows": sum(record.notice_id is not None for record in reach.records),
             "upload rows": len(reach.uploads),
-            "api rows": services.erasures.count_api_rows(names_of(reach)),
+            **services.erasures.count_api_rows(api_rows_of(reach)),
             "people": services.people.count(reach.subject.tenant) if reach.is_tenant else 0,
         }
     )
@@ -230,10 +230,9 @@ def words_of(reach: Reach) -> list[str]:
     return [*prefixes.get(subject.kind, []), *reach.job_ids]
 
 
-def names_of(reach: Reach) -> list[str]:
-    """Return the names under which the HTTP API knows the subject."""
-    tenant = [reach.subject.tenant] if reach.subject.kind == "tenant" else []
-    return [*tenant, *reach.job_ids]
+def api_rows_of(reach: Reach) -> ApiRows:
+    """Return which rows of the HTTP API go."""
+    return ApiRows(reach.subject.tenant if reach.is_tenant else None, reach.job_ids)
 
 
 def release_pools(reach: Reach, services: ErasingServices) -> None:
@@ -247,7 +246,7 @@ def forget_rows(reach: Reach, services: ErasingServices) -> None:
     """Delete the rows; those that lead to others come last."""
     if reach.is_tenant:
         services.people.forget(reach.subject.tenant)
-    services.erasures.forget_api_rows(names_of(reach))
+    services.erasures.forget_api_rows(api_rows_of(reach))
     for job_id in reach.models:
         services.erasures.forget_model(reach.subject.tenant, job_id)
     for record in reach.records:

@@ -25,8 +25,8 @@ from domain.ports.erasure import Erasure, Erasures, Signer
 from domain.ports.storage import Storage, find_document, write_document
 from domain.requests.consent import concerns
 
-QUEUED_DAYS = 18
-"""Four days in the webhooks' queue, and then fourteen among its dead letters."""
+QUEUED_DAYS, ORDERED_DAYS = 18, 15
+"""Four days in the webhooks' queue, or one in that of pictures, and fourteen as a dead letter."""
 
 POINT_IN_TIME_DAYS, STREAM_HOURS, HISTORY_DAYS = 35, 24, 90
 """How long DynamoDB can bring rows back, how long its streams and Step Functions keep theirs."""
@@ -39,13 +39,24 @@ ON_SERVERS: Store = "endpoint memory and disk"
 """Nobody can look into the servers; each drops what a marker in S3 names, at its next look."""
 
 
+class KeptElsewhere(NamedTuple):
+    """What the operator has chosen to be kept where no erasure deletes."""
+
+    log_days: int
+    audit_days: int
+    mlflow: bool = False
+    """Whether trainings are logged as runs in MLflow."""
+    data_events: bool = False
+    """Whether CloudTrail writes every access to an object into a bucket of the operator's."""
+
+
 class ReceiptServices(NamedTuple):
     """What writing a receipt needs."""
 
     erasures: Erasures
     models: Storage
     signer: Signer
-    log_retention_days: int
+    elsewhere: KeptElsewhere
     consents: Consents
 
 
@@ -60,7 +71,7 @@ def sign_receipt(subject: ErasureSubject, services: ReceiptServices, now: dateti
         raise StageInputError(fields="subject")
     key = layout.receipt_key(erasure.erasure_id)
     if find_document(services.models, key, SignedReceipt) is None:
-        receipt = receipt_of(erasure, subject, services.log_retention_days, now)
+        receipt = receipt_of(erasure, subject, services.elsewhere, now)
         kept = tuple(evidence(subject, services.consents.of(subject.tenant), now))
         receipt = receipt.model_copy(update={"expiring": (*receipt.expiring, *kept)})
         write_document(services.models, key, signed(receipt, services.signer))
@@ -79,7 +90,7 @@ def signed(receipt: ErasureReceipt, signer: Signer) -> SignedReceipt:
 
 
 def receipt_of(
-    erasure: Erasure, subject: ErasureSubject, log_retention_days: int, now: datetime
+    erasure: Erasure, subject: ErasureSubject, elsewhere: KeptElsewhere, now: datetime
 ) -> ErasureReceipt:
     """Return the receipt of an erasure after the last round of EraseStores."""
     found = erasure.found or {}
@@ -96,7 +107,7 @@ def receipt_of(
             )
             for store in STORES
         ),
-        expiring=tuple(expiring(log_retention_days, now)),
+        expiring=tuple(expiring(elsewhere, now)),
     )
 
 
@@ -118,7 +129,7 @@ def ended_at(record: ConsentRecord, now: datetime) -> datetime:
     """Return when a consent has ended or will end."""
     if record.withdrawn_at is not None:
         return datetime.fromisoformat(record.withdrawn_at)
-    return record.consent.expires_at or now
+    return record.ends or now
 
 
 def remaining_in(store: Store, erasure: Erasure) -> int | None:
@@ -128,15 +139,18 @@ def remaining_in(store: Store, erasure: Erasure) -> int | None:
     return erasure.remaining.get(store, 0)
 
 
-def expiring(log_retention_days: int, now: datetime) -> Iterator[ExpiringStore]:
-    """Yield what AWS keeps for a time, and when that is over."""
+def expiring(elsewhere: KeptElsewhere, now: datetime) -> Iterator[ExpiringStore]:
+    """Yield what no erasure deletes, and when that is over."""
     day = timedelta(days=1)
     for store, holds, after in (
         ("the endpoint's memory and disk", "adapters, answers", timedelta(seconds=SERVERS_SECONDS)),
         ("DynamoDB streams of the jobs table", "ids and states", timedelta(hours=STREAM_HOURS)),
         ("DynamoDB point-in-time recovery", "ids and states", POINT_IN_TIME_DAYS * day),
         ("Step Functions histories", "ids and hashes", HISTORY_DAYS * day),
-        ("CloudWatch logs", "ids", log_retention_days * day),
+        ("CloudWatch logs", "ids", elsewhere.log_days * day),
+        ("audit trail", "ids and times; the tenant as a hash", elsewhere.audit_days * day),
+        ("cases of takedowns", "ids and times, as proof", elsewhere.audit_days * day),
+        ("orders of pictures that were queued before", "ids", ORDERED_DAYS * day),
         (
             "webhook messages that were queued before",
             "ids and codes; sent to the tenant's own address, or dropped",
@@ -144,8 +158,10 @@ def expiring(log_retention_days: int, now: datetime) -> Iterator[ExpiringStore]:
         ),
     ):
         yield ExpiringStore(store=store, holds=holds, gone_at=(now + after).isoformat())
-    yield ExpiringStore(
-        store="SageMaker's training job records",
-        holds="ids, settings without prompts",
-        gone_at=None,
-    )
+    for store, holds, is_there in (
+        ("SageMaker's training job records", "ids, settings without prompts", True),
+        ("runs in MLflow", "ids of jobs, settings and scores", elsewhere.mlflow),
+        ("CloudTrail's data events", "keys of objects, with file names", elsewhere.data_events),
+    ):
+        if is_there:
+            yield ExpiringStore(store=store, holds=holds, gone_at=None)

@@ -23,7 +23,14 @@ class ErasureServices:
 
 
 @dataclass(frozen=True)
-class StoppingServices(ErasureServices):
+class RowServices(ErasureServices):
+    """What counting a subject's rows needs beside them."""
+
+    people: TenantPeople
+
+
+@dataclass(frozen=True)
+class StoppingServices(RowServices):
     """What stopping work under way needs beside them."""
 
     jobs: Jobs
@@ -33,12 +40,11 @@ class StoppingServices(ErasureServices):
 
 
 @dataclass(frozen=True)
-class ErasingServices(ErasureServices):
+class ErasingServices(RowServices):
     """What emptying the stores needs beside them."""
 
     dead_letters: DeadLetters
     pools: WarmPools
-    people: TenantPeople
     hub_versions: VersionedBucket | None
     """The hub's bucket; None: the stack has none."""
     has_time: Callable[[], bool] = lambda: True

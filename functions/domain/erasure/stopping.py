@@ -15,6 +15,7 @@ from contracts.documents.erasure import (
 from contracts.documents.record import JobRecord
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
+from domain.erasure.erasing import places_of, rows_in
 from domain.erasure.reach import Reach, reach_of
 from domain.erasure.services import StoppingServices
 from domain.ports.consents import Consents
@@ -60,14 +61,19 @@ def request_erasure(
 
 
 def is_known(reach: Reach, services: StoppingServices) -> bool:
-    """Return whether there is anything of the subject; another tenant's model is unknown."""
+    """Return whether there is anything of the subject; another tenant's model is unknown.
+
+    A tenant is known by any row and any sign-in, too: it may have a key and no photo yet.
+    """
     subject = reach.subject
     if reach.job_ids or subject.model_id is not None:
         return bool(reach.job_ids)
-    prefix = layout.tenant_prefix(subject.tenant)
     if subject.upload is not None:
         prefix = layout.upload_prefix(subject.tenant, subject.upload)
-    return any(services.uploads_versions.held(prefix))
+        return bool(reach.uploads) or any(services.uploads_versions.held(prefix))
+    places = places_of(reach, services)
+    held = any(any(place.bucket.held(place.prefix)) for place in places)
+    return held or bool(rows_in(reach, services).total())
 
 
 def stop_work(subject: ErasureSubject, services: StoppingServices, now: datetime) -> WorkStopped:

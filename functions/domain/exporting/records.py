@@ -9,7 +9,7 @@ from contracts.documents.audit import AuditEntry, about
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.export import ExportSubject
 from contracts.documents.record import JobRecord
-from domain.erasure.erasing import names_of
+from domain.erasure import erasing
 from domain.erasure.reach import Reach
 from domain.exporting.services import ExportServices
 from domain.ports.people import NoUserPoolError
@@ -107,7 +107,7 @@ def people_of(tenant: str, services: ExportServices) -> list[MemberView]:
 
 def api_rows_of(reach: Reach, services: ExportServices) -> int:
     """Return how many rows the HTTP API has about the subject."""
-    return services.erasures.count_api_rows(names_of(reach))
+    return sum(services.erasures.count_api_rows(erasing.api_rows_of(reach)).values())
 
 
 def prices_of(record: JobRecord) -> dict[str, Any]:

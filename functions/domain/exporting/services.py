@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.erasure.receipts import KeptElsewhere
 from domain.erasure.services import ErasureServices
 from domain.ports.api_keys import ApiKeys
 from domain.ports.audit import AuditTrail
@@ -33,5 +34,5 @@ class ExportServices(ErasureServices):
     pictures: Pictures
     approvals: Approvals
     people: People
-    log_retention_days: int
+    elsewhere: KeptElsewhere
     now: Callable[[], datetime]

@@ -254,7 +254,7 @@ def manifest_of(
         made_at=now.isoformat(),
         stores=(*stores_of(contents, exported), *rows),
         files=tuple(files),
-        kept_by_aws=tuple(expiring(services.log_retention_days, now)),
+        kept_by_aws=tuple(expiring(services.elsewhere, now)),
     )
 
 

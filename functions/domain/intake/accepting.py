@@ -20,7 +20,14 @@ from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
-from domain.intake.uploads import PinnedUpload, Place, pin_upload, place_of, subjects_of
+from domain.intake.uploads import (
+    PinnedUpload,
+    Place,
+    is_prefix,
+    pin_upload,
+    place_of,
+    subjects_of,
+)
 from domain.ports.archives import Archives
 from domain.ports.bases import Bases
 from domain.ports.consents import Consents
@@ -29,10 +36,11 @@ from domain.ports.front_door import TenantJobs
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
 from domain.pricing.quotas import NO_QUOTAS, Quotas, exhausted
-from domain.requests.consent import ConsentRules, refuse_consent
+from domain.requests.consent import ConsentRules, consents_of, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from domain.requests.run_limits import RunLimits, run_problems
+from domain.requests.subjects import subject_of_photo
 
 CODE_GENERATION = "2"
 """Part of every job's name. Raise it when the same request would give a different model."""
@@ -104,6 +112,7 @@ def accept_place(
     upload = pin_upload(services.uploads, place, services.archives)
     merged = read_upload(given, services, place, upload)
     upload, adapter = split_import(upload, merged.request, services, place)
+    upload = with_subjects(upload, merged.request, services, place)
     check_consent(merged.request, services, place, now)
     check_names(merged.request, services, place)
     check_captioner(merged.request, services.captioner_id)
@@ -196,6 +205,30 @@ def split_import(
     return upload._replace(photos=(), names=()), adapter
 
 
+def with_subjects(
+    upload: PinnedUpload, request: TrainingRequest, services: IntakeServices, place: Place
+) -> PinnedUpload:
+    """Return the upload with the subject that each photo shows.
+
+    Raises:
+        InvalidRequestError: there are pictures of the class, and the subjects are of several.
+    """
+    if not request.subjects:
+        return upload
+    if upload.class_photos and len(request.class_prompts) > 1:
+        message = (
+            "The upload holds pictures of the class, and the subjects are of several classes. "
+            "Remove these pictures: the base draws some for each class."
+        )
+        store_problems(services, place, (RequestProblem(field="class_prompt", message=message),))
+        raise InvalidRequestError(problems=1)
+    shown = [subject_of_photo(name_of(photo, place), request.subjects) for photo in upload.photos]
+    photos = zip(upload.photos, shown, strict=True)
+    return upload._replace(
+        photos=tuple(photo.model_copy(update={"subject": number or 0}) for photo, number in photos)
+    )
+
+
 def check_consent(
     request: TrainingRequest, services: IntakeServices, place: Place, now: datetime
 ) -> None:
@@ -214,18 +247,20 @@ def record_consent(
     job: JobSpec, request: TrainingRequest, services: IntakeServices, now: datetime
 ) -> None:
     """Keep the consent apart from the photos, as evidence, and when it ends; once for a job."""
-    if request.consent is not None:
-        services.consents.record(
-            ConsentRecord(
-                model_id=job.job_id,
-                tenant=job.tenant,
-                upload=job.upload,
-                consent=request.consent,
-                recorded_at=now.isoformat(),
-            )
-        )
-        if request.consent.expires_at is not None:
-            services.consent_ends.add(job, request.consent.expires_at.astimezone(UTC))
+    given = [consent for _, consent in consents_of(request) if consent is not None]
+    if not given:
+        return
+    record = ConsentRecord(
+        model_id=job.job_id,
+        tenant=job.tenant,
+        upload=job.upload,
+        consent=given[0],
+        others=tuple(given[1:]),
+        recorded_at=now.isoformat(),
+    )
+    services.consents.record(record)
+    if record.ends is not None:
+        services.consent_ends.add(job, record.ends.astimezone(UTC))
 
 
 def check_names(request: TrainingRequest, services: IntakeServices, place: Place) -> None:
@@ -236,7 +271,7 @@ def check_names(request: TrainingRequest, services: IntakeServices, place: Place
     """
     problems = tuple(
         RequestProblem(field=field, message="It has a name that this stack does not train.")
-        for field, value in request.model_dump(mode="json", exclude={"consent"}).items()
+        for field, value in request.without_consents().model_dump(mode="json").items()
         if any(has_name(text, services.names) for text in texts_in(value))
     )
     if problems:
@@ -333,6 +368,8 @@ def sources_of(
         ObjectTooLargeError: a file has more than MAX_REQUEST_BYTES.
     """
     announced = given.event.detail.object
+    if is_prefix(announced.key):  # every version of the file was deleted since
+        raise ObjectMissingError
 
     def read(pin: PinnedObject) -> bytes:
         version = announced.version_id if pin.key == announced.key else None
@@ -367,7 +404,10 @@ def name_job(
     ``models`` is the base's hash, followed by the captioner's name if it describes photos. A field
     with its default value is left out, so a new field does not rename an old job.
     """
-    photos = [[pin.etag, _etag(pin.caption), _etag(pin.mask)] for pin in upload.photos]
+    photos = [
+        [pin.etag, _etag(pin.caption), _etag(pin.mask), *([pin.subject] if pin.subject else [])]
+        for pin in upload.photos
+    ]
     content = [
         CODE_GENERATION,
         tenant,

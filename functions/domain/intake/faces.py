@@ -150,7 +150,8 @@ def advice_on_variety(
 
 def refused(photo: PhotoVerdict, code: str) -> PhotoVerdict:
     """Return the refusal of a photo that was good until its faces were looked at."""
-    return PhotoVerdict(index=photo.index, verdict="refused", codes=(code,))
+    subject = photo.subject
+    return PhotoVerdict(index=photo.index, verdict="refused", codes=(code,), subject=subject)
 
 
 def people_on(

@@ -7,8 +7,10 @@ from datetime import datetime
 from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
 from contracts.documents.stages import PhotoInspection, TrainingDecision
+from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import (
+    InvalidRequestError,
     PersonsMixedError,
     PhotosRefusedError,
     PhotosTooSlowError,
@@ -16,6 +18,7 @@ from contracts.errors import (
 )
 from contracts.shared import layout
 from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
+from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
@@ -40,6 +43,9 @@ from domain.ports.storage import Storage, read_document, write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
 from domain.pricing.prices import PUBLISHED, PriceTable
 
+CAPTIONS = "captions"
+"""What the caption of a photo is called in a problem, before the photo's number."""
+
 TOO_SLOW = {"too_complex", "not_inspected"}
 """Codes of photos that were refused for their decoding time or memory."""
 
@@ -61,6 +67,8 @@ class InspectionServices:
     faces: FaceFinder | None = None
     """None where the stack looks for no faces at intake."""
     thresholds: IntakeThresholds = DEFAULTS
+    names: NameList = NO_NAMES
+    """Names that nobody may train, in a caption either."""
 
     @property
     def pricing(self) -> PricingServices:
@@ -77,6 +85,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
         TooFewPhotosError: fewer than MIN_PHOTOS are good; the report is stored nevertheless.
         PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PersonsMixedError: the photos show several people, and none of them on most photos.
+        InvalidRequestError: a caption has a name of the operator's list (``name_refused``).
         ImportRefusedError: the LoRA of an import cannot be read, or cannot be served.
         DecoderBrokenError: the face finder does not start.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
@@ -93,10 +102,34 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     report, people = report_on(accepted, services, progress)
     write_document(services.models, layout.photo_report_key(job.job_id), report)
     progress.finish()
+    check_captions(report, accepted.job, services)
     if people > 1:
         raise PersonsMixedError(people=people)
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
     return decided(accepted, summary, services)
+
+
+def check_captions(report: PhotoReport, job: JobSpec, services: InspectionServices) -> None:
+    """Refuse captions that name somebody on the operator's list, wherever they stood.
+
+    A list of captions, a text file, one in an archive and sd-scripts' metadata are all captions of
+    the report by now.
+
+    Raises:
+        InvalidRequestError: with the code ``name_refused``; the problems have photos' numbers.
+    """
+    found = (one for one in report.photos if has_name(one.caption or "", services.names))
+    problems = tuple(
+        RequestProblem(
+            field=f"{CAPTIONS}.{photo.index}",
+            message="It has a name that this stack does not train.",
+        )
+        for photo in found
+    )
+    if problems:
+        key = layout.problems_key(job.tenant, job.upload)
+        write_document(services.models, key, RequestProblems(problems=problems))
+        raise InvalidRequestError(code="name_refused", problems=len(problems))
 
 
 def inspect_import(
@@ -147,14 +180,7 @@ def report_on(
         job_id=job_id,
         photos=verdicts,
         codes=(
-            *advice_on_set(verdicts),
-            *checked.codes,
-            *advice_on_trigger(
-                accepted.request.trigger_word,
-                services.bases.card(accepted.job.base_id),
-                services.bases,
-            ),
-            *advice_on_captions(verdicts, accepted.request.trigger_word),
+            *advice_on_subjects(verdicts, checked.codes, accepted, services.bases),
             *(() if all_of_class else ("class_photos_ignored",)),
         ),
         class_photos=class_photos,
@@ -162,16 +188,56 @@ def report_on(
     return report, checked.people
 
 
+def advice_on_subjects(
+    verdicts: Sequence[PhotoVerdict],
+    about_faces: Sequence[str],
+    accepted: AcceptedUpload,
+    bases: Bases,
+) -> tuple[str, ...]:
+    """Return the codes of advice on the photos as a set; of several subjects, on that of each."""
+    card, codes = bases.card(accepted.job.base_id), dict[str, None]()
+    for number, request in enumerate(accepted.request.of_each()):
+        own = [photo for photo in verdicts if photo.subject == number]
+        codes |= dict.fromkeys(advice_on_set(own))
+        codes |= dict.fromkeys(about_faces if number == 0 else ())
+        codes |= dict.fromkeys(advice_on_trigger(request.trigger_word, card, bases))
+        codes |= dict.fromkeys(advice_on_captions(own, request.trigger_word))
+    return tuple(codes)
+
+
 def faces_checked(
     photos: Sequence[PhotoVerdict], accepted: AcceptedUpload, services: InspectionServices
 ) -> CheckedFaces:
-    """Return the verdicts with those on faces, where the request and the stack want them."""
-    card = services.bases.card(accepted.job.base_id)
-    if services.faces is None or not looks_for_faces(accepted.request, card):
+    """Return the verdicts with those on faces, where the request and the stack want them.
+
+    Each subject's photos are compared with one another only.
+    """
+    checked = [
+        faces_of_subject(
+            [photo for photo in photos if photo.subject == number], request, accepted.job, services
+        )
+        for number, request in enumerate(accepted.request.of_each())
+    ]
+    return CheckedFaces(
+        tuple(sorted((photo for one in checked for photo in one.photos), key=lambda p: p.index)),
+        tuple(dict.fromkeys(code for one in checked for code in one.codes)),
+        max(one.people for one in checked),
+    )
+
+
+def faces_of_subject(
+    photos: Sequence[PhotoVerdict],
+    request: TrainingRequest,
+    job: JobSpec,
+    services: InspectionServices,
+) -> CheckedFaces:
+    """Return the verdicts on the photos of one subject with those on faces."""
+    card = services.bases.card(job.base_id)
+    if services.faces is None or not looks_for_faces(request, card):
         return CheckedFaces(tuple(photos))
-    thresholds = thresholds_of(accepted.request, services.thresholds)
+    thresholds = thresholds_of(request, services.thresholds)
     faces = FaceServices(
-        services.uploads, services.faces, accepted.job.job_id, services.has_time, thresholds
+        services.uploads, services.faces, job.job_id, services.has_time, thresholds
     )
     return check_faces(photos, faces)
 
@@ -265,7 +331,10 @@ def inspect_one(
         begin(f"photo {index}", services, progress)
         photo = normalise(services, pin, seen)
     except PhotoRejectedError as error:
-        return PhotoVerdict(index=index, verdict="refused", codes=(error.code,)), None, None
+        refusal = PhotoVerdict(
+            index=index, verdict="refused", codes=(error.code,), subject=pin.subject
+        )
+        return refusal, None, None
     advice = advice_on(photo.metrics, seen.values(), services.thresholds)
     verdict = good_verdict(index, pin, photo, advice, services)
     return verdict, photo.metrics, photo.taken
@@ -306,6 +375,7 @@ def good_verdict(
         caption=caption,
         mask=mask,
         repeats=pin.repeats,
+        subject=pin.subject,
     )
 
 
@@ -354,17 +424,28 @@ def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:
     """Count the verdicts.
 
     Raises:
-        TooFewPhotosError: fewer than MIN_PHOTOS are good.
+        TooFewPhotosError: fewer than MIN_PHOTOS are good; of several subjects, of one of them.
         PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
         PhotosRefusedError: a photo is refused, and all must pass.
     """
+    for subject in sorted({photo.subject for photo in report.photos}) or [0]:
+        require_enough([photo for photo in report.photos if photo.subject == subject])
     good = sum(photo.verdict != "refused" for photo in report.photos)
-    slow = sum(bool(TOO_SLOW & set(photo.codes)) for photo in report.photos)
-    if good < MIN_PHOTOS <= good + slow:
-        raise PhotosTooSlowError(found=good, needed=MIN_PHOTOS)
-    if good < MIN_PHOTOS:
-        raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)
     refused = len(report.photos) - good
     if all_must_pass and refused:
         raise PhotosRefusedError(refused=refused)
     return PhotoSummary(job_id=report.job_id, accepted=good, refused=refused)
+
+
+def require_enough(photos: Sequence[PhotoVerdict]) -> None:
+    """Check that enough photos of one subject are good.
+
+    Raises:
+        TooFewPhotosError, PhotosTooSlowError: as ``summarise``.
+    """
+    good = sum(photo.verdict != "refused" for photo in photos)
+    slow = sum(bool(TOO_SLOW & set(photo.codes)) for photo in photos)
+    if good < MIN_PHOTOS <= good + slow:
+        raise PhotosTooSlowError(found=good, needed=MIN_PHOTOS)
+    if good < MIN_PHOTOS:
+        raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)

@@ -31,6 +31,7 @@ _FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
 _SETTINGS = rf"{re.escape(AVATAR_FILE)}|{_FILE}(?:{_ENDINGS})"
 _ARCHIVE = rf"[^/\x00-\x1f]{{1,200}}(?:{'|'.join(map(re.escape, ARCHIVE_SUFFIXES))})"
+_PREFIX = re.compile(rf"tenants/{_NAME}/uploads/{_NAME}/")
 _REQUEST_KEY = re.compile(
     rf"tenants/{_NAME}/uploads/{_NAME}/"
     rf"(?i:{re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:{_SETTINGS})|{_ARCHIVE})"
@@ -66,6 +67,8 @@ class PinnedUpload(NamedTuple):
 def place_of(key: str) -> Place:
     """Return the upload that a key belongs to: of a request, of settings or of an archive.
 
+    An upload's prefix alone is such a key too: an execution's input has no file name.
+
     >>> place_of("tenants/acme/uploads/u1/request.json")
     Place(tenant='acme', upload='u1')
     >>> place_of("tenants/acme/uploads/u1/config/kohya.toml")
@@ -76,10 +79,15 @@ def place_of(key: str) -> Place:
     Raises:
         InvalidUploadError: the key has another form.
     """
-    match = _REQUEST_KEY.fullmatch(key)
+    match = _REQUEST_KEY.fullmatch(key) or _PREFIX.fullmatch(key)
     if match is None:
         raise InvalidUploadError
     return Place(match[1], match[2])
+
+
+def is_prefix(key: str) -> bool:
+    """Whether a key is the prefix of an upload, and names no file of it."""
+    return _PREFIX.fullmatch(key) is not None
 
 
 def subjects_of(place: Place) -> tuple[ErasureSubject, ErasureSubject]:

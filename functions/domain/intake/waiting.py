@@ -16,15 +16,12 @@ from contracts.documents.stages import AcceptRequestInput
 from contracts.shared import layout
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import file_kinds_of, is_consent, is_request
-from domain.intake.uploads import MAX_OBJECTS, Place, find_place, subjects_of
+from domain.intake.uploads import MAX_OBJECTS, Place, find_place, is_prefix, subjects_of
 from domain.ports.erasure import Tombstones
 from domain.ports.storage import Storage, StoredObject
 
 FIRST_LOOK, LOOK = 5, 15
 """Seconds to the second look at an upload that seems whole, and between looks at any other."""
-
-MOVED = UploadPending(status="nothing", seconds=0, seen="0" * 16)
-"""The file lies at the bucket's root and is moved; its new place starts the upload."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,9 @@ def pending(
     """
     key = given.event.detail.object.key
     place = find_place(key)
-    if place is None or given.started_at is None or tombstones.is_erased(*subjects_of(place)):
+    if place is None or is_prefix(key):  # refused: no upload, or the file that starts it is gone
+        return None
+    if given.started_at is None or tombstones.is_erased(*subjects_of(place)):
         return None
     listed = uploads.list(place.prefix, MAX_OBJECTS + 1)
     look = look_of(listed)

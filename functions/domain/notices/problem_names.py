@@ -11,6 +11,7 @@ from typing import Any
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.suffixes import AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE
+from domain.intake.inspection import CAPTIONS
 from domain.requests import ai_toolkit, diffusers_scripts, onetrainer, simpletuner
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.hosted import RENAMED
@@ -36,7 +37,7 @@ def without_words(problem: RequestProblem) -> RequestProblem:
 @cache
 def known_names() -> frozenset[str]:
     """Return every name of a request, and of the tools whose settings are read."""
-    files = {AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, "kohya.toml", "request.json"}
+    files = {CAPTIONS, AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, "kohya.toml", "request.json"}
     ours = set(_properties(TrainingRequest.model_json_schema()))
     marks = {name for names in (*STRONG.values(), *WEAK.values()) for name in names}
     paths = {path for tool in TOOLS for path in (*tool.NAMES, *tool.NOTES)}

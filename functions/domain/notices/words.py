@@ -13,7 +13,7 @@ from contracts.documents.notice import ModelNotice, Notice, PhotoNotice
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.documents.stages import NotifyOwnerInput
 from contracts.documents.sweep import SweepReport, TrialReport
-from contracts.documents.training import RankedPicture, TrainingResult
+from contracts.documents.training import RankedPicture, SubjectScores, TrainingResult
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.shared import layout
 from domain.failures.causes import failure_notice_id
@@ -74,7 +74,13 @@ def ready_notice(
     photos = photo_notices(job, documents, result.photos, also=ADVICE | TRAINER_ADVICE)
     trials = trials_of(job, documents) if accepted.request.sweep is not None else ()
     ranked = () if gate is None or gate.identity is None else gate.ranking
-    figures = left_out, ranking_text(trials), best_text(ranked), advice_on_photos(job, documents)
+    figures = (
+        left_out,
+        ranking_text(trials),
+        best_text(ranked),
+        "" if gate is None else subjects_text(gate.subjects),
+        advice_on_photos(job, documents),
+    )
     return Notice(
         notice_id=f"ready-{job.job_id}",
         job_id=job.job_id,
@@ -91,6 +97,7 @@ def ready_notice(
             endpoint_name=given.warm.endpoint_name,
             target_model=given.package.target_model,
             trigger_word=given.package.trigger_word,
+            trigger_words=given.package.trigger_words,
             identity=None if gate is None else gate.identity,
             identity_base=None if gate is None else gate.identity_base,
             ranking=ranked,
@@ -112,6 +119,22 @@ def best_text(ranked: Sequence[RankedPicture]) -> str:
     file = "" if best.file is None else f" ({best.file})"
     place = f"row {best.row} of samples.png{file}"
     return f"Most like the photos is the picture in {place}: {best.identity:.2f}."
+
+
+def subjects_text(subjects: Sequence[SubjectScores]) -> str:
+    """Return how alike each of several subjects is; empty for one.
+
+    >>> one = SubjectScores(trigger_word="zwx", passed=True, effect=0.2, identity=0.912)
+    >>> subjects_text((one, one.model_copy(update={"trigger_word": "rex", "identity": None})))
+    'Likeness of each subject: zwx 0.91, rex not measured.'
+    """
+    if not subjects:
+        return ""
+    scores = [
+        f"{one.trigger_word} {'not measured' if one.identity is None else f'{one.identity:.2f}'}"
+        for one in subjects
+    ]
+    return f"Likeness of each subject: {', '.join(scores)}."
 
 
 def trials_of(job: JobSpec, documents: Storage) -> tuple[TrialReport, ...]:
@@ -230,6 +253,7 @@ def model_record(given: NotifyOwnerInput, now: datetime) -> ModelRecord:
         weights_sha256=given.package.weights_sha256,
         base_id=given.job.base_id,
         trigger_word=given.package.trigger_word,
+        trigger_words=given.package.trigger_words,
         endpoint_name=given.warm.endpoint_name,
         created_at=now.isoformat(),
     )

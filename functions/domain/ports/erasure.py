@@ -34,6 +34,14 @@ class TenantRows(NamedTuple):
     """Rows of uploads by the upload's id."""
 
 
+class ApiRows(NamedTuple):
+    """Which rows of the HTTP API's table: all of a tenant, and those that name a model."""
+
+    tenant: str | None
+    """None: the tenant keeps its rows."""
+    model_ids: Sequence[str] = ()
+
+
 class Tombstones(Protocol):
     """What was erased must not come back: asked before anything is stored for a person."""
 
@@ -85,7 +93,7 @@ class Erasures(Tombstones, Protocol):
         ...
 
     def forget_job(self, record: JobRecord) -> None:
-        """Delete the job's row and the row of its notice."""
+        """Delete the job's row, and the rows about it: notice, expiry, consent, cost."""
         ...
 
     def forget_upload(self, tenant: str, upload: str) -> None:
@@ -100,12 +108,12 @@ class Erasures(Tombstones, Protocol):
         """Return the ends of the leases of the tenant's exports that are written now."""
         ...
 
-    def count_api_rows(self, words: Sequence[str]) -> int:
-        """Return how many rows of the HTTP API name a tenant or a model, such as keys."""
+    def count_api_rows(self, rows: ApiRows) -> Mapping[Store, int]:
+        """Return how many rows of the HTTP API there are, by kind."""
         ...
 
-    def forget_api_rows(self, words: Sequence[str]) -> None:
-        """Delete the rows of the HTTP API that name one of these tenants or models."""
+    def forget_api_rows(self, rows: ApiRows) -> None:
+        """Delete the rows of the HTTP API."""
         ...
 
     def forget_model(self, tenant: str, job_id: str) -> None:

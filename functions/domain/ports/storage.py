@@ -51,6 +51,13 @@ class Storage(Protocol):
         """Return the object's present version; None when the object is missing."""
         ...
 
+    def key_of(self, prefix: str, version_id: str | None, etag: str | None) -> str | None:
+        """Return the key under the prefix that has, or had, this version; None: it is gone.
+
+        A bucket without versions is asked for the object of this ETag.
+        """
+        ...
+
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
         """Return ``head`` of each object, in this order; missing objects are left out."""
         ...

@@ -25,7 +25,8 @@ SHARE_OF_PEAK = 0.15
 """Share of the GPU's dense bfloat16 peak that an eager training step reaches."""
 
 JUDGED_PICTURES = 24
-"""Approximate number of pictures that the gate draws, with and without the adapter."""
+"""Approximate number of pictures that the gate draws of one subject and its class, with and without
+the adapter."""
 
 DRAWING_SHARE = 0.5 * 2
 """Work of a denoising step as a share of a training pass: forward only, but for two prompts."""
@@ -211,7 +212,8 @@ def work_tflop(
     of_photos = photos * sum(pass_tflop(card, one) for one in sides) / len(sides)
     of_class = photos * pass_tflop(card, side) if budget.class_images else 0.0
     validation_images = budget.validation_rounds * budget.validation_pictures
-    pictures = budget.drawn_class_images + judged_pictures + validation_images
+    others = (len(request.trigger_words) - 1) * JUDGED_PICTURES  # none of a measured speed's time
+    pictures = budget.drawn_class_images + judged_pictures + others + validation_images
     denoising = pictures * card.inference.num_inference_steps * DRAWING_SHARE
     return of_photos + of_class + denoising * pass_tflop(card, side)
 

@@ -170,6 +170,7 @@ def shares_steps(request: TrainingRequest, card: BaseCard) -> bool:
     """Return whether a training can share steps at all: not all options are built for it."""
     return (
         request.adapter_file is None
+        and not request.subjects
         and not trains_text_encoder(request, card)
         and request.optimizer == "adamw"
         and not request.use_8bit_adam

@@ -53,6 +53,7 @@ def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Stora
         sha256=store(models, job.job_id, layout.ENDPOINT_PREFIX + target_model, packed),
         weights_sha256=manifest.weights_sha256,
         trigger_word=manifest.trigger_word,
+        trigger_words=manifest.trigger_words,
     )
 
 

@@ -43,20 +43,50 @@ class ConsentRefusal(NamedTuple):
 def refuse_consent(
     request: TrainingRequest, rules: ConsentRules, now: datetime
 ) -> ConsentRefusal | None:
-    """Return why the stack refuses the request's consent; None: it does not."""
-    if not rules.required or not may_show_people(request):
+    """Return why the stack refuses a consent of the request; None: it refuses none.
+
+    Of several subjects, each that may be a person needs its own.
+    """
+    if not rules.required:
         return None
-    if request.consent is None:
-        return ConsentRefusal("consent_missing", what_to_add(rules, now))
-    wrong = dict(what_is_wrong(request.consent, rules, now))
+    asked = zip(request.of_each(), consents_of(request), strict=True)
+    found = [
+        refuse_one(field, given, rules, now)
+        for own, (field, given) in asked
+        if may_show_people(own)
+    ]
+    refused = [one for one in found if one is not None]
+    worst = min(refused, key=lambda one: REFUSALS.index(one.code), default=None)
+    if worst is None:
+        return None
+    return ConsentRefusal(worst.code, tuple(wrong for one in refused for wrong in one.problems))
+
+
+REFUSALS = ("consent_missing", "consent_not_enough", "consent_expired")
+"""Codes of a refusal; of several, the first one is the request's."""
+
+
+def refuse_one(
+    field: str, consent: Consent | None, rules: ConsentRules, now: datetime
+) -> ConsentRefusal | None:
+    """Return why the consent in a field of the request is refused; None: it is not."""
+    if consent is None:
+        return ConsentRefusal("consent_missing", what_to_add(rules, now, field))
+    wrong = dict(what_is_wrong(consent, rules, now))
     if not wrong:
         return None
-    expired = set(wrong) == {EXPIRED} and request.consent.expires_at is not None
+    expired = set(wrong) == {EXPIRED} and consent.expires_at is not None
     problems = tuple(
-        RequestProblem(field=f"consent.{field}", message=message)
-        for field, message in wrong.items()
+        RequestProblem(field=f"{field}.{name}", message=message) for name, message in wrong.items()
     )
     return ConsentRefusal("consent_expired" if expired else "consent_not_enough", problems)
+
+
+def consents_of(request: TrainingRequest) -> list[tuple[str, Consent | None]]:
+    """Return the field and the content of every consent that a request may hold."""
+    if not request.subjects:
+        return [("consent", request.consent)]
+    return [(f"subjects.{n}.consent", one.consent) for n, one in enumerate(request.subjects)]
 
 
 def concerns(record: ConsentRecord, subject: ErasureSubject) -> bool:
@@ -72,7 +102,9 @@ def concerns(record: ConsentRecord, subject: ErasureSubject) -> bool:
     }
 
 
-def what_to_add(rules: ConsentRules, now: datetime) -> tuple[RequestProblem, ...]:
+def what_to_add(
+    rules: ConsentRules, now: datetime, field: str = "consent"
+) -> tuple[RequestProblem, ...]:
     """Return the object that a request without a consent lacks, and where it may stand."""
     given, ends = now.replace(microsecond=0), now + timedelta(days=VALID_DAYS)
     whole = (
@@ -82,9 +114,12 @@ def what_to_add(rules: ConsentRules, now: datetime) -> tuple[RequestProblem, ...
         f'"retention_days": {rules.photos_kept_days}, '
         f'"expires_at": "{ends.replace(microsecond=0).isoformat()}"}}'
     )
+    asked = RequestProblem(field=field, message=f"Ask the person, then add {whole}")
+    if field != "consent":  # of several people
+        return (asked,)
     beside = f"Beside another tool's settings, upload this object as {CONSENT_FILE} before them."
     return (
-        RequestProblem(field="consent", message=f"Ask the person, then add {whole}"),
+        asked,
         RequestProblem(field=CONSENT_FILE, message=beside),
     )
 

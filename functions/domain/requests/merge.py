@@ -16,6 +16,7 @@ from contracts.documents.job import Origin
 from contracts.documents.upload.imported import ImportedSetting, ImportReport, Tool
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from contracts.documents.upload.subject import with_first_subject
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
 from contracts.shared.suffixes import (
     AVATAR_FILE,
@@ -43,6 +44,7 @@ from domain.requests.request_json import (
     parse_object,
     problem_of,
 )
+from domain.requests.subjects import folder_problems, subjects_in
 from domain.requests.tools import tool_of, undashed
 from domain.requests.translation import ForeignRequest
 from domain.requests.yaml_syntax import parse_yaml
@@ -219,11 +221,12 @@ class _Merge:
         self.choose_subject()
 
     def add_own(self, given: Mapping[str, Any]) -> None:
-        """Add a request with our names and their aliases."""
+        """Add a request with our names and their aliases; several subjects give its prompts."""
         self.renamed = {name: ALIASES[name] for name in given if name in ALIASES}
         self.problems += doubled(given, self.renamed)
         self.theirs = {our: their for their, our in self.renamed.items()}
-        self.fields = {self.renamed.get(name, name): value for name, value in given.items()}
+        fields = {self.renamed.get(name, name): value for name, value in given.items()}
+        self.fields = with_first_subject(fields)
 
     def rename_run(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``run`` with our names in place of SageMaker's."""
@@ -304,17 +307,23 @@ class _Merge:
         self.add_kohya(origin, partial(import_window, given, datasets))
 
     def choose_subject(self) -> None:
-        """Choose the subject that the folders name, unless the request does; two are a problem."""
-        if "trigger_word" in self.fields:
+        """Choose the subjects that the folders name, unless the request does."""
+        if {"trigger_word", "subjects"} & set(self.fields):
             return
         found = subjects_of(self.photos)
         prompt = self.fields.get("instance_prompt")
         if prompt is not None:  # it may contain the folder's trigger word
             named = not isinstance(prompt, str) or names_subject(prompt, DEFAULT_TRIGGER_WORD)
             found = {one for one in found if not named and names_subject(str(prompt), one[0])}
-        if len(found) > 1:
-            message = "The folders name more than one subject; one upload trains one."
-            self.problems.append(RequestProblem(field="trigger_word", message=message))
+        if len(found) > 1 and prompt is not None:
+            message = (
+                "The folders name more than one subject, and the prompt is about all of them. "
+                "Remove it, or give each subject its own prompts in subjects."
+            )
+            self.problems.append(RequestProblem(field="instance_prompt", message=message))
+        elif len(found) > 1:
+            listed = subjects_in(found, self.fields.get("preset"))
+            self.fill(with_first_subject({"subjects": listed}), "folder")
         self.subject = Subject(1, *found.pop()) if len(found) == 1 else None
 
     def add_consent(self, body: bytes) -> None:
@@ -391,7 +400,7 @@ class _Merge:
             details = error.errors(include_url=False)
             self.problems += [problem_of(detail, self.theirs) for detail in details]
         else:
-            self.problems += self.nameless(request)
+            self.problems += self.nameless(request) or folder_problems(request, self.photos)
         if self.problems:
             raise RequestRefusedError(self.problems[:MAX_PROBLEMS])
         return MergedRequest(request, self.renamed, self.origins, tuple(self.imported))

@@ -68,4 +68,16 @@ def ranking_text(trials: Sequence[TrialReport]) -> str:
     ]
     early = [f"Stopped early: {', '.join(stopped)}."] if stopped else []
     lost = [f"{trial.name} ({trial.code})" for trial in trials if trial.code is not None]
-    return " ".join([*best, *early, *([f"Without a model: {', '.join(lost)}."] if lost else [])])
+    failed = [f"Without a model: {', '.join(lost)}."] if lost else []
+    return " ".join([*best, *early, *failed, *repeated_text(trials)])
+
+
+def repeated_text(trials: Sequence[TrialReport]) -> list[str]:
+    """Return a sentence with the steps that were trained and paid twice; none where none were.
+
+    >>> repeated_text([TrialReport(name="rank4", job_id="2" * 32, repeated_steps=100)])
+    ['Trained twice, as checkpoints of earlier rungs were gone: rank4 (100 steps).']
+    """
+    again = [f"{one.name} ({one.repeated_steps} steps)" for one in trials if one.repeated_steps]
+    listed = ", ".join(again)
+    return [f"Trained twice, as checkpoints of earlier rungs were gone: {listed}."] if again else []

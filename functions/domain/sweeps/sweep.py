@@ -182,7 +182,19 @@ def reports_of(given: RankSweepInput, models: Storage) -> Iterable[TrialReport]:
         blank = TrialReport(name=outcome.name, job_id=outcome.job.job_id)
         rung = rung_of_job(outcome.job, models) if has_rungs else None
         facts = facts_of_trial(outcome, rung, models)
+        if has_rungs:
+            facts["repeated_steps"] = repeated_steps(outcome.name, given.outcomes, models)
         yield blank.model_copy(update={**fields[outcome.name], **facts})
+
+
+def repeated_steps(name: str, outcomes: Sequence[TrialOutcome], models: Storage) -> int:
+    """Return the steps that a trial's rungs have trained twice, because a checkpoint was gone."""
+    results = [
+        result_of(outcome.trained, models)
+        for outcome in outcomes
+        if outcome.name == name and outcome.trained is not None
+    ]
+    return sum(result.metrics.repeated_steps for result in results if result.metrics is not None)
 
 
 def rung_of_job(job: JobSpec, models: Storage) -> Rung | None:
@@ -225,8 +237,13 @@ def scores_in(gate: GateReport) -> dict[str, object]:
 
 def gate_of(trained: TrainedAdapter, models: Storage) -> GateReport | None:
     """Return the gate's report on an adapter."""
+    return result_of(trained, models).gate
+
+
+def result_of(trained: TrainedAdapter, models: Storage) -> TrainingResult:
+    """Return what the trainer wrote about an adapter."""
     key = trained.result_uri.removeprefix(models.uri(""))
-    return read_document(models, key, TrainingResult).gate
+    return read_document(models, key, TrainingResult)
 
 
 def status_of(code: str | None) -> Status:

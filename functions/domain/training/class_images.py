@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from contracts.base import BaseCard
-from contracts.documents.class_images import ClassImageSet, class_image_key, order_of
+from contracts.documents.class_images import ClassImageSet, class_image_key, orders_of
 from contracts.documents.training import TrainingTask
 from contracts.shared import layout
 from domain.ports.storage import Storage, find_document, read_document, write_document
@@ -22,10 +22,8 @@ def find_class_images(
     models: Storage, tasks: Iterable[TrainingTask], card: BaseCard
 ) -> list[ClassImageSet]:
     """Return the stored sets that these tasks can use, each once."""
-    orders = [order_of(task.request, card.resolution) for task in tasks]
-    keys = dict.fromkeys(
-        class_image_key(card.sha256, order) for order in orders if order is not None
-    )
+    orders = [order for task in tasks for order in orders_of(task.request, card.resolution)]
+    keys = dict.fromkeys(class_image_key(card.sha256, order) for order in orders)
     documents = [layout.class_images_prefix(key) + layout.CLASS_IMAGES_FILE for key in keys]
     found = [find_document(models, document, ClassImageSet) for document in documents]
     return [images for images in found if images is not None]

@@ -436,7 +436,7 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     of_class = () if report is None else class_photos_of(report)
     return TrainingTask(
         job_id=record.job_id,
-        request=accepted.request.model_copy(update={"consent": None}),
+        request=accepted.request.without_consents(),
         photos=photos,
         class_photos=of_class,
         adapter=None if adapter is None else in_channel(record.job_id, adapter),
@@ -464,6 +464,7 @@ def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
             caption=photo.caption,
             mask=None if photo.mask is None else in_channel(report.job_id, photo.mask),
             repeats=photo.repeats,
+            subject=photo.subject,
         )
         for photo in report.usable
         if photo.file is not None and photo.sha256 is not None

@@ -75,6 +75,8 @@ class Adapter:
     """Size on the device in bytes."""
     job_id: str = ""
     """Id of the job that trained the adapter, for the log."""
+    trigger_words: tuple[str, ...] = ()
+    """The trigger word of each subject, where there are several."""
 
 
 Layers = Mapping[str, nn.Linear]
@@ -139,6 +141,7 @@ class AdapterReader:
             pairs={name: self.pair_of(name, entries, matrices) for name, entries in pairs.items()},
             size=values.numel() * values.element_size(),
             job_id=manifest.job_id,
+            trigger_words=manifest.trigger_words,
         )
 
     def pair_of(self, name: str, entries: PairEntries, matrices: Mapping[str, Tensor]) -> Pair:

@@ -60,6 +60,20 @@ def test_a_bad_secret_is_an_error_that_does_not_repeat_it(text: str) -> None:
     assert "short" not in str(caught.value).replace("at least", "")
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "document"),
+        (json.dumps({"seed": "short"}), "seed"),
+        (json.dumps({"seed": SEED, "previous_seeds": [OLD, "short"]}), "previous_seeds.1"),
+    ],
+)
+def test_a_bad_secret_s_error_says_where_it_is_bad(text: str, place: str) -> None:
+    with pytest.raises(MarkSecretError) as caught:
+        parse_secret(text)
+    assert str(caught.value).startswith(f"the marks' secret is not valid: {place}: ")
+
+
 def test_ids_differ_between_models_and_keys() -> None:
     models = [f"{number:032x}" for number in range(300)]
     ids = {mark_id(key * 32, model) for key in (b"a", b"b") for model in models}
@@ -69,3 +83,8 @@ def test_ids_differ_between_models_and_keys() -> None:
 
 def test_a_key_travels_as_text() -> None:
     assert from_text(to_text(bytes(range(32)))) == bytes(range(32))
+
+
+def test_text_that_is_no_key_is_none() -> None:
+    with pytest.raises(ValueError, match="Only base64"):
+        from_text("not a key!")

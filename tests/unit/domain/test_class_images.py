@@ -9,7 +9,7 @@ from contracts.documents.class_images import (
     ClassImageOrder,
     ClassImageSet,
     class_image_key,
-    order_of,
+    orders_of,
 )
 from contracts.documents.stages import TrainingEvent
 from contracts.documents.training import TrainingPlan
@@ -58,8 +58,8 @@ def channel_names(world: World) -> list[str]:
 
 
 def test_a_request_without_prior_preservation_orders_nothing() -> None:
-    assert order_of(REQUEST, 64) == ORDER
-    assert order_of(REQUEST.model_copy(update={"with_prior_preservation": False}), 64) is None
+    assert orders_of(REQUEST, 64) == (ORDER,)
+    assert orders_of(REQUEST.model_copy(update={"with_prior_preservation": False}), 64) == ()
 
 
 @pytest.mark.parametrize("change", [{"class_prompt": "a cat"}, {"resolution": 128}, {"count": 51}])

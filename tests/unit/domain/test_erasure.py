@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,10 +20,11 @@ from contracts.shared import layout
 from contracts.shared.consent_texts import EVIDENCE_DAYS
 from contracts.shared.picture_places import tenant_hash
 from domain.erasure.erasing import erase_stores
-from domain.erasure.receipts import ReceiptServices, sign_receipt
+from domain.erasure.receipts import KeptElsewhere, ReceiptServices, sign_receipt
 from domain.erasure.services import ErasingServices, StoppingServices
 from domain.erasure.stopping import request_erasure, stop_work, withdraw_consent
 from domain.intake.accepting import accept_request
+from domain.ports.erasure import ApiRows
 from domain.ports.storage import read_document, write_document
 from domain.training.following import follow_training_job, reconcile
 from domain.training.launching import launch
@@ -81,6 +82,7 @@ class Erasing(World):
             trainer=self.trainer,
             callbacks=self.callbacks,
             executions=self.executions,
+            people=self.people,
         )
 
     @property
@@ -342,8 +344,11 @@ class KnownSigner:
         return b"signed " + digest
 
 
+ELSEWHERE = KeptElsewhere(log_days=30, audit_days=400)
+
+
 def receipts(world: Erasing) -> ReceiptServices:
-    return ReceiptServices(world.erasures, world.models, KnownSigner(), 30, world.consents)
+    return ReceiptServices(world.erasures, world.models, KnownSigner(), ELSEWHERE, world.consents)
 
 
 def test_the_receipt_counts_what_was_there_before_and_is_written_once() -> None:
@@ -385,6 +390,22 @@ def test_the_receipt_says_until_when_the_evidence_of_a_consent_is_kept() -> None
     until = (NOON + timedelta(days=EVIDENCE_DAYS)).isoformat()
     assert expiring["records of consents"].gone_at == until
     assert "tenant's own address" in expiring["webhook messages that were queued before"].holds
+
+
+@pytest.mark.parametrize(
+    ("chosen", "store"), [("mlflow", "runs in MLflow"), ("data_events", "CloudTrail's data events")]
+)
+def test_the_receipt_names_what_the_operator_keeps_elsewhere(chosen: str, store: str) -> None:
+    world = Erasing()
+    world.train(1)
+    stop_and_erase(world, MODEL)
+    elsewhere = ELSEWHERE._replace(**{chosen: True})
+    sign_receipt(MODEL, receipts(world)._replace(elsewhere=elsewhere), NOON)
+    body = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    kept = {one.store: one for one in SignedReceipt.model_validate_json(body).receipt.expiring}
+    assert kept[store].gone_at is None
+    assert {"runs in MLflow", "CloudTrail's data events"} & set(kept) == {store}
+    assert kept["audit trail"].gone_at == (NOON + timedelta(days=400)).isoformat()
 
 
 def test_a_withdrawal_is_stored_where_nothing_is_left_to_be_erased() -> None:
@@ -456,15 +477,15 @@ def test_a_row_that_comes_back_during_the_deletion_is_deleted_in_the_next_round(
     world.erasures.api_rows = ["acme"]
     forget = world.erasures.forget_api_rows
 
-    def forget_and_write(words: Sequence[str]) -> None:
-        forget(words)
+    def forget_and_write(rows: ApiRows) -> None:
+        forget(rows)
         world.erasures.api_rows, world.erasures.forget_api_rows = ["acme"], forget  # type: ignore[method-assign]
 
     world.erasures.forget_api_rows = forget_and_write  # type: ignore[method-assign]
     request_erasure(TENANT, world.stopping, NOON)
     assert erase_stores(TENANT, world.erasing).remaining == 1
     assert erase_stores(TENANT, world.erasing).remaining == 0
-    assert remaining_in(world, TENANT)["api rows"] == 0
+    assert remaining_in(world, TENANT)["API keys"] == 0
 
 
 def test_a_model_is_erased_in_the_hub_too_and_others_stay_there() -> None:
@@ -475,6 +496,45 @@ def test_a_model_is_erased_in_the_hub_too_and_others_stay_there() -> None:
     stop_and_erase(world, MODEL)
     assert list(world.hub.versions) == [f"{layout.hub_prefix('acme', job_id(2))}README.md"]
     assert remaining_in(world, MODEL)["pushed models"] == 0
+
+
+def with_a_key(world: Erasing) -> None:
+    world.erasures.api_rows = ["acme"]
+
+
+def with_a_person(world: Erasing) -> None:
+    world.people.invite("acme", "ada@acme.example", "owner")
+
+
+def with_a_refusal(world: Erasing) -> None:
+    world.models.write(layout.problems_key("acme", "u1"), b"{}")
+
+
+def with_an_export(world: Erasing) -> None:
+    world.uploads.write(layout.export_key("acme", "exp_1"), b"archive")
+
+
+def with_a_row_of_an_upload(world: Erasing) -> None:
+    world.erasures.begin_accepting("acme", "u1", NOON - timedelta(hours=1))
+    world.erasures.end_accepting("acme", "u1")
+
+
+@pytest.mark.parametrize(
+    "has", [with_a_key, with_a_person, with_a_refusal, with_an_export, with_a_row_of_an_upload]
+)
+def test_a_tenant_without_a_file_or_a_job_is_erased_whole(has: Callable[[Erasing], None]) -> None:
+    world = Erasing()
+    assert request_erasure(TENANT, world.stopping, NOON).outcome == "unknown"
+    has(world)
+    assert request_erasure(TENANT, world.stopping, NOON).outcome == "erasing"
+    assert stop_work(TENANT, world.stopping, NOON).open == 0
+    assert erase_stores(TENANT, world.erasing).remaining == 0
+    assert world.erasures.api_rows == []
+    assert world.people.of("acme") == []
+    assert keys_of(world.models, "acme") == keys_of(world.uploads, "acme") == []
+    found = world.erasures.rows[TENANT.erasure_id].found
+    assert found is not None
+    assert sum(found.values()) == 1
 
 
 def test_with_a_tenant_go_the_sign_ins_of_its_people_and_with_a_model_none() -> None:

@@ -13,7 +13,7 @@ from contracts.documents.api.callers import ApiKey
 from contracts.documents.api.webhooks import Webhook
 from contracts.documents.audit import AuditEntry, about
 from contracts.documents.consent_record import ConsentRecord
-from contracts.documents.erasure import STORES, ErasureSubject
+from contracts.documents.erasure import API_STORES, STORES, ErasureSubject
 from contracts.documents.export import (
     ExportInput,
     ExportManifest,
@@ -24,6 +24,7 @@ from contracts.documents.model import ModelRecord
 from contracts.documents.upload.consent import Consent
 from contracts.shared import layout
 from domain.erasure.erasing import erase_stores, places_of
+from domain.erasure.receipts import KeptElsewhere
 from domain.erasure.stopping import request_erasure, stop_work
 from domain.exporting import writing
 from domain.exporting.contents import LEFT_OUT, UNCOUNTED, contents_of
@@ -72,7 +73,7 @@ class Exporting(Erasing):
             pictures=MemoryPictures(),
             approvals=MemoryApprovals(),
             people=self.people,
-            log_retention_days=30,
+            elsewhere=KeptElsewhere(log_days=30, audit_days=400),
             now=lambda: self.now,
         )
 
@@ -183,7 +184,7 @@ def test_every_store_of_an_erasure_is_in_an_archive_or_has_its_reason() -> None:
     subject = subjects_of(TENANT, ())
     held = contents_of(reaches_of(subject, world.exporting), world.exporting).held
     rows = {store for store in STORES if store.endswith(" rows")}
-    assert set(STORES) == {*held, *LEFT_OUT, *UNCOUNTED, *rows, "people"}
+    assert set(STORES) == {*held, *LEFT_OUT, *UNCOUNTED, *rows, *API_STORES, "people"}
 
 
 def test_export_data_may_read_every_store_that_it_puts_into_an_archive() -> None:

@@ -8,17 +8,18 @@ import pytest
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.rung import Rung
 from contracts.documents.stages import DryRunInput, RankSweepInput, TrialOutcome
-from contracts.documents.training import TrainingPlan
+from contracts.documents.training import TrainingPlan, TrainingResult
 from contracts.documents.upload.grid import Halving
 from contracts.errors import SweepFailedError, TooExpensiveError
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from contracts.shared.steps import Dataset, count_steps
 from domain.notices.dry_run import answer_dry_run
-from domain.ports.storage import read_document
+from domain.ports.storage import read_document, write_document
 from domain.pricing.estimating import Part, budget_of, estimate_one, make_estimate
 from domain.pricing.grid import changed, grid_trials, trial_id
 from domain.pricing.halving import Rungs, plan_rungs, trials_of_rungs
+from domain.sweeps.ranking import ranking_text
 from domain.sweeps.sweep import rank_sweep
 from tests.fakes.intake import NOW
 from tests.unit.sweep_kit import Sweep
@@ -143,6 +144,25 @@ def test_a_trial_that_fails_makes_room_for_none_and_goes_nowhere() -> None:
         "training_diverged",
         "gate_not_alike",
     }
+
+
+def test_steps_that_were_trained_twice_are_in_the_report_and_told() -> None:
+    sweep = Sweep(ASKED)
+    outcomes = halved(sweep, RUNGS)
+    models = sweep.intake.models
+    for outcome, steps in zip(outcomes[4:], (0, 25, 50), strict=True):  # rank4, rank16, rank16
+        assert outcome.trained is not None
+        key = outcome.trained.result_uri.removeprefix(models.uri(""))
+        result = read_document(models, key, TrainingResult)
+        assert result.metrics is not None
+        metrics = result.metrics.model_copy(update={"repeated_steps": steps})
+        write_document(models, key, result.model_copy(update={"metrics": metrics}))
+    ranked(sweep, outcomes)
+    trials = sweep.report().trials
+    assert {one.name: one.repeated_steps for one in trials if one.repeated_steps} == {"rank16": 75}
+    assert "Trained twice, as checkpoints of earlier rungs were gone: rank16 (75 steps)." in (
+        ranking_text(trials)
+    )
 
 
 def test_when_nobody_is_left_the_ranking_comes_next() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts.documents.class_images import order_of
+from contracts.documents.class_images import orders_of
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport
 from contracts.documents.upload.problems import RequestProblems
@@ -155,7 +155,7 @@ def test_an_import_takes_no_step_no_class_image_and_no_place_in_a_step() -> None
     trained = TrainingRequest.model_validate(REQUEST)
     card, nothing, photos = base_card(), Dataset(()), Dataset((1,) * 6)
     assert count_steps(request, card.training, nothing).images == 0
-    assert order_of(request, 64) is None
+    assert orders_of(request, 64) == ()
     assert shape_of(request, nothing, card).group is None
     estimate = make_estimate(request, nothing, card, "ml.g5.2xlarge")
     assert estimate.steps == 0

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from bench.intake.pictures import heic
 from contracts.documents.job import JobSpec, PinnedObject, PinnedPhoto
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
-from contracts.errors import PhotosRefusedError, TooFewPhotosError
+from contracts.documents.upload.problems import RequestProblems
+from contracts.errors import InvalidRequestError, PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
+from contracts.shared.name_list import hash_of, parse_names
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import (
@@ -20,6 +23,7 @@ from domain.intake.inspection import (
     inspect_photos,
 )
 from domain.intake.normalisation import limits_for, read_caption, read_pinned
+from domain.notices.problem_names import without_words
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 from domain.ports.storage import read_document, write_document
 from runtime.imaging.sandbox import ChildDecoder
@@ -177,6 +181,34 @@ def test_a_caption_that_cannot_be_used_is_left_out(text: bytes) -> None:
     verdicts = report_of(intake, job).photos
     assert [v.codes for v in verdicts if v.codes] == [("caption_ignored",)]
     assert all(v.caption is None for v in verdicts)
+
+
+LISTS = {
+    "a text": {"0.txt": b"a photo of FAMOUS-person"},
+    "a list": {"metadata.jsonl": b'{"file_name": "0.jpg", "text": "famous person, smiling"}'},
+    "another tool's": {"meta_cap.json": b'{"/img/0.jpg": {"caption": "fam\u00f3us person"}}'},
+    "an archive": {"more.zip": zipped({"9.jpg": b"pixels 9", "9.caption": b"famous person"})},
+}
+
+
+@pytest.mark.parametrize("files", LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("listed", ["Famous Person", hash_of("famous person")])
+def test_a_caption_with_a_name_on_the_list_is_not_trained(
+    files: dict[str, bytes], listed: str
+) -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, **files})
+    services = inspection_of(intake, PlainDecoder())
+    inspect_photos(job, services, NOW)
+    with pytest.raises(InvalidRequestError) as caught:
+        inspect_photos(job, replace(services, names=parse_names(listed)), NOW)
+    assert caught.value.facts == {"code": "name_refused", "problems": 1}
+    key = layout.problems_key("acme", "first")
+    stored = read_document(intake.models, key, RequestProblems)
+    assert "famous" not in stored.model_dump_json().lower()
+    (problem,) = map(without_words, stored.problems)
+    (named,) = [p.index for p in report_of(intake, job).photos if p.caption is not None]
+    assert problem.field == f"captions.{named}", "a notice shows which photo"
 
 
 def test_a_retried_stage_writes_the_same() -> None:

@@ -106,10 +106,6 @@ def test_a_folder_with_underscores_names_word_and_class() -> None:
     assert request.instance_prompt == "a photo of TOK man"
 
 
-def test_two_subjects_are_a_problem() -> None:
-    assert "trigger_word" in problems({}, ("10_tgr/a.jpg", "10_dwjz/b.jpg"))
-
-
 def test_two_files_of_one_kind_are_a_problem() -> None:
     assert "more than one toml" in problems(PROMPTS, (), {"a.toml": b"", "b.toml": b""})[""]
 

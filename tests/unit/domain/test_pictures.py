@@ -180,13 +180,14 @@ def test_an_order_is_drawn_and_lies_beside_its_picture() -> None:
 def test_an_image_and_its_mask_reach_the_endpoint_and_stay_in_the_order() -> None:
     world = World()
     changing = {"image": "aW1hZ2U=", "mask_image": "bWFzaw==", "strength": 0.5}
-    row = world.order(prompt_weights=False, clip_skip=2, **changing)
+    row = world.order(prompt_weights=False, clip_skip=2, refiner_switch_at=0.8, **changing)
     world.draw()
     sent = {one["name"]: one["data"][0] for one in json.loads(world.endpoint.asked[0])["inputs"]}
     arguments = json.loads(sent["gen_args"])
     assert sent["image"] == "aW1hZ2U="
     assert arguments["mask_image"] == "bWFzaw=="
     assert (arguments["strength"], arguments["clip_skip"]) == (0.5, 2)
+    assert arguments["refiner_switch_at"] == 0.8
     assert arguments["prompt_weights"] is False
     about = world.uploads.read(prefix_of(row) + "pictures.json", 1 << 20)
     for encoded in (b"aW1hZ2U=", b"bWFzaw=="):

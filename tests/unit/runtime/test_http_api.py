@@ -1,5 +1,7 @@
 """The HTTP API's front: callers, scopes, cursors, and errors in one shape."""
 
+import json
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,7 @@ from contracts.documents.api.problem import PROBLEM_TYPE
 from contracts.documents.model import ModelRecord
 from http_api.problems import STATUS
 from http_api.services import Services
-from tests.unit.runtime.api_kit import call, context, services
+from tests.unit.runtime.api_kit import ALL, APP, call, context, services
 
 
 def model(number: int, tenant: str = "acme") -> ModelRecord:
@@ -128,6 +130,34 @@ def test_a_body_that_is_no_json_is_the_callers_mistake(
     assert answer.body["errors"] == [
         {"field": "body", "message": "must be application/json in UTF-8"}
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["[" * 100_000, '{"a":' * 5000 + "1" + "}" * 5000, '{"name": ' + "9" * 5000 + "}"],
+    ids=["lists", "objects", "digits"],
+)
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_body_that_python_cannot_read_is_the_callers_mistake(body: str, encoded: bool) -> None:
+    sent = b64encode(body.encode()).decode() if encoded else body
+    event = {
+        "rawPath": "/v1/keys", "headers": {}, "body": sent, "isBase64Encoded": encoded,
+        "requestContext": {
+            "requestId": "r1", "http": {"method": "POST", "path": "/v1/keys"},
+            "authorizer": {"lambda": context("acme", *ALL)},
+        },
+    }  # fmt: skip
+    answer = APP.answer(event, services())
+    assert answer["statusCode"] == 422
+    (error,) = json.loads(answer["body"])["errors"]
+    assert (error["field"], "too many levels" in error["message"]) == ("body", True)
+
+
+@pytest.mark.parametrize("kind", ["APPLICATION/JSON", " Application/Json ; charset=UTF-8"])
+def test_a_media_type_has_no_case(kind: str) -> None:
+    asked = {"name": "k", "scopes": ["read"]}
+    answer = call(services(), "POST", "/v1/keys", asked, headers={"content-type": kind})
+    assert answer.status == 200, answer.body
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])

@@ -12,6 +12,7 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_TRAIN_STEPS
 from contracts.shared.steps import Dataset, count_steps
 from trainer.config.recipe import Recipe, make_recipe, read_plan, warm_cosine
+from trainer.config.sharing import can_share_step
 from trainer.process.results import TrainingError
 
 DEFAULTS = TrainingDefaults(
@@ -207,9 +208,7 @@ def test_every_wish_of_a_request_is_in_the_recipe() -> None:
         "text_encoder_rank": 4,
         "text_encoder_alpha": 2.0,
         "target_modules": ("to_q", "to_k"),
-        "instance_prompt": "a photo of zwx cat",
-        "class_prompt": "a photo of a cat",
-        "trigger_word": "zwx",
+        "subjects": (("zwx", "a photo of zwx cat", "a photo of a cat"),),
         "class_images": 12,
         "prior_loss_weight": 0.5,
         "snr_gamma": 4.0,
@@ -243,6 +242,25 @@ def test_every_wish_of_a_request_is_in_the_recipe() -> None:
     }
 
 
+def test_several_subjects_share_a_class_by_its_prompt_and_no_step_with_another_user() -> None:
+    people = [
+        {"trigger_word": word, "instance_prompt": f"a TOK {kind}", "class_prompt": f"a {kind}"}
+        for word, kind in (("zwx", "cat"), ("rex", "dog"), ("ohwx", "cat"))
+    ]
+    several = make_recipe(
+        TrainingTask.model_validate(
+            {**task().model_dump(), "request": {"subjects": people, "snr_gamma": None}}
+        ),
+        CARD,
+        count_steps(request(), DEFAULTS, Dataset((1,) * 10)),
+    )
+    assert several.class_prompts == ("a cat", "a dog")
+    assert [several.class_of(number) for number in range(3)] == [0, 1, 0]
+    assert several.subjects[1].instance_prompt == "a rex dog"
+    assert can_share_step(recipe_of(), recipe_of())
+    assert not can_share_step(several, several)
+
+
 def test_a_request_without_wishes_is_the_base_s_in_everything() -> None:
     bare, given_text = recipe_of(), recipe_of(**WHOLE)
     assert asdict(bare) == asdict(given_text) | {
@@ -257,9 +275,7 @@ def test_a_request_without_wishes_is_the_base_s_in_everything() -> None:
         "text_encoder_rank": None,
         "text_encoder_alpha": None,
         "target_modules": DEFAULTS.target_modules,
-        "instance_prompt": "a photo of sks person",
-        "class_prompt": "a photo of a person",
-        "trigger_word": "sks",
+        "subjects": (("sks", "a photo of sks person", "a photo of a person"),),
         "class_images": 200,
         "prior_loss_weight": DEFAULTS.prior_loss_weight,
         "snr_gamma": 5.0,

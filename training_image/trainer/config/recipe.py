@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -34,6 +35,15 @@ def read_plan(root: Path) -> TrainingPlan:
         raise TrainingError("plan_invalid", f"check the fields {', '.join(fields)}") from error
 
 
+class RecipeSubject(NamedTuple):
+    """What one subject of a training is called."""
+
+    trigger_word: str
+    instance_prompt: str
+    """Names the subject by its trigger word."""
+    class_prompt: str
+
+
 @dataclass(frozen=True)
 class Recipe:
     """All numbers of one task's training."""
@@ -49,11 +59,10 @@ class Recipe:
     text_encoder_lr: float | None
     """None when the text encoders are frozen."""
     target_modules: tuple[str, ...]
-    instance_prompt: str
-    class_prompt: str
-    trigger_word: str
+    subjects: tuple[RecipeSubject, ...]
+    """At least one."""
     class_images: int
-    """The number of class images; 0 without prior preservation."""
+    """The number of class images of each class prompt; 0 without prior preservation."""
     prior_loss_weight: float
     snr_gamma: float = 5.0
     """The gamma of the Min-SNR weights; 0 for no weights."""
@@ -92,6 +101,35 @@ class Recipe:
     """The learning rate of the B matrices divided by that of the A matrices; None for 1."""
     use_ema: bool = False
     ema_decay: float = 0.9999
+
+    @property
+    def instance_prompt(self) -> str:
+        """The first subject's prompt."""
+        return self.subjects[0].instance_prompt
+
+    @property
+    def class_prompt(self) -> str:
+        """The first subject's class."""
+        return self.subjects[0].class_prompt
+
+    @property
+    def trigger_word(self) -> str:
+        """The first subject's trigger word."""
+        return self.subjects[0].trigger_word
+
+    @property
+    def trigger_words(self) -> tuple[str, ...]:
+        """The trigger word of every subject."""
+        return tuple(subject.trigger_word for subject in self.subjects)
+
+    @property
+    def class_prompts(self) -> tuple[str, ...]:
+        """Every class prompt once, in the order of the subjects."""
+        return tuple(dict.fromkeys(subject.class_prompt for subject in self.subjects))
+
+    def class_of(self, subject: int) -> int:
+        """Return the index in ``class_prompts`` of a subject's class."""
+        return self.class_prompts.index(self.subjects[subject].class_prompt)
 
     @property
     def examples_per_batch(self) -> int:
@@ -163,9 +201,14 @@ def make_recipe(task: TrainingTask, card: BaseCard, plan: StepBudget) -> Recipe:
         learning_rate=resolve_learning_rate(request, defaults),
         text_encoder_lr=resolve_text_encoder_lr(request, defaults),
         target_modules=request.target_modules or defaults.target_modules,
-        instance_prompt=name_subject(request.instance_prompt, request.trigger_word),
-        class_prompt=request.class_prompt,
-        trigger_word=request.trigger_word,
+        subjects=tuple(
+            RecipeSubject(
+                one.trigger_word,
+                name_subject(one.instance_prompt, one.trigger_word),
+                one.class_prompt,
+            )
+            for one in request.of_each()
+        ),
         class_images=plan.class_images,
         prior_loss_weight=resolve_prior_loss_weight(request, defaults),
         snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,

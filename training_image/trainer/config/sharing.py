@@ -12,10 +12,8 @@ PER_USER_FIELDS = {
     "job_id",
     "seed",
     "alpha",
-    "instance_prompt",
-    "class_prompt",
     "class_images",
-    "trigger_word",
+    "subjects",
     "prior_loss_weight",
     "checkpointing_steps",
     "text_encoder_rank",
@@ -36,10 +34,12 @@ def is_groupable(recipe: Recipe) -> bool:
 
     Text encoders, dropout, 8-bit moments, DoRA, LoKr and the average of the weights are not
     implemented for stacked adapters. Optimizers that look at all weights would couple the users.
-    Batches of different sizes cannot be stacked.
+    Batches of different sizes cannot be stacked. A user with several subjects has several sets of
+    class images.
     """
     return (
         recipe.text_encoder_lr is None
+        and len(recipe.subjects) == 1
         and recipe.optimizer == "adamw"
         and not recipe.use_8bit_adam
         and recipe.lora_dropout == 0

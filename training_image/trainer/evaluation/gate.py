@@ -38,9 +38,11 @@ class SamplingRequests:
     """The images that the gate samples."""
 
     subject: list[SamplingRequest]
+    """As many of each subject, one subject after another."""
     sample_prompts: list[SamplingRequest]
     """The request's own sample prompts."""
     of_class: list[SamplingRequest]
+    """As many of each class, one class after another."""
 
     @property
     def all(self) -> list[SamplingRequest]:
@@ -80,16 +82,20 @@ def make_sampling_requests(
     A judge that knows circumstances gets the subject and the class in each of them. Otherwise the
     images vary by seed alone.
     """
-    known = () if judge is None else judge.circumstances(recipe.class_prompt)
-    circumstances = [f", {words}" for words in known]
-    suffixes = [
-        circumstances[i % len(circumstances)] if circumstances else "" for i in range(PICTURES)
-    ]
-    return SamplingRequests(
-        subject=_requests([recipe.instance_prompt + suffix for suffix in suffixes]),
-        sample_prompts=_requests(sample_prompts),
-        of_class=_requests([recipe.class_prompt + suffix for suffix in suffixes]),
-    )
+    subject: list[SamplingRequest] = []
+    for one in recipe.subjects:
+        subject += _requests(_varied(one.instance_prompt, one.class_prompt, judge))
+    of_class: list[SamplingRequest] = []
+    for prompt in recipe.class_prompts:
+        of_class += _requests(_varied(prompt, prompt, judge))
+    return SamplingRequests(subject, _requests(sample_prompts), of_class)
+
+
+def _varied(prompt: str, class_prompt: str, judge: Judge | None) -> list[str]:
+    """Return the prompt for each picture, in the circumstances that the judge knows of a class."""
+    known = () if judge is None else judge.circumstances(class_prompt)
+    suffixes = [f", {words}" for words in known] or [""]
+    return [prompt + suffixes[i % len(suffixes)] for i in range(PICTURES)]
 
 
 def _requests(prompts: list[str]) -> list[SamplingRequest]:

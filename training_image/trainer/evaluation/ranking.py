@@ -5,7 +5,7 @@ that knows the photo. Copies are told by the edges: of each picture and photo, t
 32 x 32 grey pixels are compared by their cosine, as they are and mirrored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,12 @@ def rank(
         )
         for place in range(len(pictures))
     ]
-    return tuple(sorted(ranked, key=lambda one: -1.0 if one.identity is None else -one.identity))
+    return by_likeness(ranked)
+
+
+def by_likeness(pictures: Iterable[RankedPicture]) -> tuple[RankedPicture, ...]:
+    """Return the pictures, the most alike first."""
+    return tuple(sorted(pictures, key=lambda one: -1.0 if one.identity is None else -one.identity))
 
 
 def file_of(number: int) -> str:

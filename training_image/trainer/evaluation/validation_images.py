@@ -4,20 +4,23 @@ They are sampled from seeds of their own, so training with and without them give
 A judge measures them, if the base has one.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from contracts.shared import layout
-from contracts.shared.steps import MAX_VALIDATION_PICTURES, VALIDATION_SUBJECTS
+from contracts.shared.steps import MAX_VALIDATION_PICTURES, validation_subjects
 from trainer.config.recipe import Recipe
 from trainer.evaluation.gate import is_healthy, likeness, measure_following, recognised
 from trainer.evaluation.judge import Judge
 from trainer.evaluation.marked_pictures import PictureEncoder
+from trainer.evaluation.subjects import images_of
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images, to_png
+from trainer.photos.photos import Photo
 from trainer.process.results import write_atomically
 from trainer.process.time_limit import TimeLimit
 
@@ -36,7 +39,7 @@ class ValidationSampler:
     """The adapter's folder: the images are delivered with the adapter."""
     limit: TimeLimit
     judge: Judge | None = None
-    photos: tuple[Image.Image, ...] = ()
+    photos: tuple[Photo, ...] = ()
     """The photos that likeness is measured against, the same as the gate's."""
     encode: PictureEncoder = to_png
     """Returns the file of an image, with its marks."""
@@ -47,8 +50,10 @@ class ValidationSampler:
         return every is not None and step % every == 0
 
     def requests(self) -> list[SamplingRequest]:
-        """Return the images of every set: the instance prompt, then the sample prompts."""
-        prompts = [self.recipe.instance_prompt] * VALIDATION_SUBJECTS + list(self.prompts)
+        """Return the images of every set: the instance prompts, then the sample prompts."""
+        subjects = validation_subjects(len(self.recipe.subjects))
+        prompts = [self.recipe.subjects[number].instance_prompt for number in subjects]
+        prompts += self.prompts
         return [
             SamplingRequest(prompt, FIRST_SEED + i)
             for i, prompt in enumerate(prompts[:MAX_VALIDATION_PICTURES])
@@ -74,17 +79,26 @@ class ValidationSampler:
     def measure(self, pictures: Pictures) -> dict[str, float]:
         """Return the judge's metrics of a set of images, by GateReport's names.
 
-        Empty without a judge. They are rough metrics of two images; the gate decides by eight.
+        Empty without a judge. They are rough metrics of two images; the gate decides by eight. Of
+        several subjects, the least alike one counts.
         """
         if self.judge is None or not is_healthy(pictures):
             return {}
         images = to_images(pictures)
-        real = recognised(self.judge.identities(list(self.photos)))
-        subject = self.judge.identities(images[:VALIDATION_SUBJECTS])
         figures = {
-            "identity": likeness(subject, real) if len(real) else None,
+            "identity": min(self.likenesses(self.judge, images), default=None),
             "prompt_following": measure_following(
                 self.judge, [request.prompt for request in self.requests()], images
             ),
         }
         return {name: value for name, value in figures.items() if value is not None}
+
+    def likenesses(self, judge: Judge, images: list[Image.Image]) -> Iterator[float]:
+        """Yield how alike each subject is; nothing for one that is recognised on no photo."""
+        drawn = validation_subjects(len(self.recipe.subjects))
+        for number in sorted(set(drawn)):
+            photos = images_of(self.photos, number)
+            real = recognised(judge.identities(photos)) if photos else None
+            own = [image for image, shown in zip(images, drawn, strict=False) if shown == number]
+            if real is not None and len(real):
+                yield likeness(judge.identities(own), real)

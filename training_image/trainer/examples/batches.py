@@ -5,6 +5,7 @@ random depends on the seed and on the batch's number alone.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,10 @@ class Examples:
     """(M, C, H, W), scaled; None without prior preservation."""
     class_rows: list[int]
     """For each class image, the index of its prompt in ``prompts``."""
+    class_numbers: Sequence[int] = ()
+    """For each class image, the index of its class; empty: there is one class."""
+    photo_classes: Sequence[int] = ()
+    """For each photo, the index of its subject's class; empty: there is one class."""
     class_time_ids: Tensor | None = None
     """(M, 6), SDXL's time ids of the class images; None when they were not cropped."""
     generated: ClassImages | None = None
@@ -45,7 +50,17 @@ class Examples:
 
     def buckets(self, side: int) -> tuple[Bucket, ...]:
         """Return the photos by size; without buckets, all photos are ``side`` pixel squares."""
-        return self.photo_buckets or (Bucket(self.photos, self.photo_rows, Size(side, side)),)
+        size, classes = Size(side, side), self.photo_classes
+        plain = Bucket(self.photos, self.photo_rows, size, classes=classes)
+        return self.photo_buckets or (plain,)
+
+    def images_of_class(self, number: int) -> Sequence[int]:
+        """Return the indices of the class images of one class."""
+        if self.class_latents is None:
+            return ()
+        if not self.class_numbers:
+            return range(len(self.class_latents))
+        return [index for index, own in enumerate(self.class_numbers) if own == number]
 
     def encode_frozen(self, base: Base) -> EncodedPrompts:
         """Encode every prompt with text encoders that are not trained."""
@@ -83,7 +98,8 @@ def draw_batch(recipe: Recipe, examples: Examples, index: int, timestep_count: i
     number, photos = choose_batch(buckets, index, size, recipe.seed)
     bucket = buckets[number]
     latents, rows = _draw_photos(recipe, examples, bucket, photos, index)
-    class_latents, class_rows, class_ids = _draw_class_images(recipe, examples, index)
+    classes = [bucket.classes[photo] if bucket.classes else 0 for photo in photos]
+    class_latents, class_rows, class_ids = _draw_class_images(recipe, examples, index, classes)
     rows += class_rows
     timesteps = draw_timesteps(len(rows), size, timestep_count, recipe.seed, index)
     class_batch = None
@@ -117,15 +133,22 @@ def _draw_photos(
 
 
 def _draw_class_images(
-    recipe: Recipe, examples: Examples, index: int
+    recipe: Recipe, examples: Examples, index: int, classes: list[int]
 ) -> tuple[list[Tensor], list[int], Tensor]:
-    """Return the class images' latents, prompt indices and time ids; empty without any."""
+    """Return the class images' latents, prompt indices and time ids; empty without any.
+
+    Each photo of the batch gets an image of its own subject's class; ``classes`` has their indices.
+    """
     side = Size(recipe.resolution, recipe.resolution)
     if examples.class_latents is None:
         return [], [], side.time_ids(1)[:0]
     size, count = recipe.batch_size, len(examples.class_latents)
-    draws = range(index * size, (index + 1) * size)
-    images = [shuffled_index(count, draw, recipe.seed, "class") for draw in draws]
+    images = []
+    for draw, number in enumerate(classes, start=index * size):
+        own = examples.images_of_class(number)
+        # "class" names a random stream: another name would change every training.
+        stream = f"class {number}" if number else "class"
+        images.append(own[shuffled_index(len(own), draw, recipe.seed, stream)])
     ids = side.time_ids(count) if examples.class_time_ids is None else examples.class_time_ids
     rows = [examples.class_rows[i] for i in images]
     return [examples.class_latents[i] for i in images], rows, ids[images]

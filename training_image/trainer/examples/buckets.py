@@ -43,6 +43,8 @@ class Bucket:
     size: Size
     repeats: Sequence[int] = ()
     """How often each photo comes in a round; empty for once."""
+    classes: Sequence[int] = ()
+    """For each photo, the index of its subject's class; empty: there is one class."""
 
     @property
     def time_ids(self) -> Tensor:

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,18 @@ class ClassImages:
             text = EncodedPrompts(torch.cat([text.hidden, new.hidden]), pooled)
         order = [*self.prompts, *own]
         return text.rows(torch.tensor([order.index(prompt) for prompt in prompts]))
+
+
+def joined(sets: Sequence[ClassImages]) -> ClassImages:
+    """Return the sets of several class prompts as one, in their order."""
+    pooled = [one.text.pooled for one in sets if one.text.pooled is not None]
+    return ClassImages(
+        torch.cat([one.latents for one in sets]),
+        [prompt for one in sets for prompt in one.prompts],
+        EncodedPrompts(
+            torch.cat([one.text.hidden for one in sets]), torch.cat(pooled) if pooled else None
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def encode_sizes(base: Base, recipe: Recipe, dataset: Dataset) -> tuple[Bucket, 
             [dataset.rows[index] for index in indices],
             size,
             [dataset.repeats[index] for index in indices],
+            [recipe.class_of(dataset.photos[index].subject) for index in indices],
         )
         for size, indices in sorted(by_size.items())
     )

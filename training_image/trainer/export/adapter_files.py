@@ -55,6 +55,7 @@ def write_adapter(
         lora_alpha=recipe.alpha_of("unet"),
         text_encoder_rank=recipe.text_encoder_rank,
         trigger_word=recipe.trigger_word,
+        trigger_words=recipe.trigger_words if len(recipe.subjects) > 1 else (),
         resolution=recipe.resolution,
         weights_sha256=sha256_of(adapter / DIFFUSERS_FILE),
     )

@@ -46,6 +46,8 @@ def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "sd2": "stable-diffusion-v2-768-v" if predicts_v else "stable-diffusion-v2-512",
         "sdxl": "stable-diffusion-xl-v1-base",
     }[card.family]
+    count = len(recipe.subjects)
+    subjects = "one subject" if count == 1 else f"{count} subjects"
     fields = {
         "sai_model_spec": "1.0.0",
         "architecture": f"{architecture}/lora",
@@ -53,9 +55,9 @@ def model_spec(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "prediction_type": "v" if predicts_v else "epsilon",
         "resolution": f"{recipe.resolution}x{recipe.resolution}",
         "title": recipe.job_id,
-        "trigger_phrase": recipe.trigger_word,
-        "usage_hint": f"Write {recipe.trigger_word} in the prompt.",
-        "description": f"A LoRA of one subject for {card.base_id}, made by Likeness.",
+        "trigger_phrase": ", ".join(recipe.trigger_words),
+        "usage_hint": f"Write {' or '.join(recipe.trigger_words)} in the prompt.",
+        "description": f"A LoRA of {subjects} for {card.base_id}, made by Likeness.",
     }
     if card.license is not None:
         fields["license"] = card.license
@@ -95,6 +97,6 @@ def training_metadata(card: BaseCard, recipe: Recipe) -> dict[str, str]:
         "noise_offset": recipe.noise_offset or None,
         "prior_loss_weight": recipe.prior_loss_weight,
         "num_reg_images": recipe.class_images,
-        "tag_frequency": json.dumps({"1_subject": {recipe.trigger_word: 1}}),
+        "tag_frequency": json.dumps({"1_subject": dict.fromkeys(recipe.trigger_words, 1)}),
     }
     return {f"ss_{name}": str(value) for name, value in fields.items()}

@@ -50,7 +50,7 @@ def write_card(
     sections = [
         front_matter(base),
         f"# Adapter {recipe.job_id}",
-        f"A LoRA of one subject. In a prompt, `{recipe.trigger_word}` means it.",
+        about_subjects(recipe),
         "## Base",
         about_base(base),
         "## Training",
@@ -64,9 +64,20 @@ def write_card(
         "## Use",
         usage(adapter, base, recipe),
         "## Limits and licence",
-        limits(base),
+        limits(base, recipe),
     ]
     write_atomically(adapter / CARD_FILE, ("\n\n".join(sections) + "\n").encode())
+
+
+def about_subjects(recipe: Recipe) -> str:
+    """Return by which words prompts name what the adapter knows."""
+    if len(recipe.subjects) == 1:
+        return f"A LoRA of one subject. In a prompt, `{recipe.trigger_word}` means it."
+    words = ", ".join(f"`{word}`" for word in recipe.trigger_words)
+    return (
+        f"A LoRA of {len(recipe.subjects)} subjects. In a prompt, these words mean one each: "
+        f"{words}."
+    )
 
 
 def front_matter(base: BaseCard) -> str:
@@ -100,7 +111,7 @@ def about_training(
     rows: dict[str, object] = {
         "photos used": plan.photos,
         "photos held out of training": plan.held_out,
-        "class images": plan.class_images,
+        "class images": plan.class_images * len(recipe.class_prompts),
         "steps": f"{metrics.steps} of {plan.steps}",
         "batches": f"{metrics.steps * plan.batches_per_step} of {plan.batches}",
         "photos in a step": plan.batches_per_step * plan.batch_size,
@@ -114,7 +125,15 @@ def about_training(
         "final loss": "-" if metrics.final_loss is None else f"{metrics.final_loss:.4f}",
     }
     early = "Training was stopped early: what had been learnt by then was written."
-    notes = [about_left_out(photos), early if metrics.partial else ""]
+    again = (
+        f"{metrics.repeated_steps} steps were trained twice: the checkpoint of the sweep's rung "
+        "before was gone."
+    )
+    notes = [
+        about_left_out(photos),
+        early if metrics.partial else "",
+        again if metrics.repeated_steps else "",
+    ]
     return "\n\n".join(filter(None, [table(rows), *notes]))
 
 
@@ -169,7 +188,30 @@ def about_gate(report: GateReport, base: BaseCard) -> str:
         seen = "held out of training" if report.identity_held_out else "that training has seen"
         rows["photos that likeness was measured on"] = seen
     rows |= about_prompts(report, base)
-    return "\n\n".join(filter(None, [table({"verdict": verdict, **rows}), ranked(report)]))
+    parts = [table({"verdict": verdict, **rows}), scores_of_each(report), ranked(report)]
+    return "\n\n".join(filter(None, parts))
+
+
+def scores_of_each(report: GateReport) -> str:
+    """Return what the gate measured of each of several subjects; empty for one.
+
+    >>> one = {"trigger_word": "zwx", "passed": True, "effect": 0.2, "identity": 0.912}
+    >>> found = {"passed": True, "effect": 0.2, "subjects": [one]}
+    >>> print(scores_of_each(GateReport.model_validate(found)).splitlines()[-1])
+    | `zwx` | passed | 0.200 | 0.912 | - | - | - |
+    """
+    if not report.subjects:
+        return ""
+    names = ("effect", "identity", "identity_other", "prompt_following", "class_drift")
+    heads = ["subject", "verdict", "change", "likeness", "likeness to another", "prompts", "drift"]
+    rows = [heads, ["---"] * len(heads)]
+    for one in report.subjects:
+        verdict = "passed" if one.passed else f"failed: {', '.join(one.codes)}"
+        scores = [getattr(one, name) for name in names]
+        shown = ["-" if score is None else f"{score:.3f}" for score in scores]
+        rows.append([f"`{one.trigger_word}`", verdict, *shown])
+    above = "Above is the worst score of all subjects; these are the scores of each:"
+    return "\n".join([above, "", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def about_prompts(report: GateReport, base: BaseCard) -> dict[str, str]:
@@ -230,12 +272,14 @@ def web_hashes(file: Path) -> WebHashes:
     return WebHashes(sha256(data).hexdigest()[:10].upper(), sha256(body).hexdigest()[:12].upper())
 
 
-def limits(base: BaseCard) -> str:
+def limits(base: BaseCard, recipe: Recipe) -> str:
     """Return the limits and the licence."""
+    count = len(recipe.subjects)
+    shown = "one subject" if count == 1 else f"{count} subjects"
     licence = base.license or "the base model's own licence"
     return (
-        f"It is of use with its base only, so {licence} covers its pictures too. It shows one "
-        "subject, whose consent its owner answers for. Figures above are of this adapter, from "
+        f"It is of use with its base only, so {licence} covers its pictures too. It shows "
+        f"{shown}, whose consent its owner answers for. Figures above are of this adapter, from "
         "fixed seeds; other prompts may do worse."
     )
 

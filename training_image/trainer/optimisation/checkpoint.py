@@ -38,6 +38,9 @@ class Progress:
     gradient_spikes: int = 0
     """The number of steps with a gradient norm far above ``max_grad_norm``."""
 
+    begun_at: int = 0
+    """The step at which this job began: the last one of the sweep's rung before, or 0."""
+
     @classmethod
     def none(cls) -> "Progress":
         """Return the progress of a training that has not begun."""
@@ -131,6 +134,7 @@ def save_checkpoint(folder: Path, fingerprint: str, state: TrainingState) -> Non
         "step": progress.step,
         "seconds": progress.seconds,
         "explosions": progress.gradient_spikes,
+        "begun_at": progress.begun_at,
         "numbers": state.numbers,
     }
     tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
@@ -166,7 +170,13 @@ def _read(path: Path, fingerprint: str) -> TrainingState | None:
     if about["fingerprint"] != fingerprint:
         return None
     losses = tensors.pop("losses").tolist()
-    progress = Progress(about["step"], losses, about["seconds"], about["explosions"])
+    progress = Progress(
+        about["step"],
+        losses,
+        about["seconds"],
+        about["explosions"],
+        about.get("begun_at", 0),  # absent in checkpoints from before 2026-12
+    )
     return TrainingState(progress, tensors, about["numbers"])
 
 

@@ -5,21 +5,21 @@ candidate and with the last weights. The candidate whose images are most like th
 candidate that misses a floor of the gate wins only if all do. Without a judge there is no choice.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from contracts.documents.training import GateCandidate, GateReport
-from trainer.evaluation.gate import Evidence, SamplingRequests, examine
+from trainer.config.recipe import Recipe
+from trainer.evaluation.gate import Evidence, SamplingRequests
 from trainer.evaluation.judge import Judge
+from trainer.evaluation.subjects import Shown, examine_subjects
 from trainer.model import lora
 from trainer.model.base import Base
-from trainer.model.sampling import make_pictures
+from trainer.model.sampling import SamplingRequest, make_pictures
 from trainer.optimisation.checkpoint import TrainingState
 from trainer.process.results import log, write_atomically
 from trainer.process.time_limit import TimeLimit
@@ -74,22 +74,26 @@ def read_candidates(folder: Path, fingerprint: str) -> Candidates:
 class CheckpointEvaluation:
     """What candidates are evaluated with."""
 
+    recipe: Recipe
     requests: SamplingRequests
-    """The gate's sampling requests; the first few of them are used."""
-    photos: list[Image.Image]
-    """The photos that likeness is measured against."""
+    """The gate's sampling requests; the first few of each subject and class are used."""
+    shown: Shown
+    """The photos that likeness is measured against, and those of the training: a candidate whose
+    images are copies of these misses a floor."""
     judge: Judge
-    side: int
     limit: TimeLimit
-    learnt: Sequence[Image.Image] = ()
-    """The photos of the training: a candidate whose images are copies of them misses a floor."""
+
+    @property
+    def side(self) -> int:
+        """The side of the images in pixels."""
+        return self.recipe.resolution
 
 
 def choose(
     base: Base, networks: lora.Networks, weights: Candidates, evaluation: CheckpointEvaluation
 ) -> tuple[GateCandidate, ...]:
     """Load the best candidate into ``networks``; return the candidates, best first."""
-    quick, few = with_fewer_steps(base), first_requests(evaluation.requests)
+    quick, few = with_fewer_steps(base), first_requests(evaluation.requests, evaluation.recipe)
     with lora.disabled(networks):
         without = make_pictures(
             quick, few.all, evaluation.side, evaluation.limit, "quick pictures of the base"
@@ -101,8 +105,8 @@ def choose(
             quick, few.all, evaluation.side, evaluation.limit, f"pictures of step {step}"
         )
         evidence = Evidence(few, without, images)
-        report = examine(
-            evidence, evaluation.photos, evaluation.judge, base.card.gate, evaluation.learnt
+        report = examine_subjects(
+            evidence, evaluation.recipe, evaluation.shown, evaluation.judge, base.card.gate
         )
         candidates.append(candidate_of(step, report))
     best_first = sorted(candidates, key=merit, reverse=True)  # stable: the later step of equals
@@ -129,11 +133,19 @@ def merit(candidate: GateCandidate) -> tuple[bool, float]:
     return candidate.passed, round(alike, 2)
 
 
-def first_requests(requests: SamplingRequests) -> SamplingRequests:
-    """Return the first few sampling requests."""
+def first_requests(requests: SamplingRequests, recipe: Recipe) -> SamplingRequests:
+    """Return the first few sampling requests of each subject and class."""
     return SamplingRequests(
-        requests.subject[:SUBJECT_PICTURES], [], requests.of_class[:CLASS_PICTURES]
+        first_of_each(requests.subject, len(recipe.subjects), SUBJECT_PICTURES),
+        [],
+        first_of_each(requests.of_class, len(recipe.class_prompts), CLASS_PICTURES),
     )
+
+
+def first_of_each(requests: list[SamplingRequest], blocks: int, few: int) -> list[SamplingRequest]:
+    """Return the first few of each of so many blocks of equal length."""
+    each = len(requests) // blocks
+    return [one for start in range(0, blocks * each, each) for one in requests[start:][:each][:few]]
 
 
 def with_fewer_steps(base: Base) -> Base:

@@ -82,7 +82,10 @@ class TrainingRun:
         own = load_checkpoint(self.folder, self.fingerprint)
         if own is not None or self.earlier is None:
             return own
-        return load_checkpoint(self.earlier, self.fingerprint)
+        state = load_checkpoint(self.earlier, self.fingerprint)
+        if state is not None:
+            state.progress.begun_at = state.progress.step
+        return state
 
     def candidates(self) -> Candidates:
         """Return the weights that were kept for the export, of earlier rungs too."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from contracts.documents.training import TaskPhoto
 from contracts.shared.layout import PHOTOS_CHANNEL
-from contracts.shared.steps import held_out_places
+from contracts.shared.steps import held_out_among
 from trainer.model.base import Base
 from trainer.model.sampling import images_per_batch
 from trainer.process.results import TrainingError, sha256_of
@@ -35,6 +35,8 @@ class Photo:
     weight: Image.Image | None = None
     """Grey, as large as ``whole``: each pixel's loss weight, white for 1; None for equal weights.
     """
+    subject: int = 0
+    """The number of the subject that it shows."""
 
     def at(self, width: int, height: int) -> "Photo":
         """Return the photo at another size: its largest centred part with that aspect."""
@@ -79,8 +81,8 @@ class Latents:
 
 
 def split(photos: list[Photo]) -> tuple[list[Photo], list[Photo]]:
-    """Return the photos to train on, and the photos held out to measure likeness with."""
-    held_out = set(held_out_places(len(photos)))
+    """Return the photos to train on, and those held out, of each subject, to measure likeness."""
+    held_out = set(held_out_among([photo.subject for photo in photos]))
     learnt = [photo for position, photo in enumerate(photos) if position not in held_out]
     return learnt, [photos[position] for position in sorted(held_out)]
 

@@ -20,6 +20,9 @@ class ConsentView(Document):
 
     consent: Consent
 
+    others: tuple[Consent, ...] = ()
+    """Consents of the other people that the model knows; a withdrawal is that of all."""
+
     recorded_at: str
 
     withdrawn_at: str | None = None
@@ -31,6 +34,7 @@ class ConsentView(Document):
             id=record.model_id,
             upload_id=record.upload,
             consent=record.consent,
+            others=record.others,
             recorded_at=record.recorded_at,
             withdrawn_at=record.withdrawn_at,
         )

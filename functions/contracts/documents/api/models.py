@@ -20,6 +20,9 @@ class ModelView(Document):
     trigger_word: str
     """Write it in a prompt to draw the subject."""
 
+    trigger_words: tuple[str, ...] = ()
+    """The trigger word of each subject, where there are several; the first is ``trigger_word``."""
+
     base_id: OpaqueId
 
     weights_sha256: Sha256
@@ -32,6 +35,7 @@ class ModelView(Document):
         return cls(
             id=record.model_id,
             trigger_word=record.trigger_word,
+            trigger_words=record.trigger_words,
             base_id=record.base_id,
             weights_sha256=record.weights_sha256,
             created_at=record.created_at,

@@ -1,14 +1,23 @@
 """TrainingRequest: the content of ``request.json``. Names are diffusers'."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.grid import SweepGrid
 from contracts.documents.upload.options import TrainingOptions
 from contracts.documents.upload.photo_options import PhotoOptions
 from contracts.documents.upload.run import RunOptions
+from contracts.documents.upload.subject import (
+    FIRST,
+    Prompt,
+    Subject,
+    TriggerWord,
+    problem_among,
+    problem_with_prompts,
+    with_first_subject,
+)
 from contracts.shared.limits import (
     MAX_ALPHA,
     MAX_CLASS_IMAGES,
@@ -16,37 +25,12 @@ from contracts.shared.limits import (
     MAX_LEARNING_RATE,
     MAX_RANK,
     MAX_SIDE,
+    MAX_SUBJECTS,
     MAX_TRAIN_STEPS,
-    MAX_TRAINED_CHARACTERS,
     MIN_SIDE,
     SIDE_STEP,
 )
 from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
-from contracts.shared.triggers import composed, trigger_problem
-
-Prompt = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRAINED_CHARACTERS)
-]
-"""Input of a text encoder. It is user text, so it is data and never a name."""
-
-
-def _trigger(text: str) -> str:
-    """Return a trigger word in composed form.
-
-    Raises:
-        ValueError: the text is no trigger word.
-    """
-    word = composed(text)
-    problem = trigger_problem(word)
-    if problem is not None:
-        raise ValueError(problem)
-    return word
-
-
-TriggerWord = Annotated[str, Field(min_length=2, max_length=72), AfterValidator(_trigger)]
-"""What names the subject in prompts; contracts/shared/triggers.py has its rule. Its length is that
-of a text that is not composed yet."""
-
 
 IMPORT_FIELDS = frozenset(
     {
@@ -116,6 +100,11 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     """Rare words that name the subject in prompts: 2 to 24 letters of any script, digits, ``_``,
     ``-``, and single spaces inside; kept in Unicode's composed form."""
 
+    subjects: Annotated[tuple[Subject, ...], Field(max_length=MAX_SUBJECTS)] = ()
+    """Several people or things in one adapter, each with its own trigger word, prompts, folder of
+    photos and consent. ``trigger_word``, ``instance_prompt`` and ``class_prompt`` are then the
+    first one's. Empty: the request describes the only subject."""
+
     sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
     """Prompts of the pictures that are drawn after training and delivered with the model."""
 
@@ -149,6 +138,51 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
         None
     )
     """Another key trains the same content again; absent: the same content is trained once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_subject(cls, given: Any) -> Any:  # noqa: ANN401 - JSON
+        return with_first_subject(given) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _subjects_differ(self) -> "TrainingRequest":
+        if not self.subjects:
+            return self
+        problem = problem_among(self.subjects)
+        if len(self.subjects) == 1:
+            problem = "subjects: one subject is described by the request itself"
+        if any(getattr(self, name) != getattr(self.subjects[0], name) for name in FIRST):
+            problem = f"{', '.join(FIRST)}: remove them, or repeat those of the first of subjects"
+        if self.consent is not None:
+            problem = "consent: with subjects, each of them has its own"
+        problem = problem or problem_with_prompts(self.sample_prompts, self.subjects)
+        if problem is not None:
+            raise ValueError(problem)
+        return self
+
+    @property
+    def class_prompts(self) -> tuple[str, ...]:
+        """Every class prompt once, in the order of the subjects."""
+        prompts = [subject.class_prompt for subject in self.subjects] or [self.class_prompt]
+        return tuple(dict.fromkeys(prompts))
+
+    @property
+    def trigger_words(self) -> tuple[str, ...]:
+        """The trigger word of every subject."""
+        return tuple(one.trigger_word for one in self.subjects) or (self.trigger_word,)
+
+    def of_each(self) -> "tuple[TrainingRequest, ...]":
+        """Return the request as each subject's own: what is said of one subject holds for it."""
+        own = (*FIRST, "consent")
+        return tuple(
+            self.model_copy(update={"subjects": (), **{name: getattr(one, name) for name in own}})
+            for one in self.subjects
+        ) or (self,)
+
+    def without_consents(self) -> "TrainingRequest":
+        """Return the request without anybody's consent."""
+        others = tuple(one.model_copy(update={"consent": None}) for one in self.subjects)
+        return self.model_copy(update={"consent": None, "subjects": others})
 
     @model_validator(mode="after")
     def _import_trains_nothing(self) -> "TrainingRequest":

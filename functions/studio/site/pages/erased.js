@@ -62,7 +62,8 @@ function done(signed) {
       h("tbody", {}, stores.map((one) => h("tr", {}, [t(`store.${one.store.replaceAll(" ", "_")}`), String(one.found), String(one.remaining ?? "–")]
         .map((cell, index) => h("td", { data: { label: heads[index] } }, cell)))))))),
   h("div", { class: "card" }, h("h2", {}, t("receipt.expiring")), h("p", {}, t("receipt.expiring_text", {
-    until: date(receipt.expiring.map(({ gone_at: day }) => day).filter(Boolean).sort().at(-1) ?? receipt.erased_at) }))),
+    until: date(receipt.expiring.map(({ gone_at: day }) => day).filter(Boolean).sort().at(-1) ?? receipt.erased_at) })),
+    h("ul", { lang: "en" }, receipt.expiring.map(({ store, holds, gone_at: day }) => h("li", {}, `${store}: ${holds}`, day && ` (${date(day)})`)))),
   h("p", { class: "row" }, h("a", { class: "button primary", href: file, download: `receipt-${receipt.erasure_id}.json` }, t("receipt.save")),
     h("a", { class: "button", href: "#/models" }, t("bar.models")))] };
 }

@@ -135,9 +135,10 @@ export function gallery({ model, settings, signal }) {
 /** The prompt with its style, and what should not be seen. */
 function form(model, draw, problem) {
   const word = model.trigger_word;
+  const words = model.trigger_words?.length ? model.trigger_words : [word];
   const text = h("textarea", { id: "prompt", maxlength: "2000", "aria-describedby": "prompt-hint" }, t("draw.example", { word }));
   const hint = h("p", { class: "hint", id: "prompt-hint" });
-  const check = () => { hint.textContent = t(named(text.value, word) ? "draw.named" : "draw.unnamed", { word }); };
+  const check = () => { hint.textContent = t(named(text.value, words) ? "draw.named" : "draw.unnamed", { word: words.join(", ") }); };
   text.addEventListener("input", check);
   check();
   let style = null;
@@ -163,7 +164,9 @@ function form(model, draw, problem) {
     problem, h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, t("draw.go")), h("small", {}, t("draw.time"))));
 }
 
-const named = (text, word) => text.toLowerCase().includes(word.toLowerCase()) || text.includes("<<TOK>>");
+/** Whether a prompt names one of the subjects; of several, a placeholder may mean any, and the endpoint refuses it. */
+const named = (text, words) => words.some((word) => text.toLowerCase().includes(word.toLowerCase()))
+  || (words.length === 1 && text.includes("<<TOK>>"));
 
 function beside(pair) {
   const dialog = h("dialog", { class: "wide-dialog", "aria-labelledby": "compare", onclose: () => dialog.remove() },

@@ -20,7 +20,7 @@ export async function render({ id, me, settings, signal, go, fail }) {
     beside(photos.data, drawn(files.data)),
     may("draw") && gallery({ model, settings, signal }),
   ], facts: [h("div", { class: "card" }, h("h2", {}, t("model.yours")), facts([
-    [t("model.word"), h("code", {}, model.trigger_word)], [t("model.version"), String(model.version)],
+    [t("model.word"), h("code", {}, model.trigger_words?.join(", ") || model.trigger_word)], [t("model.version"), String(model.version)],
     [t("model.made"), date(model.created_at)], [t("model.base"), model.base_id],
   ]), h("a", { class: "button wide", href: `#/models/${id}/files` }, t("model.downloads")),
   may("train") && h("a", { class: "button wide", href: "#/new" }, t("models.begin"))),

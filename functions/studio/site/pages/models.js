@@ -28,7 +28,7 @@ export async function render({ me, signal }) {
 const section = (title, cards) => [h("h2", {}, title), h("ul", { class: "list" }, cards), h("p", {})];
 
 const modelCard = (model) => h("li", { class: "card" },
-  h("h3", {}, h("a", { href: `#/models/${model.id}` }, model.trigger_word)),
+  h("h3", {}, h("a", { href: `#/models/${model.id}` }, model.trigger_words?.join(", ") || model.trigger_word)),
   h("dl", {}, h("dt", {}, t("model.made")), h("dd", {}, date(model.created_at)),
     h("dt", {}, t("model.base")), h("dd", {}, model.base_id)));
 
