@@ -1,4 +1,4 @@
-"""One S3 bucket: implements domain.ports.storage.Storage."""
+"""One S3 bucket: implements domain.ports.storage.Storage and VersionKeys."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -167,10 +167,6 @@ class MockBucket:
         """Return that everything is there but markers."""
         return None if key.startswith(layout.DISABLED_PREFIX) else StoredObject(key, TENANT, 1)
 
-    def key_of(self, prefix: str, version_id: str | None, etag: str | None) -> str | None:  # noqa: ARG002
-        """Return that no version is there: the made-up API starts no execution."""
-        return None
-
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
         """Return that everything is there."""
         return tuple(StoredObject(key, TENANT, 1) for key in keys)

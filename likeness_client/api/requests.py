@@ -14,7 +14,7 @@ import httpx
 from pydantic import BaseModel, RootModel, ValidationError
 
 from contracts.codes import CODES
-from contracts.documents.api.pictures import MAX_SEED, NewPicture
+from contracts.documents.api.pictures import ANY_SEED, MAX_SEED, NewPicture
 from contracts.documents.api.problem import Problem
 from likeness_client.api.errors import ApiError, NotUnderstoodError
 
@@ -132,7 +132,7 @@ def body_of(body: BaseModel | None) -> dict[str, Any] | None:
 
     When an answer is lost on its way, the order that is sent again names the same pictures.
     """
-    if isinstance(body, NewPicture) and body.seed is None:
+    if isinstance(body, NewPicture) and body.seed in {None, ANY_SEED}:
         body = body.model_copy(update={"seed": secrets.randbelow(MAX_SEED)})
     return None if body is None else body.model_dump(mode="json", exclude_unset=True)
 

@@ -18,7 +18,8 @@ from domain.erasure.erasing import places_of, pushed_places
 from domain.erasure.reach import reach_of
 from domain.erasure.stopping import request_erasure
 from tests.contract.files import ROOT, template
-from tests.unit.domain.test_erasure import NOON, Erasing
+from tests.unit.domain.test_erasure import Erasing
+from tests.unit.training_kit import NOON
 
 KEPT_FOLDERS = {
     "takedowns": "another person's report; expires with PhotoRetentionDays",

@@ -26,6 +26,7 @@ const FIRST_PAUSE_SECONDS = 0.5;
 const MAX_PAUSE_SECONDS = 8;
 const TIMEOUT_MILLISECONDS = 40_000;
 const MAX_SEED = 2 ** 31;
+const ANY_SEED = -1; // as other tools write it
 const LOOPBACK = new Set(["127.0.0.1", "[::1]", "localhost"]);
 const GATEWAY_CODES: Record<number, string> = {
   401: "unauthorized",
@@ -99,7 +100,7 @@ export function part(id: string | number): string {
 
 /** An order with a seed: when an answer is lost, the order that is sent again names the same pictures. */
 export function withSeed(order: NewPicture): NewPicture {
-  return order.seed === undefined || order.seed === null ? { ...order, seed: crypto.getRandomValues(new Uint32Array(1))[0]! % MAX_SEED } : order;
+  return (order.seed ?? ANY_SEED) === ANY_SEED ? { ...order, seed: crypto.getRandomValues(new Uint32Array(1))[0]! % MAX_SEED } : order;
 }
 
 function checkedAddress(given: string): string {

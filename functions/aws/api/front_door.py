@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from aws import settings
 from aws.api.table import ApiStore, newest_first
 from aws.clients import CONFIG, client
+from aws.functions import ask
 from aws.tables import open_table, write_if
 from contracts.documents.api.models import Approval
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
@@ -122,12 +123,13 @@ class LambdaCanceller:
         return cls(settings.text("CANCEL_FUNCTION"))
 
     def cancel(self, job_id: str, tenant: str) -> Cancellation:
-        """Cancel the tenant's job; ``unknown`` for any other."""
+        """Cancel the tenant's job; ``unknown`` for any other.
+
+        Raises:
+            FunctionFailedError: the function has failed.
+        """
         given = CancelJobInput(job_id=job_id, tenant=tenant)
-        answer = client("lambda").invoke(
-            FunctionName=self._function, Payload=given.model_dump_json().encode()
-        )
-        return Cancellation.model_validate_json(answer["Payload"].read())
+        return ask(client("lambda"), self._function, given, Cancellation)
 
 
 class StatesRedriver:
@@ -142,10 +144,6 @@ class StatesRedriver:
                 raise
             return False
         return True
-
-
-class InspectorFailedError(Exception):
-    """The function has failed; its log says why."""
 
 
 INSPECT_SECONDS = 26
@@ -170,14 +168,9 @@ class LambdaPhotoInspector:
         """Return the verdict on one photo.
 
         Raises:
-            InspectorFailedError: the function has failed.
+            FunctionFailedError: the function has failed.
         """
-        answer = self._functions.invoke(
-            FunctionName=self._function, Payload=asked.model_dump_json().encode()
-        )
-        if "FunctionError" in answer:
-            raise InspectorFailedError
-        return PhotoInspected.model_validate_json(answer["Payload"].read())
+        return ask(self._functions, self._function, asked, PhotoInspected)
 
 
 class DynamoShortMemory(ApiStore):

@@ -15,6 +15,7 @@ from aws.api.table import (
     replace_document,
 )
 from aws.clients import client
+from aws.functions import ask
 from aws.tables import open_table, rows_of
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
 from contracts.shared.layout import TAKEDOWNS_INDEX, takedown_row
@@ -86,10 +87,6 @@ class SnsOperators:
         self._sns.publish(TopicArn=self._topic_arn, Subject=subject, Message=text)
 
 
-class DeciderFailedError(Exception):
-    """The function decide_takedown has failed; its log says why."""
-
-
 class LambdaDecider:
     """Calls decide_takedown: the permission to disable models lies with it alone."""
 
@@ -105,10 +102,6 @@ class LambdaDecider:
         """Carry out an operator's order.
 
         Raises:
-            DeciderFailedError: the function has failed.
+            FunctionFailedError: the function has failed.
         """
-        payload = order.model_dump_json().encode()
-        answer = self._functions.invoke(FunctionName=self._function, Payload=payload)
-        if "FunctionError" in answer:
-            raise DeciderFailedError
-        return TakedownAnswer.model_validate_json(answer["Payload"].read())
+        return ask(self._functions, self._function, order, TakedownAnswer)

@@ -4,11 +4,8 @@ from typing import Any
 
 from aws import settings
 from aws.clients import client
+from aws.functions import ask
 from contracts.documents.erasure import ErasureAnswer, ErasureInput, ErasureSubject
-
-
-class EraserFailedError(Exception):
-    """The function has failed; its log says why."""
 
 
 class LambdaEraser:
@@ -27,11 +24,7 @@ class LambdaEraser:
         """Ask for an erasure, or how far it is; see the Protocol.
 
         Raises:
-            EraserFailedError: the function has failed.
+            FunctionFailedError: the function has failed.
         """
         given = ErasureInput(subject=subject, withdrawn=withdrawn, door="api")
-        payload = given.model_dump_json().encode()
-        answer = self._functions.invoke(FunctionName=self._function, Payload=payload)
-        if "FunctionError" in answer:
-            raise EraserFailedError
-        return ErasureAnswer.model_validate_json(answer["Payload"].read())
+        return ask(self._functions, self._function, given, ErasureAnswer)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contracts.documents.stages import AcceptRequestInput, FileStored, ObjectCreated
 from domain.intake.root_folders import RootFolder, home_of
 from domain.intake.uploads import find_place, is_prefix
-from domain.ports.storage import Storage
+from domain.ports.storage import VersionKeys
 from domain.ports.workflow import Workflow
 
 
@@ -43,7 +43,7 @@ def without_name(event: ObjectCreated) -> ObjectCreated:
     return ObjectCreated(detail=detail)
 
 
-def with_name(given: AcceptRequestInput, uploads: Storage) -> AcceptRequestInput:
+def with_name(given: AcceptRequestInput, uploads: VersionKeys) -> AcceptRequestInput:
     """Return the stage's input with the key of the file that has started the execution.
 
     Without the version, which was deleted for good, the input stays as it is. An execution that

@@ -36,6 +36,17 @@ class ObjectTooLargeError(Exception):
     """The object is larger than the reader allows; no byte was read."""
 
 
+class VersionKeys(Protocol):
+    """The keys of one bucket's versions."""
+
+    def key_of(self, prefix: str, version_id: str | None, etag: str | None) -> str | None:
+        """Return the key under the prefix that has, or had, this version; None: it is gone.
+
+        A bucket without versions is asked for the object of this ETag.
+        """
+        ...
+
+
 class Storage(Protocol):
     """One bucket. Every write may be repeated; the last one counts."""
 
@@ -49,13 +60,6 @@ class Storage(Protocol):
 
     def head(self, key: str) -> StoredObject | None:
         """Return the object's present version; None when the object is missing."""
-        ...
-
-    def key_of(self, prefix: str, version_id: str | None, etag: str | None) -> str | None:
-        """Return the key under the prefix that has, or had, this version; None: it is gone.
-
-        A bucket without versions is asked for the object of this ETag.
-        """
         ...
 
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:

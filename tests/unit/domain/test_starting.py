@@ -19,6 +19,7 @@ from domain.intake.waiting import Patience, pending
 from domain.ports.storage import read_document
 from tests.fakes.erasure import MemoryErasures
 from tests.fakes.intake import NOW, REQUEST, memory_intake, put_upload
+from tests.fakes.storage import MemoryStorage
 
 PREFIX = upload_prefix("acme", "first")
 PHOTOS = {f"{n}.jpg": bytes([n]) for n in range(6)}
@@ -40,6 +41,12 @@ def stored(key: str, version: str | None = "1", **more: Any) -> FileStored:
     found = {"key": key, "etag": "e", **ids, **more}
     detail = {"bucket": {"name": "uploads"}, "object": found}
     return FileStored.model_validate({"id": EVENT_ID, "detail": detail})
+
+
+def named(given: AcceptRequestInput, intake: IntakeServices) -> AcceptRequestInput:
+    """Return the stage's input with the key of the file that has started it."""
+    assert isinstance(intake.uploads, MemoryStorage)
+    return with_name(given, intake.uploads)
 
 
 def sent(key: str, **more: Any) -> ObjectCreated:
@@ -66,7 +73,7 @@ def test_a_key_of_no_upload_is_left_out_and_refused() -> None:
     assert "anna" not in event.model_dump_json()
     given = AcceptRequestInput(event=event, execution_arn="arn:1")
     with pytest.raises(InvalidUploadError):
-        accept_request(with_name(given, memory_intake().uploads), memory_intake(), NOW)
+        accept_request(named(given, memory_intake()), memory_intake(), NOW)
 
 
 def test_an_event_that_comes_twice_starts_once() -> None:
@@ -93,7 +100,7 @@ def begun(intake: IntakeServices, key: str, version: str | None = "1") -> Accept
     etag = next((one.etag for one in intake.uploads.list(key, 1)), None)
     event = told_apart(sent(key, version=version, etag=etag), etag)
     given = AcceptRequestInput(event=event, execution_arn="arn:1", started_at=NOW)
-    return with_name(given, intake.uploads)
+    return named(given, intake)
 
 
 @pytest.mark.parametrize("version", ["1", None])
@@ -108,7 +115,7 @@ def test_the_announced_version_is_read_though_a_newer_one_is_there() -> None:
     key = put_upload(intake, PHOTOS)
     first = begun(intake, key)
     intake.uploads.write(key, json.dumps(REQUEST | {"seed": 7}).encode())
-    job = accept_request(with_name(first, intake.uploads), intake, NOW).job
+    job = accept_request(named(first, intake), intake, NOW).job
     accepted = read_document(intake.models, accepted_upload_key(job.job_id), AcceptedUpload)
     assert accepted.request.seed != 7
 
@@ -120,7 +127,7 @@ def test_a_start_with_an_input_whose_file_is_gone_for_good_tells_the_owner() -> 
     event = told_apart(sent(key, etag=etag), etag)
     intake.uploads.delete(key, "1")
     given = AcceptRequestInput(event=event, execution_arn="arn:1", started_at=NOW)
-    given = with_name(given, intake.uploads)
+    given = named(given, intake)
     assert given.event.detail.object.key == PREFIX
     assert pending(given, intake.uploads, intake.tombstones, Patience(60), NOW) is None
     with pytest.raises(InvalidRequestError):

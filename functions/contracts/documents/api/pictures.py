@@ -39,6 +39,9 @@ PictureFailure = OrderCode | PictureCode
 
 PICTURE_CODES: tuple[str, ...] = get_args(PictureCode)
 
+ANY_SEED = -1
+"""What A1111 and its clients write where any seed will do."""
+
 MAX_SEED = 2**31
 """Seeds that we draw are below it, so that those of further pictures fit too."""
 
@@ -66,8 +69,8 @@ class NewPicture(Document):
 
     guidance_scale: Annotated[float, Field(ge=0, le=30), NUMBER] | None = None
 
-    seed: Annotated[int, Field(ge=0, lt=2**32), NUMBER] | None = None
-    """Absent: one is drawn, and the answer names it."""
+    seed: Annotated[int, Field(ge=ANY_SEED, lt=2**32), NUMBER] | None = None
+    """Absent, or -1 as other tools write it: one is drawn, and the answer names it."""
 
     width: Annotated[Side, NUMBER] | None = None
 
@@ -116,9 +119,10 @@ class NewPicture(Document):
     version. It is not stored. Absent: whoever calls."""
 
     def arguments(self, seed: int) -> PictureArguments:
-        """Return what the endpoint gets beside the prompts."""
+        """Return what the endpoint gets beside the prompts; ``seed`` counts where none is asked."""
         given = self.model_dump(exclude=BESIDE, exclude_unset=True)
-        return PictureArguments(**given, seed=seed if self.seed is None else self.seed)
+        free = self.seed is None or self.seed == ANY_SEED
+        return PictureArguments(**given, seed=seed if free else self.seed)
 
 
 class PictureOrder(Document):
