@@ -89,7 +89,7 @@ def test_a_file_that_is_moved_to_its_tenant_starts_nothing_where_it_lies() -> No
     assert workflow.inputs == {}
 
 
-def told_apart(event: ObjectCreated, etag: str | None) -> ObjectCreated:
+def with_etag(event: ObjectCreated, etag: str | None) -> ObjectCreated:
     """Return the event with the ETag: the memory's version ids are counts, S3's are unique."""
     stored = event.detail.object.model_copy(update={"etag": etag})
     return ObjectCreated(detail=event.detail.model_copy(update={"object": stored}))
@@ -98,7 +98,7 @@ def told_apart(event: ObjectCreated, etag: str | None) -> ObjectCreated:
 def begun(intake: IntakeServices, key: str, version: str | None = "1") -> AcceptRequestInput:
     """Return what AcceptRequest gets for this file."""
     etag = next((one.etag for one in intake.uploads.list(key, 1)), None)
-    event = told_apart(sent(key, version=version, etag=etag), etag)
+    event = with_etag(sent(key, version=version, etag=etag), etag)
     given = AcceptRequestInput(event=event, execution_arn="arn:1", started_at=NOW)
     return named(given, intake)
 
@@ -124,7 +124,7 @@ def test_a_start_with_an_input_whose_file_is_gone_for_good_tells_the_owner() -> 
     intake = memory_intake()
     key = put_upload(intake, PHOTOS)
     etag = next(one.etag for one in intake.uploads.list(key, 1))
-    event = told_apart(sent(key, etag=etag), etag)
+    event = with_etag(sent(key, etag=etag), etag)
     intake.uploads.delete(key, "1")
     given = AcceptRequestInput(event=event, execution_arn="arn:1", started_at=NOW)
     given = named(given, intake)
