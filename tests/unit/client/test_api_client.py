@@ -96,12 +96,15 @@ def test_a_post_whose_answer_is_lost_is_done_once(tmp_path: Path) -> None:
     assert [one.id for one in it.api.all_pictures()] == [made.id]
 
 
-def test_an_order_gets_its_seed_before_it_is_first_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [{}, {"seed": -1}], ids=["none", "any"])
+def test_an_order_gets_its_seed_before_it_is_first_sent(
+    given: dict[str, int], tmp_path: Path
+) -> None:
     it = Connected()
     model = trained(it, tmp_path)
     it.wire.requests.clear()
     it.server.faults = [(503, {}), (503, {})]
-    made = it.api.create_picture(model, ORDER, wait=0)
+    made = it.api.create_picture(model, ORDER.model_copy(update=given), wait=0)
     seeds = {json.loads(request.content)["seed"] for request in it.wire.requests}
     assert seeds == {made.seed}
     assert it.api.create_picture(model, ORDER.model_copy(update={"seed": 7}), wait=0).seed == 7

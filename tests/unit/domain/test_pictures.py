@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.documents.api.pictures import (
+    MAX_SEED,
     MAX_API_IMAGE_CHARACTERS,
     NewPicture,
     PictureRow,
@@ -175,6 +176,14 @@ def test_an_order_is_drawn_and_lies_beside_its_picture() -> None:
     assert about.arguments.num_inference_steps == 5
     assert about.files == {"000.png": row.files[0].sha256}
     assert (made.seed, seeds_asked(world)) == (row.seed, {row.seed})
+
+
+def test_any_seed_is_a_seed_of_ours() -> None:
+    world = World()
+    made = world.order(seed=-1)
+    assert 0 <= made.seed < MAX_SEED
+    world.draw()
+    assert seeds_asked(world) == {made.seed}
 
 
 def test_an_image_and_its_mask_reach_the_endpoint_and_stay_in_the_order() -> None:
