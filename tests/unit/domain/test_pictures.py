@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.documents.api.pictures import (
-    MAX_SEED,
     MAX_API_IMAGE_CHARACTERS,
+    MAX_SEED,
     NewPicture,
     PictureRow,
     PictureTask,
