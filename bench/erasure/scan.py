@@ -12,7 +12,8 @@ from bench.erasure.seeds import Person, Places
 
 def traces(person: Person, places: Places, folders: list[Path]) -> list[str]:
     """Return where something of the person is still found; a receipt and a tombstone are none."""
-    words = [person.canary, f"tenants/{person.tenant}/", f"/{person.tenant}/", *person.job_ids]
+    tenant = person.tenant
+    words = [person.canary, *(f"{a}{tenant}{b}" for a, b in ("//", "##")), *person.job_ids]
     hashes = {hashlib.sha256(person.body(n)).hexdigest() for n in range(person.photos)}
     return [
         place
