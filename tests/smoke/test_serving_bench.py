@@ -69,18 +69,19 @@ def test_a_pass_of_eight_users_draws_what_eight_pipelines_draw(tmp_path: Path) -
 
 
 class Server:
-    """Unloads and loads models, and raises the given errors in order."""
+    """Unloads and loads models, and answers as given in order; an error is raised."""
 
-    def __init__(self, *answers: Exception | None) -> None:
+    def __init__(self, *answers: Exception | int) -> None:
         self.answers = list(answers)
         self.loaded: list[int] = []
         self.asked: list[int] = []
 
-    def unload(self, _user: kit.User, timeout: float) -> None:
+    def unload(self, _user: kit.User, timeout: float) -> kit.Reply:
         assert timeout > 0
-        answer = self.answers.pop(0) if self.answers else None
-        if answer:
+        answer = self.answers.pop(0) if self.answers else 200
+        if isinstance(answer, Exception):
             raise answer
+        return kit.Reply(answer, b"", {})
 
     def draw(self, user: kit.User, **_arguments: object) -> kit.Reply:
         self.asked.append(user.number)
@@ -104,14 +105,23 @@ def run_reloads(
 def test_an_unload_without_an_answer_is_counted_and_its_model_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = Server(None, TimeoutError())
+    server = Server(200, TimeoutError())
     reloads = run_reloads(server, 6, monkeypatch)
     assert (reloads.unconfirmed, reloads.died) == (1, False)
     assert server.loaded == [0, 2, 0, 2, 0]
 
 
+def test_a_model_whose_unload_is_refused_is_counted_and_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(200, 507)
+    reloads = run_reloads(server, 6, monkeypatch)
+    assert (reloads.unconfirmed, reloads.died) == (1, False)
+    assert server.loaded == [0, 2, 0, 1, 2], "model 1 was loaded still, and is asked again"
+
+
 def test_a_server_that_dies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = Server(None, ConnectionResetError())
+    server = Server(200, ConnectionResetError())
     reloads = run_reloads(server, 6, monkeypatch)
     assert (reloads.unconfirmed, reloads.died) == (0, True)
     assert server.loaded == [0]
