@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from contracts.documents.hosting import ModelAnswer, ModelQuestion
@@ -48,10 +49,8 @@ class Switched:
             StackName=NAME, LogicalResourceId="ModelsTable"
         )["StackResourceDetail"]["PhysicalResourceId"]
         for row in tenant_models().rows.values():
-            item = {
-                name: {"N": str(value)} if isinstance(value, int) else {"S": value}
-                for name, value in row.model_dump().items()
-            }
+            given = row.model_dump(exclude_none=True).items()
+            item = {name: TypeSerializer().serialize(value) for name, value in given}
             self.cloud.client("dynamodb").put_item(TableName=table, Item=item)
 
     def wake(self) -> str:
