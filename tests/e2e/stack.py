@@ -16,7 +16,6 @@ from contracts.document import Document
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.record import JobRecord
 from contracts.shared.layout import upload_prefix, upload_row
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, has_suffix
 from local.cloud.paths import ROOT
 from local.cloud.server import REGION, Cloud
 from local.demo.subscriber import Subscriber
@@ -110,14 +109,14 @@ class Stack:
     def executions(self, upload: str) -> list[dict[str, Any]]:
         """Describe the executions that this upload started, the newest first.
 
-        Without those of archives, which leave the start to the file beside them.
+        Without those that found nothing to do: an archive leaves the start to the file beside it.
         """
         client = self.cloud.client("stepfunctions")
         machine = self.outputs["StateMachineArn"]
         found = client.list_executions(stateMachineArn=machine)["executions"]
         described = [client.describe_execution(executionArn=e["executionArn"]) for e in found]
         of_upload = [d for d in described if f"/uploads/{upload}/" in d["input"]]
-        return [d for d in of_upload if not has_suffix(key_of(d), ARCHIVE_SUFFIXES)]
+        return [d for d in of_upload if '"status":"nothing"' not in d.get("output", "")]
 
     def history(self, execution: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the execution's events, in order."""
@@ -230,11 +229,6 @@ class Stack:
         self.cloud.client("lambda").update_function_configuration(
             FunctionName=f"likeness-{stage}", Environment={"Variables": variables}
         )
-
-
-def key_of(execution: dict[str, Any]) -> str:
-    """Return the key of the file that started an execution."""
-    return str(json.loads(execution["input"])["detail"]["object"]["key"])
 
 
 def job_of(execution: dict[str, Any]) -> str:
