@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from contracts.document import OpaqueId
 from contracts.shared import layout
 from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, TOML_SUFFIX, YAML_SUFFIXES
 from tests.contract.files import ROOT
@@ -72,3 +74,12 @@ def test_files_at_the_root_are_all_but_those_in_our_folders() -> None:
     denied = re.search(r"Sid: NotFromOurFolders(.+?)- \{ Effect", template, re.DOTALL)
     assert denied is not None
     assert re.findall(r"Arn\}/(\w+)/\*", denied[1]) == list(layout.OWN_FOLDERS)
+
+
+def test_no_index_of_the_api_table_is_a_tenants_name() -> None:
+    """API keys stand under the tenant itself: a list of that name would be read with them."""
+    indexes = [f("acme") for name, f in vars(layout).items() if name.endswith("_index")]
+    assert len(indexes) >= 6
+    for index in (*indexes, layout.TAKEDOWNS_INDEX):
+        with pytest.raises(ValidationError):
+            TypeAdapter(OpaqueId).validate_python(index)

@@ -480,8 +480,8 @@ def takedown_row(case_id: str) -> str:
     return f"takedown#{case_id}"
 
 
-TAKEDOWNS_INDEX = "takedowns"
-"""Value of the index's key under which all cases stand."""
+TAKEDOWNS_INDEX = "takedowns#"
+"""Value of the index's key under which all cases stand; no tenant can have this name."""
 
 
 # --- inside the training container, under /opt/ml ----------------------------------------------
