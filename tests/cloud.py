@@ -17,6 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from contracts.document import Document
     from local.cloud.server import Cloud
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -69,3 +70,11 @@ def eventually(look: Callable[[], Any]) -> Any:
 
 def _policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def item_of(row: Document) -> dict[str, Any]:
+    """Return a document as a low-level client of DynamoDB writes it."""
+    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415 - as the embedded AWS
+
+    given = row.model_dump(exclude_none=True)
+    return {name: TypeSerializer().serialize(value) for name, value in given.items()}

@@ -11,7 +11,7 @@ from likeness_client.models import ask
 from local.cloud.paths import ROOT
 from local.cloud.server import Cloud
 from local.deployment import SAM, parameters
-from tests.cloud import eventually
+from tests.cloud import eventually, item_of
 from tests.e2e.stack import BASE_ID, Stack
 from tests.unit.domain.test_endpoint import tenant_models
 from tests.unit.training_kit import job_id
@@ -90,10 +90,7 @@ def wake_the_endpoint(stack: Stack) -> None:
         if resource["LogicalResourceId"] == "ModelsTable"
     )
     (row,) = (row for row in tenant_models().rows.values() if row.model_id == job_id(1))
-    item = {
-        name: {"N": str(value)} if isinstance(value, int) else {"S": value}
-        for name, value in row.model_dump().items()
-    }
+    item = item_of(row)
     cloud.client("dynamodb").put_item(TableName=table, Item=item)
 
     def status() -> ModelAnswer:

@@ -6,14 +6,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from contracts.documents.hosting import ModelAnswer, ModelQuestion
 from contracts.shared.endpoint_tags import MADE_BY
 from likeness_client.models import ask
 from local import deployment
-from tests.cloud import eventually
+from tests.cloud import eventually, item_of
 from tests.integration.sagemaker_kit import SERVER, TRAINER, SageMakerKit, restore_defaults
 from tests.unit.domain.test_endpoint import tenant_models
 
@@ -49,9 +48,7 @@ class Switched:
             StackName=NAME, LogicalResourceId="ModelsTable"
         )["StackResourceDetail"]["PhysicalResourceId"]
         for row in tenant_models().rows.values():
-            given = row.model_dump(exclude_none=True).items()
-            item = {name: TypeSerializer().serialize(value) for name, value in given}
-            self.cloud.client("dynamodb").put_item(TableName=table, Item=item)
+            self.cloud.client("dynamodb").put_item(TableName=table, Item=item_of(row))
 
     def wake(self) -> str:
         """Ask for the endpoint as an application does; return its status."""
