@@ -2,17 +2,15 @@
 
 import asyncio
 import os
-import signal
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bench.faults.calls import Call, action_of, caller_of
+from bench.faults.processes import kill, of_function, processes
 from local.cloud.access import signatures
 from local.cloud.access.request import Request
 from local.cloud.typing_aliases import Stock
@@ -117,8 +115,7 @@ class Injector:
             answer = send if kind is None else _nowhere
             await self._app(scope, _again(first, receive), answer)
         if kind in KILLING:
-            port = os.environ["GATEWAY_PORT"]  # another stack's function of this name lives on
-            await asyncio.to_thread(kill, f"/{port}/{self._stack}-{function}/")
+            await asyncio.to_thread(kill_function, f"{self._stack}-{function}")
         elif kind is not None:
             await _refuse(*ERRORS[kind], request, send)
 
@@ -132,15 +129,9 @@ class Injector:
             return self._fault.kind
 
 
-def kill(title: str) -> list[int]:
-    """Kill the processes that have this word in their command line; return their ids."""
-    killed = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has just ended
-            if title.encode() in (folder / "cmdline").read_bytes():
-                os.kill(int(folder.name), signal.SIGKILL)
-                killed.append(int(folder.name))
-    return killed
+def kill_function(name: str) -> None:
+    """Kill the processes of a function of this laptop AWS; another one's function lives on."""
+    kill(processes(of_function(int(os.environ["GATEWAY_PORT"]), f"{name}/")))
 
 
 def _again(first: Stock, receive: Receive) -> Receive:

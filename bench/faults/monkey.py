@@ -1,15 +1,13 @@
 """Kills a random process of the laptop's AWS every few seconds, while uploads are under way."""
 
-import os
 import random
-import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from bench.faults.processes import kill, of_function, of_trainer, of_tritonserver, processes
 from bench.faults.stories import GOOD, PATIENCE_SECONDS, Stack, complaints, wait_for
 
 VICTIMS = ("function", "trainer", "tritonserver")
@@ -75,30 +73,10 @@ def killing(stack: Stack, seed: int, killed: Counter[str]) -> Iterator[None]:
 
 def kill_one(victim: str, port: int, dice: random.Random) -> list[int]:
     """Kill one process of a kind, if there is one; return its id in a list."""
-    found = list(processes(victim, port))
-    if not found:
-        return []
-    pid = dice.choice(found)
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    return [pid]
-
-
-def processes(victim: str, port: int) -> Iterator[int]:
-    """Yield the ids of this laptop AWS's processes of a kind."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has just ended
-            if is_one(folder, victim, port):
-                yield int(folder.name)
-
-
-def is_one(folder: Path, victim: str, port: int) -> bool:
-    """Return whether a folder of /proc is that of a process of this kind."""
-    if victim == "function":
-        return f"/{port}/likeness-".encode() in (folder / "cmdline").read_bytes()
-    variables = (folder / "environ").read_bytes()
-    if victim == "trainer":
-        ours = f"/sagemaker/{port}/".encode()
-        return b"TRAINING_JOB_NAME=" in variables and ours in variables
-    ours = f"/sagemaker/{port}/endpoints/".encode()
-    return (folder / "comm").read_bytes().startswith(b"tritonserver") and ours in variables
+    condition = {
+        "function": of_function(port, "likeness-"),
+        "trainer": of_trainer(port),
+        "tritonserver": of_tritonserver(port),
+    }[victim]
+    found = list(processes(condition))
+    return kill([dice.choice(found)]) if found else []

@@ -2,31 +2,21 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench.faults.processes import of_function, of_tritonserver, processes
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 
 
-def processes(has: Callable[[Path], bool]) -> Iterator[int]:
-    """Yield the ids of the processes whose folder in /proc fulfils a condition."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if has(folder):
-                yield int(folder.name)
-        except OSError:
-            continue  # it has just ended, or belongs to another user
-
-
 def children_of_workers(stack: Stack, stage: str) -> dict[int, set[str]]:
     """Return the children of this function's workers, by worker."""
-    code = f"/{stack.cloud.port}/likeness-{stage}/".encode()
-    workers = processes(lambda folder: code in (folder / "cmdline").read_bytes())
+    workers = processes(of_function(stack.cloud.port, f"likeness-{stage}/"))
     return {
         pid: set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()) for pid in workers
     }
@@ -51,16 +41,7 @@ def trainer_of(stack: Stack, upload: str) -> int | None:
 
 def tritonserver_of(stack: Stack) -> int | None:
     """Return the tritonserver of this stack's endpoint."""
-    models = f"/sagemaker/{stack.cloud.port}/endpoints/".encode()
-    return next(
-        processes(
-            lambda folder: (
-                (folder / "comm").read_bytes().startswith(b"tritonserver")
-                and models in (folder / "environ").read_bytes()
-            )
-        ),
-        None,
-    )
+    return next(processes(of_tritonserver(stack.cloud.port)), None)
 
 
 def kill(find: Callable[[], int | None]) -> int:

@@ -40,7 +40,7 @@ STORES_OF_ACME = (
     "picture orders",
     "counted calls",
 )
-"""Of each there is one row; of "aliases" there are two, the alias's and its version's."""
+"""Each store has one row here; "aliases" has two, the alias's and its version's."""
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 JOB, OTHER_JOB = "a" * 32, "b" * 32

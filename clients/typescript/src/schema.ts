@@ -239,7 +239,7 @@ export interface GateCandidate {
   step: number;
 }
 
-/** The scores of an adapter, and whether they reach the thresholds. Of several subjects, each score is that of the subject with the worst one. */
+/** The scores of an adapter; of several subjects, each score is that of the worst one. */
 export interface GateReport {
   /** The checkpoints that were evaluated, best first; the adapter has the first one's weights. Empty: the adapter has the last step's weights. */
   candidates?: Array<GateCandidate>;
@@ -788,17 +788,24 @@ export interface Subject {
   trigger_word: string;
 }
 
-/** The scores of one of several subjects, under GateReport's names. */
+/** The scores of one of several subjects. */
 export interface SubjectScores {
+  /** Share of the class that was lost: to the subject, or in prompt following. */
   class_drift?: number | null;
+  /** Codes of the thresholds that were missed. */
   codes?: Array<string>;
+  /** Mean absolute change of the pictures, 0 to 1. */
   effect: number;
+  /** Cosine similarity of generated pictures and held-out photos. */
   identity?: number | null;
+  /** The same similarity for the base without the adapter. */
   identity_base?: number | null;
   /** Cosine similarity of its pictures and the photos of the other subject that they are most like; it must be below `identity`. */
   identity_other?: number | null;
+  /** Cosine similarity of the photos with one another: the highest value to expect. */
   identity_photos?: number | null;
   passed: boolean;
+  /** The largest `photo_similarity` of a picture. */
   photo_similarity?: number | null;
   prompt_following?: number | null;
   trigger_word: string;

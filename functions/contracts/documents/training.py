@@ -188,39 +188,8 @@ class RankedPicture(Document):
     copy."""
 
 
-class SubjectScores(Document):
-    """The scores of one of several subjects, under GateReport's names."""
-
-    trigger_word: str
-
-    passed: bool
-
-    codes: tuple[Code, ...] = ()
-
-    effect: float
-
-    identity: float | None = None
-
-    identity_base: float | None = None
-
-    identity_photos: float | None = None
-
-    identity_other: float | None = None
-    """Cosine similarity of its pictures and the photos of the other subject that they are most
-    like; it must be below ``identity``."""
-
-    prompt_following: float | None = None
-
-    class_drift: float | None = None
-
-    photo_similarity: float | None = None
-
-
-class GateReport(Document):
-    """The scores of an adapter, and whether they reach the thresholds.
-
-    Of several subjects, each score is that of the subject with the worst one.
-    """
+class Scores(Document):
+    """What the gate measures of one subject or of an adapter, and whether thresholds are met."""
 
     passed: bool
 
@@ -244,12 +213,26 @@ class GateReport(Document):
     class_drift: float | None = None
     """Share of the class that was lost: to the subject, or in prompt following."""
 
+    photo_similarity: float | None = None
+    """The largest ``photo_similarity`` of a picture."""
+
+
+class SubjectScores(Scores):
+    """The scores of one of several subjects."""
+
+    trigger_word: str
+
+    identity_other: float | None = None
+    """Cosine similarity of its pictures and the photos of the other subject that they are most
+    like; it must be below ``identity``."""
+
+
+class GateReport(Scores):
+    """The scores of an adapter; of several subjects, each score is that of the worst one."""
+
     identity_held_out: bool | None = None
     """Whether the photos that likeness was measured on were kept from training; null in results
     from before 2026-12."""
-
-    photo_similarity: float | None = None
-    """The largest ``photo_similarity`` of a picture."""
 
     ranking: tuple[RankedPicture, ...] = ()
     """The pictures of the subject and of the sample prompts, those most like the photos first."""

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from bench.faults.__main__ import Trial, figures, trials
 from bench.faults.calls import Call, action_in, caller_of
 from bench.faults.injector import LASTING, PASSING, REFUSALS, Fault, Injector, Kind
 from bench.faults.kept import Kept
+from bench.faults.processes import kill, of_function, processes
 from bench.faults.stories import GOOD, REFUSED
 from local.cloud import sessions
 from local.cloud.access.request import Request
@@ -47,8 +51,7 @@ class Function:
         self.table = Table()
         self.injector = Injector(self.table)
         self.killed: list[str] = []
-        monkeypatch.setenv("GATEWAY_PORT", "4566")
-        monkeypatch.setattr(injecting, "kill", self.killed.append)
+        monkeypatch.setattr(injecting, "kill_function", self.killed.append)
         monkeypatch.setitem(sessions._functions, KEY, "likeness-notify-owner")  # noqa: SLF001
 
     def put(self, authorization: str = AUTHORIZATION) -> tuple[int | None, bytes]:
@@ -102,8 +105,21 @@ def test_a_fault_strikes_the_call_that_it_names(
     function.injector.begin(Fault(kind, PUT))
     assert [function.put()[0] for _ in range(4)] == statuses
     assert function.table.written == written
-    assert function.killed == ["/4566/likeness-notify-owner/"] * killed
+    assert function.killed == ["likeness-notify-owner"] * killed
     assert function.injector.struck == (killed or statuses.count(None) or 4 - statuses.count(200))
+
+
+def test_a_function_is_killed_on_its_own_laptop_aws_alone() -> None:
+    program = [sys.executable, "-c", "input()"]
+    ours, other = (
+        subprocess.Popen([*program, f"/{port}/likeness-killed-in-a-test/"], stdin=subprocess.PIPE)
+        for port in (1, 2)
+    )
+    with ours, other:
+        assert kill(processes(of_function(1, "likeness-killed-in-a-test/"))) == [ours.pid]
+        assert ours.wait(60) == -signal.SIGKILL
+        assert other.poll() is None
+        other.kill()
 
 
 def test_the_sdk_gives_up_later_than_a_passing_fault() -> None:

@@ -18,7 +18,8 @@ SIGNATURES = (
     "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
     "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
 )
-"""Of 65 KiB of the letter a in chunks of 64 KiB ("Transferring a payload in multiple chunks")."""
+"""Signatures of AWS's example: 65 KiB of the letter a in chunks of 64 KiB (S3 API Reference,
+"Transferring a payload in multiple chunks")."""
 
 
 def body(*sizes: int) -> bytes:

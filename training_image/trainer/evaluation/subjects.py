@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from contracts.base import GateFloors
-from contracts.documents.training import GateReport, RankedPicture, SubjectScores
+from contracts.documents.training import GateReport, RankedPicture, Scores, SubjectScores
 from contracts.shared.prompts import names_subject
 from trainer.config.recipe import Recipe
 from trainer.evaluation.gate import (
@@ -27,9 +27,6 @@ from trainer.model.sampling import to_images
 from trainer.photos.photos import Photo
 
 MIXED = "gate_subjects_mixed"
-
-SCORES = tuple(name for name in SubjectScores.model_fields if name in GateReport.model_fields)
-"""Scores that a subject and an adapter have under one name."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ def likeness_to_others(
 
 def scores_of(trigger_word: str, report: GateReport, other: float | None) -> SubjectScores:
     """Return one subject's scores."""
-    own = {name: getattr(report, name) for name in SCORES}
+    own = {name: getattr(report, name) for name in Scores.model_fields}
     mixed = report.identity is not None and other is not None and other >= report.identity
     codes = (*report.codes, *((MIXED,) if mixed else ()))
     changed = {"passed": not codes, "codes": codes}
