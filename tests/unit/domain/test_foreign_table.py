@@ -96,18 +96,18 @@ def document(tool: Tool, beside: Mapping[str, object], name: str, value: object)
 def outcome(given: dict[str, Any], tool: Tool, value: object, *beside: str) -> str:
     """Return what became of a file's settings, but for those that stand beside, in one line."""
     found = read_foreign(given, tool)
-    said = [
+    report = [
         f"{kind} {one.name} -> {one.ours}. {one.note}".strip()
         for kind in ("honoured", "mapped", "ignored", "assumed")
         for one in getattr(found.report, kind)
         if one.name not in beside
     ]
-    said += [
+    report += [
         f"{name}={'the value' if same(given, value) else repr(given)} by {found.theirs.get(name)}"
         for name, given in found.fields.items()
         if found.theirs.get(name) not in beside
     ]
-    return " | ".join([*said, *(f"{one.field}: {one.message}" for one in found.problems)])
+    return " | ".join([*report, *(f"{one.field}: {one.message}" for one in found.problems)])
 
 
 def same(one: object, other: object) -> bool:
