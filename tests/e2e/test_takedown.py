@@ -43,10 +43,10 @@ def report(stack: Stack, picture: bytes) -> Answer:
     return ask(stack, "/v1/takedowns", method="POST", body=body | {"words": "canary-words"})
 
 
-def verdict(stack: Stack, picture: bytes) -> dict[str, object]:
+def verdict(stack: Stack, picture: bytes) -> Answer:
     """Return what the stack says to a stranger of a picture's marks."""
     body = {"picture": b64encode(picture).decode()}
-    return ask(stack, "/v1/verifications", method="POST", body=body).body
+    return ask(stack, "/v1/verifications", method="POST", body=body)
 
 
 def status_of_pictures(stack: Stack, model: str, key: str) -> str:
@@ -64,7 +64,7 @@ def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> No
     assert stack.notice("reported")["code"] == "ready"
     model = stack.record("reported").job_id
 
-    verified = verdict(stack, marked(stack, model))
+    verified = verdict(stack, marked(stack, model)).body
     assert (verified["made_here"], verified["watermark"]) == (True, True)
     made = report(stack, marked(stack, model))
     assert made.status == 200, made.body
@@ -123,8 +123,8 @@ def refused_by_the_endpoint(stack: Stack, model: str) -> bool:
 
 def test_a_report_is_refused_when_it_is_no_picture(stack: Stack) -> None:
     assert report(stack, b"no picture").status == 422
-    assert verdict(stack, b"no picture")["code"] == "invalid_call"
-    assert verdict(stack, upload_bytes(album(97, 1)[0].image))["made_here"] is False
+    assert verdict(stack, b"no picture").body["code"] == "invalid_call"
+    assert verdict(stack, upload_bytes(album(97, 1)[0].image)).body["made_here"] is False
     request = Request(address(stack.cloud, stack.outputs) + "/v1/takedowns", data=b"x" * 100)  # noqa: S310
     with pytest.raises(HTTPError) as refused:
         urlopen(request, timeout=60)  # noqa: S310

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import c2pa
 from PIL import Image, ImageOps
 
+from contracts.documents.api.verification import WatermarkStated
 from contracts.marks import credentials, watermark
 from contracts.marks.certificates import root_pem, signing_serial
 from contracts.shared.mark_keys import MarkSecret, reading_keys, task_reading_keys
@@ -78,8 +79,7 @@ class Stated(NamedTuple):
 
     credentials: CredentialsState
     model: str | None = None
-    watermark: str | None = None
-    """present, off or too-small."""
+    watermark: WatermarkStated | None = None
     made_at: str | None = None
     """When it was signed, ISO 8601 in UTC; None for manifests of earlier releases."""
 
