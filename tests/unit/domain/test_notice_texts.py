@@ -379,7 +379,7 @@ def test_a_failure_of_one_of_several_subjects_names_it(
     office, job = ready_office()
     documents, key = office.intake.models, layout.accepted_upload_key(job.job_id)
     accepted = read_document(documents, key, AcceptedUpload)
-    of_two = TrainingRequest(subjects=TWO)
+    of_two = TrainingRequest.model_validate({"subjects": TWO})
     write_document(documents, key, accepted.model_copy(update={"request": of_two}))
     verdicts = [PhotoVerdict(index=n, verdict="accepted", subject=n // 6) for n in range(8)]
     report = PhotoReport(job_id=job.job_id, photos=tuple(verdicts))
