@@ -55,12 +55,16 @@ def invoke(stack: Stack, tenant: str, model: str, image: str, mask: str) -> tupl
         {"name": name, "shape": [1, 1], "datatype": "BYTES", "data": [value]}
         for name, value in values.items()
     ]
-    answer = stack.cloud.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=stack.outputs["EndpointName"],
-        TargetModel=row["target_model"]["S"],
-        ContentType="application/json",
-        Body=json.dumps({"inputs": inputs}).encode(),
-    )["Body"].read()
+    answer = (
+        stack.cloud.client("sagemaker-runtime")
+        .invoke_endpoint(
+            EndpointName=stack.outputs["EndpointName"],
+            TargetModel=row["target_model"]["S"],
+            ContentType="application/json",
+            Body=json.dumps({"inputs": inputs}).encode(),
+        )["Body"]
+        .read()
+    )
     return len(answer), {one["name"]: one["data"] for one in json.loads(answer)["outputs"]}
 
 
@@ -87,9 +91,7 @@ def large_pictures_come_by_links(
     made = order({"prompt": PROMPT, "image": image, "mask_image": mask, **ARGUMENTS})
     assert made["status"] == "succeeded", made
     files = [fetch(one["url"]) for one in made["images"]]
-    assert [sha256(file).hexdigest() for file in files] == [
-        one["sha256"] for one in made["images"]
-    ]
+    assert [sha256(file).hexdigest() for file in files] == [one["sha256"] for one in made["images"]]
     assert sum(map(len, files)) * 4 // 3 > MAX_INLINE_BYTES
 
     size, outputs = invoke(stack, tenant, model, image, mask)
