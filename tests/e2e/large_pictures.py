@@ -19,8 +19,13 @@ SIDE = 1300
 
 PROMPT = "a photo of a sks person, large"
 ARGUMENTS = {
-    **{"num_images_per_prompt": 4, "width": 576, "height": 576, "seed": 11},
-    **{"num_inference_steps": 1, "guidance_scale": 1.0, "strength": 1.0},
+    "num_images_per_prompt": 4,
+    "width": 576,
+    "height": 576,
+    "seed": 11,
+    "num_inference_steps": 1,
+    "guidance_scale": 1.0,
+    "strength": 1.0,
 }
 """Four pictures that an untrained base draws as noise: more than 4 MB of PNG in base64."""
 

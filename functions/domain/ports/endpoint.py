@@ -43,7 +43,7 @@ class EndpointLifecycle(Protocol):
         ...
 
     def gpu_percent(self, now: datetime, within: timedelta) -> float:
-        """Return the mean use of each GPU within this time, in percent; 0 where nothing is known."""
+        """Return the mean use of each GPU in percent within this time; 0: nothing is known."""
         ...
 
     def resize(self, instances: int) -> None:
