@@ -1,10 +1,14 @@
 """Rate limits and quotas of a tenant: what is too much is answered 429 with Retry-After."""
 
+from datetime import datetime
+from hashlib import sha256
+
 from domain.pricing.quotas import exhausted
 from http_api.problems import ApiError
 from http_api.services import Services
 
 MINUTE_SECONDS = 60
+HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 
 
@@ -18,6 +22,14 @@ def spend(services: Services, name: str, seconds: int, most: int) -> None:
     if services.memory.count(f"rate#{name}", seconds, now) > most:
         rest = seconds - int(now.timestamp()) % seconds
         raise ApiError("too_many_requests", headers={"Retry-After": str(rest)})
+
+
+def hashed_source(address: str, now: datetime) -> str:
+    """Return what a network address without an account is counted by: a hash that changes each day.
+
+    Its counter is kept for two windows.
+    """
+    return sha256(f"{now.date().isoformat()} {address}".encode()).hexdigest()[:16]
 
 
 def check_quotas(services: Services, tenant: str) -> None:

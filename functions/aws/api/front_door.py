@@ -15,6 +15,11 @@ from aws.functions import ask
 from aws.tables import open_table, write_if
 from contracts.documents.api.models import Approval
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
+from contracts.documents.api.verification import (
+    PictureToVerify,
+    PictureVerdict,
+    PictureVerified,
+)
 from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, UploadRow
 from contracts.shared.layout import approval_row, upload_row
@@ -150,6 +155,30 @@ INSPECT_SECONDS = 26
 """API Gateway waits for 30 seconds; a second try would come too late."""
 
 _ONCE = CONFIG.merge(Config(read_timeout=INSPECT_SECONDS, retries={"total_max_attempts": 1}))
+
+
+class LambdaVerifier:
+    """Asks the function verify_picture: implements domain.ports.takedown.Verifier.
+
+    The right to read the marks' secret lies with that function, which has no door of its own.
+    """
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        self._functions = client("lambda", _ONCE)
+
+    @classmethod
+    def from_env(cls) -> "LambdaVerifier":
+        """Ask the function that VERIFY_FUNCTION names."""
+        return cls(settings.text("VERIFY_FUNCTION"))
+
+    def verify(self, given: PictureToVerify) -> PictureVerdict | None:
+        """Return what the marks say; None: the file is no picture that can be decoded.
+
+        Raises:
+            FunctionFailedError: the function has failed.
+        """
+        return ask(self._functions, self._function, given, PictureVerified).verdict
 
 
 class LambdaPhotoInspector:
