@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from serving.departures import Departures
 from serving.forwarding import Forwarder, Request, Waiting
@@ -16,6 +16,23 @@ HOME_ADVANTAGE = 1
 """How many requests more a model's own device may have, when no device is idle.
 
 There its adapter is resident, and its answers are cached. A device without requests is better."""
+
+
+class Queue(Protocol):
+    """One engine's requests."""
+
+    @property
+    def address(self) -> Path:
+        """The engine's socket."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Requests without an answer."""
+        ...
+
+
+Q = TypeVar("Q", bound=Queue)
 
 
 class Spread:
@@ -75,7 +92,7 @@ class Spread:
             forwarder.close()
 
 
-def choose(ready: Sequence[Forwarder], caller: bytes) -> Forwarder:
+def choose(ready: Sequence[Q], caller: bytes) -> Q:
     """Return the engine with the fewest requests, or the caller's own if it has hardly more.
 
     A model's own engine is the same as long as that engine runs, whatever others come and go

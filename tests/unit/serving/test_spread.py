@@ -85,13 +85,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_an_idle_engine_is_better_than_a_model_s_own() -> None:
     a, b = Path("a"), Path("b")
     idle = [Asked(a, 0), Asked(b, 0)]
-    homes = {choose(idle, f"model-{n}".encode()).address for n in range(20)}  # type: ignore[type-var]
+    homes = {choose(idle, f"model-{n}".encode()).address for n in range(20)}
     assert homes == {a, b}
-    (home,) = {choose(idle, b"m").address for _ in range(3)}  # type: ignore[type-var]
+    (home,) = {choose(idle, b"m").address for _ in range(3)}
     other = b if home == a else a
     queues = [(1, 0, other), (1, 1, home), (2, 1, home), (3, 1, other), (5, 9, home)]
     for own, others, chosen in queues:
-        found = choose([Asked(home, own), Asked(other, others)], b"m")  # type: ignore[type-var]
+        found = choose([Asked(home, own), Asked(other, others)], b"m")
         assert found.address == chosen, (own, others)
 
 
