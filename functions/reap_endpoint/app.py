@@ -31,6 +31,7 @@ def lambda_handler(event: ReaperEvent) -> None:
         most=settings.number("ENDPOINT_MAX_INSTANCES"),
         waiting=settings.number("ENDPOINT_WAITING_REQUESTS"),
         gpu_percent=settings.number("ENDPOINT_GPU_PERCENT"),
+        gpus=settings.number("ENDPOINT_GPUS"),
     )
     instances = grow(lifecycle, growth, now())
     if instances is not None:

@@ -28,7 +28,7 @@ class MemoryEndpointLifecycle:
         self.crowd = (0.0, 0.0)
         """Requests inside each base, within the last five minutes and within a longer time."""
         self.gpu = (0.0, 0.0)
-        """Use of each GPU in percent, within the same times."""
+        """Use of an instance's GPUs together in percent, within the same times."""
 
     def made_on_demand(self) -> bool:
         return self.now != "absent" and not self.cloudformations

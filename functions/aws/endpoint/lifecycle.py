@@ -138,10 +138,9 @@ class SageMakerEndpointLifecycle:
         return max((float(point["Average"]) for point in found["Datapoints"]), default=0.0)
 
     def gpu_percent(self, now: datetime, within: timedelta) -> float:
-        """Return the mean use of each GPU within this time, in percent; 0 where nothing is known.
+        """Return the mean use of an instance's GPUs together, in percent; 0: nothing is known.
 
-        SageMaker's metric is the sum of an instance's GPUs: four of them make up to 400 %. It reads
-        CloudWatch, for which only reap_endpoint has a permission.
+        It reads CloudWatch, for which only reap_endpoint has a permission.
         """
         found = self._cloudwatch.get_metric_statistics(
             Namespace=HOST_NAMESPACE,
@@ -153,7 +152,7 @@ class SageMakerEndpointLifecycle:
             Statistics=["Average"],
         )
         points = [float(point["Average"]) for point in found["Datapoints"]]
-        return sum(points) / len(points) / settings.number("ENDPOINT_GPUS") if points else 0.0
+        return sum(points) / len(points) if points else 0.0
 
     def resize(self, instances: int) -> None:
         """Give the endpoint so many instances; it answers meanwhile."""

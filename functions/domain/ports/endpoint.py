@@ -43,7 +43,7 @@ class EndpointLifecycle(Protocol):
         ...
 
     def gpu_percent(self, now: datetime, within: timedelta) -> float:
-        """Return the mean use of each GPU in percent within this time; 0: nothing is known."""
+        """Return the mean use of an instance's GPUs together; of four it is up to 400 percent."""
         ...
 
     def resize(self, instances: int) -> None:

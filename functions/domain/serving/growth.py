@@ -30,6 +30,8 @@ class Growth(NamedTuple):
     """Requests inside each device's base at which another instance is worth its price."""
     gpu_percent: int
     """Use of each GPU, in percent, at which it is; 100 is never exceeded."""
+    gpus: int = 1
+    """GPUs of an instance."""
 
 
 class Load(NamedTuple):
@@ -38,7 +40,7 @@ class Load(NamedTuple):
     waiting: float
     """Requests inside each device's base."""
     gpu_percent: float
-    """Use of each GPU, in percent."""
+    """Use of an instance's GPUs together, in percent."""
 
     def share(self, growth: Growth) -> float:
         """Return the load as a share of what is allowed; above 1 is too much.
@@ -46,7 +48,8 @@ class Load(NamedTuple):
         >>> Load(waiting=4, gpu_percent=90).share(Growth(1, 4, waiting=8, gpu_percent=60))
         1.5
         """
-        return max(self.waiting / growth.waiting, self.gpu_percent / growth.gpu_percent)
+        allowed = growth.gpu_percent * growth.gpus
+        return max(self.waiting / growth.waiting, self.gpu_percent / allowed)
 
 
 def grow(lifecycle: EndpointLifecycle, growth: Growth, now: datetime) -> int | None:

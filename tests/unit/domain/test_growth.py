@@ -60,6 +60,8 @@ def test_the_gpu_alone_makes_nothing_grow_at_100_percent_and_a_busy_one_keeps_wh
     lifecycle = running(1, 0.0, 0.0)
     lifecycle.gpu = (100.0, 100.0)
     assert grow(lifecycle, LIMITS._replace(gpu_percent=100), NOON) is None
+    lifecycle.gpu = (390.0, 390.0)
+    assert grow(lifecycle, LIMITS._replace(gpus=4), NOON) == 2, "each of four is busy"
     calm_queue = running(3, 0.0, 0.0)
     calm_queue.gpu = (80.0, 80.0)
     assert grow(calm_queue, LIMITS, NOON) is None
