@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 from contracts.shared.limits import MAX_INLINE_BYTES, MAX_PAYLOAD_BYTES
+from tests.e2e.endpoint_calls import invoke, outputs_of, target_of
 from tests.e2e.stack import Stack
 
 SIDE = 1300
@@ -48,31 +49,6 @@ def start_and_mask(stack: Stack, tenant: str) -> tuple[str, str]:
     return image, put_picture(stack, tenant, "mask.png", white)[0]
 
 
-def invoke(stack: Stack, tenant: str, model: str, image: str, mask: str) -> tuple[int, Any]:
-    """Call the endpoint itself; return the answer's bytes and its outputs by name."""
-    row = stack.cloud.client("dynamodb").get_item(
-        TableName=stack.outputs["ModelsTableName"],
-        Key={"tenant": {"S": tenant}, "model_id": {"S": model}},
-    )["Item"]
-    values = {"prompt": PROMPT, "image": image}
-    values["gen_args"] = json.dumps(ARGUMENTS | {"mask_image": mask})
-    inputs = [
-        {"name": name, "shape": [1, 1], "datatype": "BYTES", "data": [value]}
-        for name, value in values.items()
-    ]
-    answer = (
-        stack.cloud.client("sagemaker-runtime")
-        .invoke_endpoint(
-            EndpointName=stack.outputs["EndpointName"],
-            TargetModel=row["target_model"]["S"],
-            ContentType="application/json",
-            Body=json.dumps({"inputs": inputs}).encode(),
-        )["Body"]
-        .read()
-    )
-    return len(answer), {one["name"]: one["data"] for one in json.loads(answer)["outputs"]}
-
-
 def fetch(link: str) -> bytes:
     """Return the file behind a link."""
     with urlopen(link, timeout=60) as answer:  # noqa: S310 - the laptop's own
@@ -99,16 +75,18 @@ def large_pictures_come_by_links(
     assert [sha256(file).hexdigest() for file in files] == [one["sha256"] for one in made["images"]]
     assert sum(map(len, files)) * 4 // 3 > MAX_INLINE_BYTES
 
-    size, outputs = invoke(stack, tenant, model, image, mask)
+    target, masked = target_of(stack, tenant, model), ARGUMENTS | {"mask_image": mask}
+    body = invoke(stack, target, masked, prompt=PROMPT, image=image)
+    outputs = outputs_of(body)
     info = json.loads(outputs["info"][0])
-    assert size < MAX_PAYLOAD_BYTES // 100
+    assert len(body) < MAX_PAYLOAD_BYTES // 100
     assert len(info["stored"]) == len(files)
     assert [fetch(link) for link in outputs["generated_image"]] == files
 
     theirs = put_picture(stack, stranger, "theirs.png", np.zeros((64, 64, 3), np.uint8))[0]
     with pytest.raises(ClientError) as refused:
-        invoke(stack, tenant, model, theirs, mask)
+        invoke(stack, target, masked, prompt=PROMPT, image=theirs)
     assert "likeness/invalid_argument" in refused.value.response["OriginalMessage"]
     with pytest.raises(ClientError) as refused:
-        invoke(stack, tenant, model, "x" * MAX_PAYLOAD_BYTES, mask)
+        invoke(stack, target, masked, prompt=PROMPT, image="x" * MAX_PAYLOAD_BYTES)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
