@@ -3,7 +3,7 @@
 from datetime import datetime
 from hashlib import sha256
 
-from domain.pricing.quotas import exhausted
+from domain.pricing.quotas import exhausted, span_of
 from http_api.problems import ApiError
 from http_api.services import Services
 
@@ -43,6 +43,7 @@ def check_quotas(services: Services, tenant: str) -> None:
     quotas = services.limits.quotas
     if not quotas.any:
         return
-    used = exhausted(services.jobs.of_tenant(tenant), quotas, services.now())
+    now = services.now()
+    used = exhausted(services.jobs.begun(tenant, *span_of(now)), quotas, now)
     if used is not None:
         raise ApiError(used.code, headers={"Retry-After": f"{used.seconds}"})
