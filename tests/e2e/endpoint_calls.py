@@ -82,7 +82,8 @@ def resize(stack: Stack, count: int) -> None:
     def resized() -> bool:
         found = client.describe_endpoint(EndpointName=name)
         (variant,) = found["ProductionVariants"]
-        return found["EndpointStatus"] == "InService" and variant["CurrentInstanceCount"] == count
+        state = found["EndpointStatus"], variant["CurrentInstanceCount"]
+        return state == ("InService", count)
 
     eventually(resized)
 
