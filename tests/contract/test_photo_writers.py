@@ -177,6 +177,7 @@ SERVING = {
     # an answer that is too large to be sent; a lifecycle rule expires it after a day
     ("pictures_bucket.S3Bucket.put", "put_object"): Writer(1, "photos", "uploads"),
     ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
+    ("devices.write_devices", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("service.PictureService.hand_over", "write"): Writer(1, "photos", "memory"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),

@@ -48,10 +48,12 @@ CHANGED = {
     "EndpointInstanceType": "ml.g5.2xlarge",
     "InferenceAmiVersion": "al2023-ami-sagemaker-inference-gpu-4-1",
     "ServingImageCuda": "13",
+    "ServingDevices": "cpu,cpu",
     "ServingDtype": "float32",
     "EndpointMinInstances": "2",
     "EndpointMaxInstances": "4",
     "EndpointWaitingRequests": "5",
+    "EndpointGpuPercent": "70",
     "PrewarmSchedule": "cron(45 7 ? * MON-FRI *)",
     "EndpointStartSeconds": "900",
     "AdapterCacheMegabytes": "99",
@@ -170,6 +172,7 @@ def in_server(arrived: Arrived) -> dict[str, object]:
         "EndpointInstanceType": variant["InstanceType"],
         "InferenceAmiVersion": variant["InferenceAmiVersion"],
         "ServingImageCuda": server["LIKENESS_IMAGE_CUDA"],
+        "ServingDevices": server["LIKENESS_DEVICES"],
         "ServingDtype": server["LIKENESS_DTYPE"],
         "EndpointMinInstances": variant["InitialInstanceCount"],
         "EndpointStartSeconds": variant["ContainerStartupHealthCheckTimeoutInSeconds"],
@@ -240,6 +243,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "EndpointIdleMinutes": arrived.functions["reap_endpoint"]["ENDPOINT_IDLE_MINUTES"],
         "EndpointMaxInstances": arrived.functions["reap_endpoint"]["ENDPOINT_MAX_INSTANCES"],
         "EndpointWaitingRequests": arrived.functions["reap_endpoint"]["ENDPOINT_WAITING_REQUESTS"],
+        "EndpointGpuPercent": arrived.functions["reap_endpoint"]["ENDPOINT_GPU_PERCENT"],
         "MlflowTracking": arrived.functions["log_experiment"]["MLFLOW_TRACKING"],
     }
 
