@@ -29,6 +29,9 @@ BASE_ID = "untrained-sdxl"
 SEVERAL_GPUS = "ml.p4d.24xlarge"
 """The instance type that a request may choose to be trained by two processes."""
 
+BLOCKED = "forbidden phrase"
+"""What no prompt of the stack may have."""
+
 SMALL = {
     "instance_prompt": "a photo of a sks person",
     "class_prompt": "a photo of a person",
