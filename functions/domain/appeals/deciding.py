@@ -129,11 +129,11 @@ def decided(
     ids = [("appeal_id", row.appeal_id), ("refusal_id", row.refusal_id)]
     for tenant in (OPERATORS, row.tenant):
         record(services.audit, tenant, Deed(given.by, f"appeal.{status}", ids), now)
-    tell(after, services, now)
+    publish_decision(after, services, now)
     return after
 
 
-def tell(row: AppealRow, services: AppealServices, now: datetime) -> None:
+def publish_decision(row: AppealRow, services: AppealServices, now: datetime) -> None:
     """Queue a message for each webhook of the tenant that wants it."""
     message = WebhookMessage(
         type=DECIDED,
