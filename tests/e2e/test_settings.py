@@ -291,7 +291,10 @@ def test_a_listed_name_is_let_through_once_an_operator_grants_the_appeal(
     assert ask(stack, f"/v1/appeals/{appeal['id']}", key).body["status"] == "granted"
 
 
-GROWTH = ("EndpointMaxInstances", "EndpointWaitingRequests", "PrewarmSchedule")
+GROWTH = (
+    *("EndpointMaxInstances", "EndpointWaitingRequests", "EndpointGpuPercent"),
+    "PrewarmSchedule",
+)
 """They have an effect with either kind of endpoint."""
 
 
@@ -317,6 +320,9 @@ def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) ->
     queue = resources["EndpointQueuePolicy"]["TargetTrackingScalingPolicyConfiguration"]
     assert str(queue["TargetValue"]) == CHANGED["EndpointWaitingRequests"]
     assert str(tracking["TargetValue"]) == STAYING["EndpointCallsPerMinute"]
+    gpu = resources["EndpointGpuPolicy"]["TargetTrackingScalingPolicyConfiguration"]
+    assert str(gpu["TargetValue"]) == CHANGED["EndpointGpuPercent"]
+    assert gpu["CustomizedMetricSpecification"]["Metrics"][1]["Expression"] == "all / 1"
 
 
 @pytest.mark.parametrize(
