@@ -34,6 +34,7 @@ from domain.exporting.writing import LEASE, write_export
 from local.demo.upload import consent
 from tests.contract.files import template
 from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.appeals import MemoryAppeals
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.exports import MemoryArchives, MemoryReader
 from tests.fakes.front_door import MemoryApprovals
@@ -72,6 +73,7 @@ class Exporting(Erasing):
             webhooks=self.webhooks,
             pictures=MemoryPictures(),
             approvals=MemoryApprovals(),
+            appeals=MemoryAppeals(),
             people=self.people,
             elsewhere=KeptElsewhere(log_days=30, audit_days=400),
             now=lambda: self.now,
