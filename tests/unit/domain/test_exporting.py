@@ -175,7 +175,7 @@ def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
             ("approvals", "approvals"), ("pictures", "picture orders"), ("uploads", "upload rows"),
             ("consents", "records of consents"), ("audit", "audit entries"), ("people", "people"),
             ("keys", "API keys"), ("webhooks", "webhooks"),
-            ("deliveries", "webhook deliveries"),
+            ("deliveries", "webhook deliveries"), ("appeals", "appeals"),
         )
     }  # fmt: skip
     stores = {one.store: one for one in manifest.stores}
