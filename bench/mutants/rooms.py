@@ -41,7 +41,7 @@ class Room:
 DOMAIN_TESTS = Path("tests/unit/domain")
 DOMAIN = (
     *("pricing", "training", "requests", "intake", "erasure", "callers", "webhooks", "notices"),
-    *("publishing", "sweeps", "serving", "pictures", "audit", "takedown", "exporting"),
+    *("publishing", "sweeps", "serving", "pictures", "audit", "takedown", "appeals", "exporting"),
     "experiments",
 )
 """The folders of the domain whose tests are those that import them, what costs money first."""
@@ -50,7 +50,7 @@ INDIRECT = {
     "requests": ("consent", "forms", "request_table"),
     "sweeps": ("grid",),
     "failures": ("causes", "notices", "sweep"),
-    "ports": ("accepting", "following", "forms", "launching"),
+    "ports": ("accepting", "following", "forms", "launching", "storage"),
 }
 """Tests that reach a folder through another one. All of them would take minutes for every mutant
 that they do not notice."""

@@ -20,7 +20,7 @@ from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET, TENANT
 from local.sagemaker.container.images import python_program
 from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
-from tests.e2e.stack import BASE_ID, CAPTIONER_ID, SEVERAL_GPUS, Stack
+from tests.e2e.stack import BASE_ID, BLOCKED, CAPTIONER_ID, SEVERAL_GPUS, Stack
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +74,7 @@ def stack(base: Path) -> Iterator[Stack]:
         cloud.client("s3").create_bucket(Bucket=BASES_BUCKET)
         add_base(base, f"s3://{BASES_BUCKET}", cloud.environment())
         changed = {"AllowedInstanceTypes": SEVERAL_GPUS, "TrainerProcesses": "2"}
-        changed |= {"RootFolders": f"*-dataset={TENANT}"}
+        changed |= {"RootFolders": f"*-dataset={TENANT}", "BlockedWords": BLOCKED}
         changed |= {"CaptionerId": CAPTIONER_ID, "CaptioningPhotos": "8"}
         outputs = deployment.deploy(cloud, BaseId=BASE_ID, **changed)
         yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))

@@ -133,6 +133,11 @@ def takedown_prefix(case_id: str) -> str:
     return f"{TAKEDOWNS_PREFIX}{case_id}/"
 
 
+def appeal_key(tenant: str, appeal_id: str) -> str:
+    """Key of the text that a tenant's appeal is about."""
+    return f"{tenant_prefix(tenant)}appeals/{appeal_id}.json"
+
+
 def exports_prefix(tenant: str) -> str:
     """Prefix of the archives with a tenant's data."""
     return f"exports/{tenant}/"
@@ -292,6 +297,11 @@ def base_prefix(base_id: str) -> str:
     return f"bases/{base_id}/"
 
 
+def base_manifest_key(plan_id: str) -> str:
+    """Key of SageMaker's ManifestFile for the ``base`` channel of a base with a refiner."""
+    return f"{TRAINING_PREFIX}{plan_id}/base.manifest"
+
+
 def speeds_key(base_id: str) -> str:
     """Key in the bases bucket of how fast a base trains on each instance type."""
     return f"{SPEEDS_PREFIX}{base_id}.json"
@@ -332,6 +342,16 @@ def disabled_model_key(job_id: str) -> str:
     return f"{DISABLED_PREFIX}{job_id}"
 
 
+def allowed_key(marker: str) -> str:
+    """Key of the empty object while which is there a refused text is let through."""
+    return f"{ALLOWED_PREFIX}{marker}"
+
+
+def allowed_prefix(owner: str) -> str:
+    """Prefix of the texts of a tenant that are let through; ``owner`` is its hash."""
+    return f"{ALLOWED_PREFIX}{owner}."
+
+
 def training_output_prefix(plan_id: str) -> str:
     """Prefix in OutputDataConfig's S3OutputPath."""
     return f"training/{plan_id}/output/"
@@ -347,6 +367,9 @@ ERASED_PREFIX = "erased/"
 
 DISABLED_PREFIX = "disabled/"
 """Prefix of the markers of models that a takedown has disabled; listed like the erased ones."""
+
+ALLOWED_PREFIX = "allowed/"
+"""Prefix of the markers of texts that a granted appeal lets through; listed like the others."""
 
 SPEEDS_PREFIX = "speeds/"
 """Prefix of the measured speeds in the bases bucket, outside of the bases' folders."""
@@ -487,6 +510,15 @@ def export_row(export_id: str) -> str:
 def exports_index(tenant: str) -> str:
     """Value of the index's key under which a tenant's exports stand."""
     return f"exports#{tenant}"
+
+
+def appeal_row(appeal_id: str) -> str:
+    """Key of the row of an appeal."""
+    return f"appeal#{appeal_id}"
+
+
+APPEALS_INDEX = "appeals#"
+"""Value of the index's key under which all appeals stand; no tenant can have this name."""
 
 
 def takedown_row(case_id: str) -> str:

@@ -12,6 +12,7 @@ from contracts.documents.record import JobRecord
 from domain.erasure import erasing
 from domain.erasure.reach import Reach
 from domain.exporting.services import ExportServices
+from domain.ports.appeals import place_of as place_of_appeal
 from domain.ports.people import NoUserPoolError
 from domain.ports.pictures import place_of
 
@@ -67,7 +68,7 @@ def records_of_jobs(reach: Reach, services: ExportServices) -> Iterator[Records]
     yield Records("approvals", "approvals.json", approvals)
     pictures = pages(lambda before: services.pictures.of(tenant, PAGE, before), place_of)
     own = [one for one in pictures if one.model_id in jobs]
-    yield Records("picture rows", "pictures.json", dumped(own))
+    yield Records("picture orders", "pictures.json", dumped(own))
     uploads = [{"upload": upload} for upload in reach.uploads]
     yield Records("upload rows", "uploads.json", uploads)
 
@@ -77,7 +78,7 @@ def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records
     yield Records("people", "people.json", dumped(people_of(tenant, services)))
     keys = services.keys.of(tenant)
     yield Records(
-        "api keys",
+        "API keys",
         "keys.json",
         dumped(keys, {"secret_sha256"}),
         "without the hash of the secret" if keys else None,
@@ -95,6 +96,9 @@ def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records
         for delivery in services.webhooks.deliveries(one.webhook_id, MAX_DELIVERIES)
     ]
     yield Records("webhook deliveries", "deliveries.json", dumped(sent))
+    asked = pages(lambda before: services.appeals.newest(PAGE, before), place_of_appeal)
+    own = [one for one in asked if one.tenant == tenant]
+    yield Records("appeals", "appeals.json", dumped(own))
 
 
 def people_of(tenant: str, services: ExportServices) -> list[MemberView]:
