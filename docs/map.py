@@ -185,6 +185,7 @@ LISTENERS = (
     "log_experiment",
     "decide_takedown",
     "watch_takedowns",
+    "verify_picture",
     "move_upload",
     "start_upload",
 )

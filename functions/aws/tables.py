@@ -19,12 +19,12 @@ def rows_of(read: Callable[..., Any], **request: object) -> Iterator[dict[str, A
 
     Args:
         read: ``query`` or ``scan`` of a table.
-        request: what to call it with.
+        request: what to call it with; an ``ExclusiveStartKey`` says where to begin.
     """
     page = read(**request)
     yield from page["Items"]
     while "LastEvaluatedKey" in page:
-        page = read(**request, ExclusiveStartKey=page["LastEvaluatedKey"])
+        page = read(**{**request, "ExclusiveStartKey": page["LastEvaluatedKey"]})
         yield from page["Items"]
 
 

@@ -18,6 +18,7 @@ from aws.api.front_door import (
     DynamoTenantJobs,
     LambdaCanceller,
     LambdaPhotoInspector,
+    LambdaVerifier,
     S3Signer,
     StatesRedriver,
 )
@@ -82,12 +83,14 @@ def _services() -> Services:
             trainings_per_day=settings.number("TRAININGS_PER_DAY"),
             pictures_per_minute=settings.number("PICTURES_PER_MINUTE"),
             reports_per_hour=settings.number("REPORTS_PER_HOUR"),
+            verifications_per_hour=settings.number("VERIFICATIONS_PER_HOUR"),
             quotas=quotas_from_env(),
             approval_required=settings.text("APPROVAL_REQUIRED") == "true",
             retention_days=settings.number("PHOTO_RETENTION_DAYS"),
         ),
         takedowns=DynamoTakedowns.from_env(),
         decider=LambdaDecider.from_env(),
+        verifier=LambdaVerifier.from_env(),
         decoder=ChildDecoder(),
         webhooks=WebhookServices(
             DynamoWebhooks.from_env(),

@@ -27,7 +27,7 @@ from contracts.shared.limits import MIN_SIDE
 from domain.pictures.ordering import OrderServices
 from domain.ports.aliases import VersionKey
 from domain.ports.erasure import Held
-from domain.ports.front_door import Form
+from domain.ports.front_door import Form, place_of
 from domain.ports.storage import ObjectMissingError, StoredObject
 from http_api.mock_pictures import MockPictureQueue, MockPictures, mock_picture
 from http_api.services import Services
@@ -113,9 +113,14 @@ class MockStores:
         """Return that every upload was accepted."""
         return UploadRow(points_to=job_id_of("succeeded"))
 
-    def of_tenant(self, tenant: str) -> list[JobRecord]:
-        """Return all made-up jobs."""
-        return list(mock_jobs(tenant).values())
+    def newest(self, tenant: str, limit: int, before: str | None) -> list[JobRecord]:
+        """Return made-up jobs."""
+        rows = sorted(mock_jobs(tenant).values(), key=place_of, reverse=True)
+        return [job for job in rows if before is None or place_of(job) < before][:limit]
+
+    def begun(self, tenant: str, first: str, last: str) -> list[JobRecord]:
+        """Return the made-up jobs of a time."""
+        return [job for job in mock_jobs(tenant).values() if first <= job.created_at <= last]
 
     def cancel(self, job_id: str, _tenant: str) -> Cancellation:
         """Return that a job is being cancelled."""

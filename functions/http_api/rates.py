@@ -1,10 +1,14 @@
 """Rate limits and quotas of a tenant: what is too much is answered 429 with Retry-After."""
 
-from domain.pricing.quotas import exhausted
+from datetime import datetime
+from hashlib import sha256
+
+from domain.pricing.quotas import exhausted, span_of
 from http_api.problems import ApiError
 from http_api.services import Services
 
 MINUTE_SECONDS = 60
+HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 
 
@@ -20,6 +24,14 @@ def spend(services: Services, name: str, seconds: int, most: int) -> None:
         raise ApiError("too_many_requests", headers={"Retry-After": str(rest)})
 
 
+def hashed_source(address: str, now: datetime) -> str:
+    """Return what a network address without an account is counted by: a hash that changes each day.
+
+    Its counter is kept for two windows.
+    """
+    return sha256(f"{now.date().isoformat()} {address}".encode()).hexdigest()[:16]
+
+
 def check_quotas(services: Services, tenant: str) -> None:
     """Let no further training begin where the tenant has used up a quota.
 
@@ -31,6 +43,7 @@ def check_quotas(services: Services, tenant: str) -> None:
     quotas = services.limits.quotas
     if not quotas.any:
         return
-    used = exhausted(services.jobs.of_tenant(tenant), quotas, services.now())
+    now = services.now()
+    used = exhausted(services.jobs.begun(tenant, *span_of(now)), quotas, now)
     if used is not None:
         raise ApiError(used.code, headers={"Retry-After": f"{used.seconds}"})

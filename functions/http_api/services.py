@@ -27,7 +27,7 @@ from domain.ports.hub import Hub
 from domain.ports.models import Models
 from domain.ports.people import People
 from domain.ports.storage import Storage
-from domain.ports.takedown import Decider, TakedownCases
+from domain.ports.takedown import Decider, TakedownCases, Verifier
 from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.pricing.quotas import NO_QUOTAS, Quotas
 from domain.requests.consent import ConsentRules
@@ -46,6 +46,10 @@ class Limits:
     """Takedown reports from one network address."""
     reports_per_day: int = 1000
     """Takedown reports of all; each stores a picture."""
+    verifications_per_hour: int = 30
+    """Pictures that one network address may verify."""
+    verifications_per_day: int = 10_000
+    """Pictures that all together may verify; each costs some seconds of a function."""
     exports_per_day: int = 20
     """Archives of a tenant; each reads all that it has."""
     quotas: Quotas = NO_QUOTAS
@@ -92,6 +96,7 @@ class Services:
     memory: ShortMemory
     takedowns: TakedownCases
     decider: Decider
+    verifier: Verifier
     decoder: Decoder
     """Decodes reported pictures in its limited child."""
     webhooks: WebhookServices

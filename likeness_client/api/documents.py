@@ -8,6 +8,7 @@ from contracts.documents.api.members import NewMember, NewRole
 from contracts.documents.api.models import NewApproval
 from contracts.documents.api.pictures import NewPicture, OpenAiImages
 from contracts.documents.api.uploads import FileToUpload, MoreFiles, NewTraining, NewUpload
+from contracts.documents.api.verification import PictureToVerify
 from contracts.documents.api.webhooks import WebhookRequest
 from contracts.documents.takedown import NewTakedown, TakedownAcceptance, TakedownRefusal
 from contracts.documents.upload.request import TrainingRequest
@@ -28,6 +29,7 @@ __all__ = [
     "NewTraining",
     "NewUpload",
     "OpenAiImages",
+    "PictureToVerify",
     "Promotion",
     "Rotation",
     "TakedownAcceptance",

@@ -34,6 +34,7 @@ BESIDE_THE_STATES = {
     "log_experiment",
     "decide_takedown",
     "watch_takedowns",
+    "verify_picture",
     "move_upload",
     "start_upload",
 }

@@ -11,9 +11,10 @@ import pytest
 from contracts.codes import CODES
 from contracts.documents.api.callers import ROLE_SCOPES
 from contracts.documents.api.uploads import MAX_FILES, MAX_PHOTO_BYTES
+from contracts.documents.api.verification import WatermarkStated
 from contracts.documents.erasure import STORES
 from contracts.documents.record import JobRecord
-from contracts.documents.takedown import MAX_PICTURE_BYTES, CaseStatus, Reason
+from contracts.documents.takedown import MAX_PICTURE_BYTES, CaseStatus, Credentials, Reason
 from contracts.shared.styles import STYLES
 from studio.app import ALLOWED, SITE, TYPES, files
 from tests.contract.files import ROOT, template
@@ -42,7 +43,7 @@ def test_the_policy_allows_no_inline_code_and_no_foreign_source() -> None:
     assert {"frame-ancestors 'none'", "base-uri 'none'"} <= set(ALLOWED)
 
 
-@pytest.mark.parametrize("name", ["index.html", "takedown.html"])
+@pytest.mark.parametrize("name", ["index.html", "takedown.html", "verify.html"])
 def test_the_page_has_no_inline_code_or_style(name: str) -> None:
     page = files()[name]
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
@@ -145,15 +146,23 @@ def test_every_word_of_a_job_and_every_scope_has_words() -> None:
     assert {f"scope.{one}" for one in ROLE_SCOPES["owner"]} <= set(english)
 
 
-def test_the_public_page_needs_no_sign_in_and_has_the_apis_words_and_limits() -> None:
-    script = SCRIPTS["takedown.js"]
-    assert not re.search(r"credential|localStorage|sessionStorage|sign_in", script)
-    assert script.count("token: null") == script.count("call(") == 2
+@pytest.mark.parametrize(("page", "calls"), [("takedown.js", 2), ("verify.js", 1)])
+def test_a_public_page_needs_no_sign_in_and_keeps_nothing(page: str, calls: int) -> None:
+    script = SCRIPTS[page] + SCRIPTS["public.js"]
+    assert not re.search(r"credential\b|localStorage|sessionStorage|sign_in", script)
+    assert script.count("token: null") == len(re.findall(r"\bcall\(", script)) == calls
     assert f"MAX_BYTES = {MAX_PICTURE_BYTES:_};" in script
-    english = set(words("en"))
+
+
+def test_the_public_pages_have_the_apis_words() -> None:
+    script, english = SCRIPTS["takedown.js"], set(words("en"))
     for family, values in (("reason", Reason), ("status", CaseStatus)):
         assert {f"takedown.{family}.{one}" for one in get_args(values)} <= english
     assert {f'"{one}"' for one in get_args(Reason)} <= set(re.findall(r'"\w+"', script))
+    assert {f"verify.credentials.{one}" for one in get_args(Credentials)} <= english
+    assert {f"verify.watermark.{one}" for one in get_args(WatermarkStated)} - english == {
+        "verify.watermark.present"  # where it is stated and not read, it is not found
+    }
 
 
 def test_the_studio_has_the_apis_limits() -> None:

@@ -16,6 +16,7 @@ from contracts.shared.mark_keys import mark_id, marking_keys, parse_secret
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT
 from local.front_door import address, make_key
+from local.portraits import album, upload_bytes
 from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, photos
 from tests.e2e.test_http_api import Answer, ask
@@ -42,6 +43,12 @@ def report(stack: Stack, picture: bytes) -> Answer:
     return ask(stack, "/v1/takedowns", method="POST", body=body | {"words": "canary-words"})
 
 
+def verdict(stack: Stack, picture: bytes) -> Answer:
+    """Return what the stack says to a stranger of a picture's marks."""
+    body = {"picture": b64encode(picture).decode()}
+    return ask(stack, "/v1/verifications", method="POST", body=body)
+
+
 def status_of_pictures(stack: Stack, model: str, key: str) -> str:
     order = {"prompt": "a photo of a sks person", "num_inference_steps": 2}
     found = ask(stack, f"/v1/models/{model}/pictures?wait=20", key, "POST", order)
@@ -57,6 +64,8 @@ def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> No
     assert stack.notice("reported")["code"] == "ready"
     model = stack.record("reported").job_id
 
+    verified = verdict(stack, marked(stack, model)).body
+    assert (verified["made_here"], verified["watermark"]) == (True, True)
     made = report(stack, marked(stack, model))
     assert made.status == 200, made.body
     case = made.body["id"]
@@ -114,6 +123,8 @@ def refused_by_the_endpoint(stack: Stack, model: str) -> bool:
 
 def test_a_report_is_refused_when_it_is_no_picture(stack: Stack) -> None:
     assert report(stack, b"no picture").status == 422
+    assert verdict(stack, b"no picture").body["code"] == "invalid_call"
+    assert verdict(stack, upload_bytes(album(97, 1)[0].image)).body["made_here"] is False
     request = Request(address(stack.cloud, stack.outputs) + "/v1/takedowns", data=b"x" * 100)  # noqa: S310
     with pytest.raises(HTTPError) as refused:
         urlopen(request, timeout=60)  # noqa: S310

@@ -11,7 +11,7 @@ from domain.intake.one_photo import OnePhotoServices, inspect_one_photo
 from domain.ports.bases import Bases
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 from domain.ports.faces import FaceFinder
-from domain.ports.front_door import Form, Remembered
+from domain.ports.front_door import Form, Remembered, place_of
 from domain.ports.storage import Storage
 
 
@@ -37,9 +37,16 @@ class MemoryTenantJobs:
     def of_upload(self, place: str) -> UploadRow:
         return self.uploads.get(place, UploadRow())
 
-    def of_tenant(self, tenant: str) -> list[JobRecord]:
+    def newest(self, tenant: str, limit: int, before: str | None) -> list[JobRecord]:
+        rows = (job for job in self._of(tenant) if job.trial_of is None)
+        return [job for job in rows if before is None or place_of(job) < before][:limit]
+
+    def begun(self, tenant: str, first: str, last: str) -> list[JobRecord]:
+        return [job for job in self._of(tenant) if first <= job.created_at <= last]
+
+    def _of(self, tenant: str) -> list[JobRecord]:
         found = [record for record in self.records.values() if record.tenant == tenant]
-        return sorted(found, key=lambda record: record.created_at, reverse=True)
+        return sorted(found, key=place_of, reverse=True)
 
 
 class MemoryCanceller:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from contracts.documents.api.verification import PictureToVerify, PictureVerdict
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
+from domain.pictures.verifying import VerifyingServices, verify
 from domain.ports.takedown import FoundMarks, place_of
 from domain.takedown.deciding import DecidingServices, decide
 
@@ -40,6 +42,16 @@ class MemoryMarks:
     def read(self, file: bytes, png: bytes) -> FoundMarks:
         self.read_files.append((file, png))
         return self.found
+
+
+class DirectVerifier:
+    """The function verify_picture without Lambda."""
+
+    def __init__(self, services: VerifyingServices) -> None:
+        self.services = services
+
+    def verify(self, given: PictureToVerify) -> PictureVerdict | None:
+        return verify(given, self.services)
 
 
 class MemoryModelIds:

@@ -1,6 +1,8 @@
 """domain.ports.front_door: fakes and the tables of template.yaml behave alike."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -8,10 +10,18 @@ from aws.api.front_door import DynamoApprovals, DynamoShortMemory, DynamoTenantJ
 from aws.jobs.table import DynamoJobs
 from contracts.documents.api.models import Approval
 from contracts.documents.job import JobSpec
-from domain.ports.front_door import Approvals, Remembered, ShortMemory
+from contracts.documents.record import JobRecord
+from domain.ports.front_door import (
+    Approvals,
+    Remembered,
+    ShortMemory,
+    TenantJobs,
+    place_of,
+)
 from local.cloud.server import Cloud
-from tests.fakes.front_door import MemoryApprovals, MemoryShortMemory
+from tests.fakes.front_door import MemoryApprovals, MemoryShortMemory, MemoryTenantJobs
 from tests.integration.tables import table
+from tests.unit.runtime.api_kit import job
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ANSWER = Remembered("d1", 200, '{"a": 1}')
@@ -65,15 +75,88 @@ def test_the_newest_decision_about_a_model_counts(approvals: Approvals) -> None:
     assert approvals.get("globex", "m1") is None
 
 
-def test_a_tenant_s_jobs_are_found_by_index_and_uploads_by_name(cloud: Cloud) -> None:
+class Known:
+    """The jobs of a store, and how a test puts one in."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+        self.seen: TenantJobs = MemoryTenantJobs() if rows is None else DynamoTenantJobs(rows)
+
+    def put(self, job: JobRecord) -> JobRecord:
+        if isinstance(self.seen, MemoryTenantJobs):
+            self.seen.records[job.job_id] = job
+        else:
+            self.rows.put_item(Item=json.loads(job.model_dump_json(exclude_none=True)))
+        return job
+
+    def drop(self, job: JobRecord) -> None:
+        if isinstance(self.seen, MemoryTenantJobs):
+            del self.seen.records[job.job_id]
+        else:
+            self.rows.delete_item(Key={"job_id": job.job_id})
+
+    def pages(self, limit: int, before: str | None = None) -> list[list[JobRecord]]:
+        found: list[list[JobRecord]] = []
+        while shown := self.seen.newest("acme", limit, before):
+            found.append(shown)
+            before = place_of(shown[-1])
+        return found
+
+
+@pytest.fixture(params=["memory", "cloud", "moto"])
+def known(request: pytest.FixtureRequest) -> Known:
+    if request.param == "memory":
+        return Known(None)
+    return Known(table(request.getfixturevalue(request.param), "JobsTable"))
+
+
+def test_jobs_are_read_page_by_page_without_trials_and_without_other_tenants(known: Known) -> None:
+    jobs = [known.put(job(number)) for number in range(7)]
+    for number in range(10, 20):
+        known.put(job(number, trial_of=jobs[3].job_id, created_at=jobs[3].created_at))
+    known.put(job(30, "globex"))
+    assert known.pages(3) == [jobs[6:3:-1], jobs[3:0:-1], jobs[:1]]
+    assert known.seen.newest("acme", 99, None) == jobs[::-1]
+    assert known.seen.newest("initech", 9, None) == []
+
+
+def test_a_cursor_holds_when_its_job_goes_and_others_come(known: Known) -> None:
+    jobs = [known.put(job(number)) for number in range(5)]
+    (first, *_) = known.pages(2)
+    known.drop(first[-1])
+    known.put(job(9))
+    assert known.pages(2, place_of(first[-1])) == [jobs[2:0:-1], jobs[:1]]
+
+
+def test_no_job_is_lost_where_two_began_at_the_same_time(known: Known) -> None:
+    at = job(1).created_at
+    jobs = [known.put(job(number, created_at=at)) for number in range(5)]
+    pages = known.pages(2)
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert {one.job_id for page in pages for one in page} == {one.job_id for one in jobs}
+
+
+def test_only_jobs_of_the_time_that_is_asked_are_read(known: Known) -> None:
+    times = (
+        "2026-10-31T23:59:59",
+        "2026-11-01T00:00:00",
+        "2026-11-30T23:59:59",
+        "2026-12-01T00:00:00",
+    )
+    jobs = [known.put(job(n, created_at=f"{at}+00:00")) for n, at in enumerate(times)]
+    trial = known.put(job(9, trial_of=jobs[1].job_id, created_at="2026-11-02T00:00:00+00:00"))
+    assert known.seen.begun("acme", "2026-11", "2026-11~") == [jobs[2], trial, jobs[1]]
+    assert known.seen.begun("globex", "2026-11", "2026-11~") == []
+
+
+def test_a_tenant_s_job_and_upload_are_found_by_name(cloud: Cloud) -> None:
     rows = table(cloud, "JobsTable")
     jobs, seen = DynamoJobs(rows), DynamoTenantJobs(rows)
     for number, tenant in enumerate(["acme", "globex", "acme"]):
         spec = JobSpec(job_id=f"{number:032x}", tenant=tenant, upload=f"u{number}", base_id="base")
         jobs.claim(spec, f"arn:{number}", NOON + timedelta(minutes=number))
     jobs.record_refusal("acme/u9", "invalid_request", NOON)
-    assert [job.job_id[-1] for job in seen.of_tenant("acme")] == ["2", "0"]
-    assert seen.of_tenant("initech") == []
+    assert [one.job_id[-1] for one in seen.newest("acme", 9, None)] == ["2", "0"]
     assert seen.of_upload("acme/u2").points_to == f"{2:032x}"
     assert seen.of_upload("acme/u9").refused_code == "invalid_request"
     assert seen.of_upload("acme/u8").points_to is None

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from bench.studio.browser import Page, browsing, find_browser
 from contracts.shared import layout
+from domain.ports.takedown import FoundMarks
 from studio.app import SITE
 from tests.fakes.storage import MemoryStorage
 from tests.fakes.studio_server import VARIABLES, StudioServer, serve
@@ -237,3 +239,50 @@ def test_there_is_no_hub_for_a_member_or_where_the_stack_has_none(
     sign_in(page, server.pool)
     page.wait("document.querySelector('a[href*=safetensors]')")
     assert WORDS["hub.push"] not in str(page.ask("document.body.innerText"))
+
+
+CHECKED = "document.querySelector('[data-verdict]')"
+SIGNED = FoundMarks("ours", "1" * 32, 7, b"k", "present", "2026-11-29T12:00:00Z")
+SMALL = FoundMarks("ours", "1" * 32, None, None, "too-small")
+
+
+class Answer(NamedTuple):
+    """What a picture's marks say, and what the page must say of them."""
+
+    found: FoundMarks
+    verdict: str
+    words: list[str]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(SIGNED, "yes", ["yes", "credentials.ours", "watermark.found"]),
+        Answer(SMALL, "yes", ["yes", "made_at.unknown", "watermark.too-small"]),
+        Answer(
+            FoundMarks("absent", None, None, None),
+            "no",
+            ["no", "no_text", "watermark.none", "limit.no_mark"],
+        ),
+    ],
+)
+def test_anybody_learns_on_a_page_who_made_a_picture(
+    page: Page, server: StudioServer, tmp_path: Path, answer: Answer
+) -> None:
+    verifier: Any = server.stores.verifier
+    verifier.services.marks.found = answer.found
+    page.ask("location.href = 'verify.html', true")
+    page.wait("location.pathname.endsWith('verify.html') && document.querySelector('form .drop')")
+    page.click(WORDS["verify.send"])
+    page.wait(f"{ALERTS} === {json.dumps(WORDS['takedown.file_needed'])}", 30)
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"a picture")
+    page.choose("input[type=file]", [picture])
+    page.click(WORDS["verify.send"])
+    page.wait(CHECKED, 30)
+    assert page.ask(f"{CHECKED}.dataset.verdict") == answer.verdict
+    shown = str(page.ask(f"{CHECKED}.innerText"))
+    assert [key for key in answer.words if WORDS[f"verify.{key}"] not in shown] == []
+    assert ("2026" in shown) is (answer.found.made_at is not None)
+    assert page.ask("localStorage.length + sessionStorage.length") == 0
+    assert server.stores.uploads.list("", 9) == []

@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { AliasPage, AliasView, AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, MemberList, MemberRemoved, MemberView, ModelDetails, ModelFiles, ModelPage, ModelPushed, MoreFiles, NewAlias, NewApproval, NewEstimate, NewExport, NewKey, NewMember, NewPicture, NewRating, NewRole, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureView, Promotion, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AliasPage, AliasView, AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, MemberList, MemberRemoved, MemberView, ModelDetails, ModelFiles, ModelPage, ModelPushed, MoreFiles, NewAlias, NewApproval, NewEstimate, NewExport, NewKey, NewMember, NewPicture, NewRating, NewRole, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureToVerify, PictureVerdict, PictureView, Promotion, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
@@ -327,6 +327,11 @@ export class Operations extends Transport {
   /** Queue a message of type `ping`; a webhook that was disabled is enabled again. `POST /v1/webhooks/{webhook_id}:test` */
   testWebhook(webhookId: string, options: CallOptions = {}): Promise<DeliveryView> {
     return this.ask<DeliveryView>("POST", `/v1/webhooks/${part(webhookId)}:test`, options);
+  }
+
+  /** Return whether this stack has made a picture, when, and which marks say so. No account is needed, and the picture is not kept. It takes up to 25 seconds where there is no mark. `POST /v1/verifications` */
+  verifyPicture(body: PictureToVerify, options: CallOptions = {}): Promise<PictureVerdict> {
+    return this.ask<PictureVerdict>("POST", "/v1/verifications", options, undefined, body);
   }
 
   /** Take a consent back: its upload with the photos, the models and the pictures are erased. The record of the consent stays as evidence, with the time of the withdrawal. Ask again to see how far the erasure is, and for its receipt. `POST /v1/consents/{consent_id}:withdraw` */

@@ -665,6 +665,29 @@ export interface PicturePage {
   object: "list";
 }
 
+/** Body of `POST /v1/verifications`. */
+export interface PictureToVerify {
+  /** The picture's file in base64: JPEG, PNG, WebP, HEIC or AVIF, at most 4 MB. Send the file as it was found; a photo of a screen has lost its marks. It is read, and not kept. */
+  picture: string;
+}
+
+/** What the marks of a picture say of this stack. No mark proves nothing. */
+export interface PictureVerdict {
+  /** `ours`: this stack has signed the file, which is unchanged since; `others`: somebody else has; `damaged`: the picture or its manifest was changed after signing; `absent`: there are none; `not_read`: the stack's functions run on Python 3.11, which has no library for them. */
+  credentials: "ours" | "others" | "damaged" | "absent" | "not_read";
+  /** When this stack has signed the file, ISO 8601 in UTC. Null without content credentials of ours, because a watermark holds no time, and for files of earlier releases. */
+  made_at: string | null;
+  /** Whether the content credentials or the watermark are this stack's. False: the picture comes from elsewhere, or its marks were removed. */
+  made_here: boolean;
+  /** The model that our content credentials name: an opaque id, which anybody can read there. */
+  model: string | null;
+  object: "picture_verdict";
+  /** Whether the pixels have a watermark of this stack. */
+  watermark: boolean;
+  /** What our content credentials say of the watermark; null without them. */
+  watermark_stated: "present" | "off" | "too-small" | null;
+}
+
 /** An order and, once it has succeeded, its pictures. */
 export interface PictureView {
   /** The alias that was asked; null: the model itself was. */

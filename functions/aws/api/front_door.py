@@ -1,20 +1,27 @@
 """What the HTTP API asks of AWS: forms for S3, the jobs of a tenant, a short memory."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal
 
-from boto3.dynamodb.conditions import Attr
+from boto3.dynamodb.conditions import Attr, Key
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws import settings
-from aws.api.table import ApiStore, newest_first
+from aws.api.table import INDEX, ApiStore
 from aws.clients import CONFIG, client
 from aws.functions import ask
-from aws.tables import open_table, write_if
+from aws.tables import open_table, rows_of, write_if
 from contracts.documents.api.models import Approval
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
+from contracts.documents.api.verification import (
+    PictureToVerify,
+    PictureVerdict,
+    PictureVerified,
+)
 from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, UploadRow
 from contracts.shared.layout import approval_row, upload_row
@@ -102,9 +109,28 @@ class DynamoTenantJobs:
         """Return what became of an upload; an empty row when nothing is known."""
         return UploadRow.model_validate(self._item(upload_row(place)))
 
-    def of_tenant(self, tenant: str) -> list[JobRecord]:
-        """Return the tenant's jobs, newest first."""
-        return [JobRecord.model_validate(item) for item in newest_first(self._table, tenant)]
+    def newest(self, tenant: str, limit: int, before: str | None) -> list[JobRecord]:
+        """Return at most ``limit`` jobs without trials of sweeps, the newest first.
+
+        Pages of the index are read until there are enough, so no more than one page too many.
+        """
+        query = {"KeyConditionExpression": Key("tenant").eq(tenant), "Limit": limit}
+        if before is not None:
+            created_at, _, job_id = before.rpartition("#")
+            key = {"tenant": tenant, "created_at": created_at, "job_id": job_id}
+            query["ExclusiveStartKey"] = key
+        jobs = (job for job in self._query(**query) if job.trial_of is None)
+        return list(islice(jobs, limit))
+
+    def begun(self, tenant: str, first: str, last: str) -> list[JobRecord]:
+        """Return the jobs, trials too, whose ``created_at`` lies between these."""
+        between = Key("tenant").eq(tenant) & Key("created_at").between(first, last)
+        return list(self._query(KeyConditionExpression=between))
+
+    def _query(self, **query: object) -> Iterator[JobRecord]:
+        """Yield the rows of the index by tenant, the newest first."""
+        rows = rows_of(self._table.query, IndexName=INDEX, ScanIndexForward=False, **query)
+        return (JobRecord.model_validate(item) for item in rows)
 
     def _item(self, row: str) -> dict[str, Any]:
         found: dict[str, Any] = self._table.get_item(Key={"job_id": row}, ConsistentRead=True)
@@ -150,6 +176,30 @@ INSPECT_SECONDS = 26
 """API Gateway waits for 30 seconds; a second try would come too late."""
 
 _ONCE = CONFIG.merge(Config(read_timeout=INSPECT_SECONDS, retries={"total_max_attempts": 1}))
+
+
+class LambdaVerifier:
+    """Asks the function verify_picture: implements domain.ports.takedown.Verifier.
+
+    The right to read the marks' secret lies with that function, which has no door of its own.
+    """
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        self._functions = client("lambda", _ONCE)
+
+    @classmethod
+    def from_env(cls) -> "LambdaVerifier":
+        """Ask the function that VERIFY_FUNCTION names."""
+        return cls(settings.text("VERIFY_FUNCTION"))
+
+    def verify(self, given: PictureToVerify) -> PictureVerdict | None:
+        """Return what the marks say; None: the file is no picture that can be decoded.
+
+        Raises:
+            FunctionFailedError: the function has failed.
+        """
+        return ask(self._functions, self._function, given, PictureVerified).verdict
 
 
 class LambdaPhotoInspector:

@@ -60,7 +60,7 @@ def newest_first(
     """Return the rows under a key of the index, the newest first.
 
     Args:
-        table: the api table or the jobs table.
+        table: the api table.
         owner: the index's key.
         limit: largest number of rows; None: all.
         before: only rows whose ``created_at`` is smaller; None: from the newest.

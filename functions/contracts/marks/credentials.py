@@ -1,6 +1,6 @@
 """Content credentials (C2PA): a signed manifest in the picture's file.
 
-It says that a trained model made the picture, which model, and whether the picture has the
+It says that a trained model made the picture, when, which model, and whether the picture has the
 watermark. It holds no prompt, no name and no thumbnail: the library would put a copy of the face
 into the manifest, which outlives every later edit.
 """
@@ -8,7 +8,8 @@ into the manifest, which outlives every later edit.
 import io
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
 
 import c2pa
 
@@ -17,6 +18,8 @@ from contracts.marks.certificates import Credentials
 MIME = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 ASSERTION = "com.likeness.marks"
 """Label of our own assertion; its data is ``Statement``'s."""
+
+ACTIONS, CREATED = "c2pa.actions", "c2pa.created"
 
 GENERATOR = {"name": "Likeness"}
 State = Literal["Trusted", "Valid", "Invalid"]
@@ -38,7 +41,7 @@ class CredentialsSigner:
         )
 
     def sign(self, file: bytes, output: str, source: str, statement: Statement) -> bytes:
-        """Return the file with a signed manifest; its pixels and metadata stay.
+        """Return the file with a signed manifest of this second; its pixels and metadata stay.
 
         Args:
             file: a PNG, JPEG or WebP.
@@ -46,20 +49,34 @@ class CredentialsSigner:
             source: IPTC's digital source type.
             statement: data of our assertion: JSON without user text.
         """
-        builder = c2pa.Builder(json.dumps(manifest(output, source, statement)), self._context)
+        created = Created(source, datetime.now(UTC))
+        builder = c2pa.Builder(json.dumps(manifest(output, created, statement)), self._context)
         target = io.BytesIO()
         builder.sign(self._signer, MIME[output], io.BytesIO(file), target)
         return target.getvalue()
 
 
-def manifest(output: str, source: str, statement: Statement) -> dict[str, Any]:
+class Created(NamedTuple):
+    """How and when a picture was made."""
+
+    source: str
+    """IPTC's digital source type."""
+    at: datetime
+    """By the clock of whoever signs, in UTC."""
+
+
+def manifest(output: str, created: Created, statement: Statement) -> dict[str, Any]:
     """Return the manifest's definition."""
-    created = {"action": "c2pa.created", "digitalSourceType": source}
+    action = {
+        "action": CREATED,
+        "when": created.at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "digitalSourceType": created.source,
+    }
     return {
         "claim_generator_info": [GENERATOR],
         "format": MIME[output],
         "assertions": [
-            {"label": "c2pa.actions", "data": {"actions": [created]}},
+            {"label": ACTIONS, "data": {"actions": [action]}},
             {"label": ASSERTION, "data": statement},
         ],
     }

@@ -4,11 +4,12 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import c2pa
 from PIL import Image, ImageOps
 
+from contracts.documents.api.verification import WatermarkStated
 from contracts.marks import credentials, watermark
 from contracts.marks.certificates import root_pem, signing_serial
 from contracts.shared.mark_keys import MarkSecret, reading_keys, task_reading_keys
@@ -16,6 +17,8 @@ from contracts.shared.mark_keys import MarkSecret, reading_keys, task_reading_ke
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
 MAX_PIXELS = 64_000_000
 _JOB_ID = re.compile("[0-9a-f]{32}")
+
+MADE_AT = "made_at"
 
 CredentialsState = Literal["ours", "others", "damaged", "absent"]
 
@@ -39,6 +42,8 @@ class Verdict:
     """The key that it was read with; it resolves the mark's id."""
     stated: str | None
     """What our manifest says of the watermark: present, off or too-small."""
+    made_at: str | None
+    """When our manifest was signed, ISO 8601 in UTC; None for manifests of earlier releases."""
     size: tuple[int, int]
     """Width and height in pixels."""
 
@@ -64,19 +69,32 @@ def verify(file: bytes, secret: MarkSecret) -> Verdict:
         watermark=found[1] if found else None,
         watermark_key=keys[found[0]].watermark if found else None,
         stated=statement.get("watermark") if state == "ours" else None,
+        made_at=statement.get(MADE_AT) if state == "ours" else None,
         size=image.size,
     )
 
 
-def stated_model(file: bytes, secret: MarkSecret) -> tuple[CredentialsState, str | None]:
-    """Return whose content credentials a picture has, and the model that ours name.
+class Stated(NamedTuple):
+    """What a picture's content credentials say; all but ``credentials`` is None unless ours."""
+
+    credentials: CredentialsState
+    model: str | None = None
+    watermark: WatermarkStated | None = None
+    made_at: str | None = None
+    """When it was signed, ISO 8601 in UTC; None for manifests of earlier releases."""
+
+
+def read_stated(file: bytes, secret: MarkSecret) -> Stated:
+    """Return whose content credentials a picture has, and what ours say; its pixels are not read.
 
     Raises:
         UnreadablePictureError: see ``verify``.
     """
     _, kind = open_picture(file)
-    state, statement = _stated(file, kind, secret)
-    return state, statement.get("model") if state == "ours" else None
+    state, found = _stated(file, kind, secret)
+    if state != "ours":
+        return Stated(state)
+    return Stated(state, found.get("model"), found.get("watermark"), found.get(MADE_AT))
 
 
 def _stated(file: bytes, kind: str, secret: MarkSecret) -> tuple[CredentialsState, dict[str, Any]]:
@@ -161,9 +179,17 @@ def _is_signed_with(file: bytes, kind: str, chain: str) -> bool:
 
 
 def _statement(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the data of our assertion; empty where the manifest has none."""
+    """Return the data of our assertion and the time of making; empty where there are none."""
+    data: dict[str, Any] = {}
     for assertion in manifest.get("assertions", ()):
-        if assertion.get("label") == credentials.ASSERTION:
-            data: dict[str, Any] = assertion["data"]
-            return data
-    return {}
+        label = assertion.get("label", "")
+        if label == credentials.ASSERTION:
+            data |= assertion["data"]
+        elif label.startswith(credentials.ACTIONS):  # the library writes c2pa.actions.v2
+            times = (
+                one.get("when")
+                for one in assertion["data"].get("actions", ())
+                if one.get("action") == credentials.CREATED
+            )
+            data[MADE_AT] = next(times, None)
+    return data

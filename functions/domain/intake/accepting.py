@@ -35,7 +35,7 @@ from domain.ports.erasure import Expiries, Tombstones
 from domain.ports.front_door import TenantJobs
 from domain.ports.jobs import Jobs
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, write_document
-from domain.pricing.quotas import NO_QUOTAS, Quotas, exhausted
+from domain.pricing.quotas import NO_QUOTAS, Quotas, exhausted, span_of
 from domain.requests.consent import ConsentRules, consents_of, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
@@ -175,7 +175,8 @@ def check_quotas(
     )
     if request.dry_run or again or not services.quotas.any:
         return
-    used = exhausted(services.tenant_jobs.of_tenant(job.tenant), services.quotas, now)
+    jobs = services.tenant_jobs.begun(job.tenant, *span_of(now))
+    used = exhausted(jobs, services.quotas, now)
     if used is not None:
         raise QuotaUsedUpError(code=used.code)
 

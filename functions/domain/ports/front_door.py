@@ -51,9 +51,24 @@ class TenantJobs(Protocol):
         """Return what became of ``<tenant>/<upload>``; an empty row when nothing is known."""
         ...
 
-    def of_tenant(self, tenant: str) -> list[JobRecord]:
-        """Return the tenant's jobs, newest first."""
+    def newest(self, tenant: str, limit: int, before: str | None) -> list[JobRecord]:
+        """Return at most ``limit`` jobs without trials of sweeps, the newest first.
+
+        ``before`` is a ``place_of``; its job need not exist any more.
+        """
         ...
+
+    def begun(self, tenant: str, first: str, last: str) -> list[JobRecord]:
+        """Return the jobs, trials too, whose ``created_at`` lies from ``first`` to ``last``.
+
+        Both are ISO 8601 in UTC, or a beginning of it; the order is the newest first.
+        """
+        ...
+
+
+def place_of(job: JobRecord) -> str:
+    """Return what a tenant's jobs are sorted by."""
+    return f"{job.created_at}#{job.job_id}"
 
 
 class Canceller(Protocol):

@@ -3,6 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from contracts.documents.api.verification import (
+    PictureToVerify,
+    PictureVerdict,
+    WatermarkStated,
+)
 from contracts.documents.record import JobRecord
 from contracts.documents.takedown import Credentials, TakedownAnswer, TakedownCase, TakedownOrder
 
@@ -42,6 +47,10 @@ class FoundMarks(NamedTuple):
     """Id of 32 bits under one of our keys."""
     watermark_key: bytes | None
     """That key, which resolves the id."""
+    stated: WatermarkStated | None = None
+    """What our content credentials say of the watermark."""
+    made_at: str | None = None
+    """When our content credentials were signed, ISO 8601 in UTC."""
 
 
 class MarkReader(Protocol):
@@ -54,6 +63,14 @@ class MarkReader(Protocol):
             file: the file as it was sent, for its content credentials.
             png: the same picture as it was decoded, for its watermark.
         """
+        ...
+
+
+class Verifier(Protocol):
+    """Reads the marks of a picture for somebody who waits."""
+
+    def verify(self, given: PictureToVerify) -> PictureVerdict | None:
+        """Return what they say; None: the file is no picture that can be decoded."""
         ...
 
 

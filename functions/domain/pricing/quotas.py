@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple
 from contracts.documents.record import JobRecord
 
 OPEN = frozenset({"starting", "processing"})
+MAX_OPEN = timedelta(days=31)
+"""Age of the oldest job that may be open, or of this month."""
+
 AGAIN_SECONDS = 60
 """After this time a training of the tenant may have ended."""
 
@@ -39,11 +42,24 @@ class Exhausted(NamedTuple):
     """When to try again."""
 
 
+def span_of(now: datetime) -> tuple[str, str]:
+    """Return the first and the last ``created_at`` of jobs that a quota may count.
+
+    No job is open for longer: a workflow ends after a week, and a failed one can be redriven for
+    two weeks. A month has at most as many days.
+
+    >>> from datetime import UTC
+    >>> span_of(datetime(2026, 11, 30, tzinfo=UTC))
+    ('2026-10-30T00:00:00+00:00', '2026-12-01T00:00:00+00:00')
+    """
+    return (now - MAX_OPEN).isoformat(), (now + timedelta(days=1)).isoformat()
+
+
 def exhausted(jobs: Sequence[JobRecord], quotas: Quotas, now: datetime) -> Exhausted | None:
     """Return which quota a tenant has used up; None: a further training may begin.
 
     Args:
-        jobs: the tenant's jobs.
+        jobs: the tenant's jobs of ``span_of``.
         quotas: what the tenant may use.
         now: in UTC.
     """

@@ -30,7 +30,7 @@ class ReportingServices(NamedTuple):
 
 
 class NoPictureError(Exception):
-    """The report's picture is not in base64."""
+    """The picture is not in base64."""
 
 
 def report(given: NewTakedown, services: ReportingServices, now: datetime) -> TakedownCase:
@@ -43,10 +43,7 @@ def report(given: NewTakedown, services: ReportingServices, now: datetime) -> Ta
         NoPictureError: the picture is not in base64.
         PhotoRejectedError: the file is no picture that can be decoded.
     """
-    try:
-        body = b64decode(given.picture, validate=True)
-    except (binascii.Error, ValueError):
-        raise NoPictureError from None
+    body = file_of(given.picture)
     picture = services.decoder.decode(body, LIMITS)
     case = TakedownCase(
         case_id=f"td_{token_hex(16)}",
@@ -67,3 +64,15 @@ def report(given: NewTakedown, services: ReportingServices, now: datetime) -> Ta
     services.uploads.write(prefix + layout.TAKEDOWN_PICTURE, picture.png, "image/png")
     services.uploads.write(prefix + layout.TAKEDOWN_FILE, body, "application/octet-stream")
     return case
+
+
+def file_of(text: str) -> bytes:
+    """Return a file that was sent in base64.
+
+    Raises:
+        NoPictureError: the text is not in base64.
+    """
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise NoPictureError from None

@@ -16,6 +16,7 @@ from http_api.routes import (
     takedowns,
     uploads,
     usage,
+    verification,
     webhooks,
 )
 
@@ -32,6 +33,7 @@ ROUTERS = (
     erasure.router,
     audit.router,
     takedowns.router,
+    verification.router,
     consents.router,
     exports.router,
     webhooks.router,

@@ -1,6 +1,5 @@
 """/v1/takedowns: a report of a picture by anybody, and what operators decide."""
 
-from hashlib import sha256
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
@@ -28,11 +27,10 @@ from domain.takedown.reporting import NoPictureError, ReportingServices, report
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, page, read_cursor
 from http_api.problems import ApiError
-from http_api.rates import DAY_SECONDS, spend
+from http_api.rates import DAY_SECONDS, HOUR_SECONDS, hashed_source, spend
 from http_api.routes.models import ModelPath, own_model
 from http_api.services import Services
 
-HOUR_SECONDS = 3600
 LINK_SECONDS = 900
 
 AnyCase = Annotated[CaseId, Path(description="Id of a case, as the report was answered.")]
@@ -126,14 +124,10 @@ def appeal_takedown(model_id: ModelPath) -> TakedownView:
 def spend_report(stores: Services) -> None:
     """Count a report of this address in this hour, and all reports of this day.
 
-    The address is kept as a hash that changes each day, for two hours.
-
     Raises:
         ApiError: there were too many.
     """
-    source = router.context["source"]
-    day = stores.now().date().isoformat()
-    whose = sha256(f"{day} {source}".encode()).hexdigest()[:16]
+    whose = hashed_source(router.context["source"], stores.now())
     spend(stores, f"takedown#{whose}", HOUR_SECONDS, stores.limits.reports_per_hour)
     spend(stores, "takedowns", DAY_SECONDS, stores.limits.reports_per_day)
 

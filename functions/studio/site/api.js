@@ -47,6 +47,7 @@ export const CALLS = {
   exports: ["GET", "/v1/exports"],
   export: ["GET", "/v1/exports/{export_id}"],
   exportFile: ["GET", "/v1/exports/{export_id}/file"],
+  verify: ["POST", "/v1/verifications"],
   reportPicture: ["POST", "/v1/takedowns"],
   takedown: ["GET", "/v1/takedowns/{case_id}"],
 };

@@ -85,7 +85,8 @@ function foot() {
   const list = h("select", { onchange: async (event) => { await choose(event.target.value); await show(); } },
     Object.entries(LANGUAGES).map(([tag, name]) =>
       h("option", { value: tag, lang: tag, selected: tag === language }, name)));
-  return h("footer", { class: "foot" }, h("span", {}, t("foot.promise")), h("label", {}, t("foot.language"), list));
+  return h("footer", { class: "foot" }, h("span", {}, t("foot.promise")),
+    h("a", { href: "verify.html" }, t("verify.title")), h("label", {}, t("foot.language"), list));
 }
 
 function fail(error) {

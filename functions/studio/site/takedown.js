@@ -2,35 +2,11 @@
 
 import { call } from "./api.js";
 import { announce, h } from "./dom.js";
-import { LANGUAGES, code, language, load, moment, preferred, t } from "./words.js";
+import { MAX_BYTES, draw, field, read, said } from "./public.js";
+import { code, load, moment, preferred, t } from "./words.js";
 
-const MAX_BYTES = 4_000_000;
 const REASONS = ["intimate", "minor", "no_consent", "other"];
 const SPEAKERS = ["shown_person", "representative"];
-
-/** Read a file as base64 without the prefix of a data address. */
-function read(file) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.addEventListener("load", () => resolve(reader.result.split(",")[1] ?? ""));
-    reader.addEventListener("error", () => reject(reader.error));
-    reader.readAsDataURL(file);
-  });
-}
-
-function draw(body, title = t("takedown.title")) {
-  document.title = `${title} · Likeness`;
-  const heading = h("h1", { tabindex: "-1" }, title);
-  const list = h("select", { onchange: async (event) => { await load(event.target.value); draw(form()); } },
-    Object.entries(LANGUAGES).map(([tag, name]) => h("option", { value: tag, lang: tag, selected: tag === language }, name)));
-  document.getElementById("frame").replaceChildren(
-    h("main", { id: "main" }, h("section", { class: "single" }, heading, body)),
-    h("footer", { class: "foot" }, h("label", {}, t("foot.language"), list)));
-  heading.focus({ preventScroll: true });
-}
-
-const field = (words, input, hint) => h("label", { class: "field" }, h("span", {}, words), input,
-  hint && h("span", { class: "hint" }, hint));
 
 const choice = (values, word) => h("select", {}, values.map((one) => h("option", { value: one }, word(one))));
 
@@ -52,12 +28,12 @@ function form() {
         picture: await read(picture), reason: reason.value, i_am: speaker.value, words: words.value, contact: contact.value,
       } }));
     } catch (error) {
-      const { title, hint } = code(error.code ?? "offline");
-      problem.textContent = error.code ? `${title}. ${hint}` : t("offline.hint");
+      problem.textContent = said(error);
       button.disabled = false;
     }
   };
   return [h("div", { class: "card narrow" }, h("p", {}, t("takedown.text")), h("p", {}, t("takedown.marks")),
+    h("p", {}, h("a", { href: "verify.html" }, t("verify.title"))),
     h("form", { onsubmit: submit, novalidate: true },
       field(t("takedown.file"), file, t("takedown.file_hint")),
       field(t("takedown.reason"), reason), field(t("takedown.i_am"), speaker),
@@ -67,8 +43,8 @@ function form() {
 
 function done(made) {
   announce(t("takedown.sent"));
-  draw(h("div", { class: "card narrow" }, h("p", {}, t("takedown.until", { at: moment(made.due_at) })),
-    h("p", {}, t("takedown.keep"), " ", h("code", {}, made.id))), t("takedown.sent"));
+  draw("takedown.sent", h("div", { class: "card narrow" }, h("p", {}, t("takedown.until", { at: moment(made.due_at) })),
+    h("p", {}, t("takedown.keep"), " ", h("code", {}, made.id))), () => done(made));
 }
 
 function lookUp() {
@@ -87,5 +63,7 @@ function lookUp() {
     field(t("takedown.ask"), id), h("button", { type: "submit" }, t("takedown.look")), found));
 }
 
+const show = () => draw("takedown.title", form(), show);
+
 await load(preferred());
-draw(form());
+show();

@@ -45,6 +45,7 @@ from contracts.documents.api.uploads import (
     UploadPhotos,
     UploadState,
 )
+from contracts.documents.api.verification import PictureToVerify, PictureVerdict
 from contracts.documents.api.webhooks import (
     DeliveryPage,
     DeliveryView,
@@ -1266,6 +1267,28 @@ class Operations(Transport):
             "POST",
             f"/v1/webhooks/{part(webhook_id)}:test",
             DeliveryView,
+            idempotency_key=idempotency_key,
+        )
+        return self._ask(call)
+
+    def verify_picture(
+        self,
+        body: PictureToVerify,
+        *,
+        idempotency_key: str | None = None,
+    ) -> PictureVerdict:
+        """Return whether this stack has made a picture, when, and which marks say so.
+
+        ``POST /v1/verifications``
+
+        No account is needed, and the picture is not kept. It takes up to 25 seconds where there is
+        no mark.
+        """
+        call = Call(
+            "POST",
+            "/v1/verifications",
+            PictureVerdict,
+            body=body,
             idempotency_key=idempotency_key,
         )
         return self._ask(call)

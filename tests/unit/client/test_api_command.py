@@ -134,7 +134,7 @@ def test_an_upload_alone_trains_nothing(
 ) -> None:
     assert main(["upload", str(photos), "--no-train"]) == 0
     (line,) = lines(capsys)
-    assert list(server.stores.jobs.of_tenant("acme")) == []
+    assert list(server.stores.jobs.newest("acme", 9, None)) == []
     assert main(["status", line.split()[1].rstrip(":")]) == 2
     assert "has no training" in capsys.readouterr().err
 

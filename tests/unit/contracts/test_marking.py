@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -164,6 +165,9 @@ def test_the_manifest_holds_no_thumbnail_no_seed_and_no_prompt() -> None:
     assert manifest["assertions"][1]["data"] == {"model": MODEL, "watermark": "present"}
     (action,) = manifest["assertions"][0]["data"]["actions"]
     assert action["digitalSourceType"] == GENERATED
+    made = datetime.fromisoformat(action["when"])
+    assert abs(datetime.now(UTC) - made) < timedelta(minutes=5)
+    assert verifying.verify(file, SECRET).made_at == action["when"]
     changed = Marker(marking_keys(SECRET, "serving")).mark(
         picture(64), Origin(MODEL, "x", changed=True), Output()
     )

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from contracts.documents.api.callers import Scope
 from contracts.documents.record import JobRecord
 from domain.pictures.ordering import OrderServices
+from domain.pictures.verifying import VerifyingServices
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document
+from domain.ports.takedown import FoundMarks
 from domain.requests.consent import ConsentRules
 from domain.takedown.deciding import DecidingServices
 from domain.webhooks.registering import WebhookServices
@@ -36,7 +38,7 @@ from tests.fakes.members import MemoryPeople
 from tests.fakes.models import MemoryModels
 from tests.fakes.ordered_pictures import MemoryPictureQueue, MemoryPictures
 from tests.fakes.storage import MemoryStorage
-from tests.fakes.takedown import DirectDecider, MemoryTakedowns
+from tests.fakes.takedown import DirectDecider, DirectVerifier, MemoryMarks, MemoryTakedowns
 from tests.fakes.webhooks import MemoryWebhookQueue, MemoryWebhooks
 
 APP = make_app()
@@ -78,6 +80,9 @@ def services(limits: Limits | None = None) -> Services:
         photo_versions=MemoryVersions(uploads),
         memory=MemoryShortMemory(),
         takedowns=takedowns,
+        verifier=DirectVerifier(
+            VerifyingServices(PlainDecoder(), MemoryMarks(FoundMarks("absent", None, None, None)))
+        ),
         decoder=PlainDecoder(),
         decider=DirectDecider(DecidingServices(takedowns, documents, jobs, audit), NOON),
         consents=MemoryConsents(),

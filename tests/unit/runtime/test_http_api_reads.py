@@ -109,6 +109,15 @@ def test_a_request_makes_few_calls(path: str, most: int) -> None:
 
 def test_every_store_is_counted() -> None:
     nobody = {"links", "forms", "hub", "eraser", "inspector", "bases", "canceller", "redriver"}
-    rest = {"photo_versions", "decider", "decoder", "pricing", "consent", "exporter", "limits"}
+    rest = {
+        "photo_versions",
+        "decider",
+        "decoder",
+        "pricing",
+        "consent",
+        "exporter",
+        "limits",
+        "verifier",
+    }
     inner = {"webhooks", "pictures", "now", "sleep"}
     assert {one.name for one in fields(Services)} == {*STORES, *nobody, *rest, *inner}

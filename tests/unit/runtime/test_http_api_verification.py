@@ -1,0 +1,43 @@
+"""Anybody asks who made a picture, within limits; nothing of it is kept."""
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from contracts.documents.api.verification import PictureVerdict
+from domain.ports.takedown import FoundMarks
+from http_api.services import Limits, Services
+from tests.unit.runtime.api_kit import ALL, Answer, call, context, services
+
+BODY = {"picture": b64encode(b"a picture").decode()}
+
+
+def ask(stores: Services, body: object = None, **more: Any) -> Answer:
+    return call(stores, "POST", "/v1/verifications", body or BODY, **{"who": {}} | more)
+
+
+def test_anybody_learns_who_made_a_picture_and_no_id_of_the_watermark() -> None:
+    stores = services()
+    verifier: Any = stores.verifier
+    verifier.services.marks.found = FoundMarks("absent", None, 7, b"k" * 32)
+    answer = ask(stores)
+    assert (answer.status, answer.body["made_here"], answer.body["watermark"]) == (200, True, True)
+    assert set(answer.body) == set(PictureVerdict.model_fields)
+    assert stores.uploads.list("", 9) == stores.documents.list("", 9) == []
+    assert ask(stores, who=context("acme", *ALL)).body == answer.body
+
+
+@pytest.mark.parametrize(
+    "body", [{"picture": "not base64"}, {"picture": "x" * 5_400_000}, {}, BODY | {"tenant": "acme"}]
+)
+def test_what_cannot_be_a_picture_is_refused(body: object) -> None:
+    answer = call(services(), "POST", "/v1/verifications", body, who={})
+    assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+
+
+def test_pictures_are_limited_by_address_and_in_all() -> None:
+    for limits in (Limits(verifications_per_hour=2), Limits(verifications_per_day=2)):
+        stores = services(limits)
+        assert [ask(stores).status for _ in range(3)] == [200, 200, 429]
+    assert ask(services(Limits(verifications_per_hour=0))).status == 429
