@@ -60,7 +60,6 @@ def expanded(region: str = "us-east-1", template: dict[str, Any] | None = None) 
 def localised(template: dict[str, Any]) -> dict[str, Any]:
     """Replace what only ``sam package`` can resolve: code by a key, the definition by its text."""
     template.pop("Transform")
-    template.pop("Mappings", None)  # only loops look into them, and loops are written out
     template["Globals"]["Function"].pop("CodeUri", None)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})

@@ -15,6 +15,7 @@ from likeness_client.doctor.catalogue import CATALOGUE, Entry, Severity
 from likeness_client.doctor.checks import CHECKS
 from likeness_client.doctor.template import facts_of
 from local.template import read
+from profiles import strict
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPANDED = ROOT / "tests" / "contract" / "golden" / "expanded_template.json"
@@ -111,7 +112,8 @@ def row(code: str, entry: Entry) -> str:
 
 def pages() -> dict[Path, str]:
     """Return every generated file and its text."""
-    facts = facts_of(json.loads(EXPANDED.read_text()), read().get("Rules", {}))
+    expanded = json.loads(EXPANDED.read_text())
+    facts = facts_of(expanded, read().get("Rules", {}), strict.PARAMETERS)
     return {
         ROOT / "likeness_client" / "doctor" / "template.json": as_json(facts),
         ROOT / "docs" / "doctor.md": page(),

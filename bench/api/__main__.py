@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FUZZER = ROOT / ".venv" / "schemathesis" / "bin" / "schemathesis"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 MANY = 10**9
-NO_LIMITS = Limits(
-    requests_per_minute=MANY,
-    trainings_per_day=MANY,
-    pictures_per_minute=MANY,
-    reports_per_hour=MANY,
-    reports_per_day=MANY,
-)
-"""Requests, trainings, pictures and reports, as many as the fuzzer likes."""
+RATES: dict[str, Any] = {one.name: MANY for one in fields(Limits) if "_per_" in one.name}
+NO_LIMITS = Limits(**RATES)
+"""As much of everything as the fuzzer likes."""
 MAX_SECONDS = 1500
 MIN_DOORS = len(OPERATIONS) - 2
 """All but the two that are for everybody and tell nothing: the document, and a new report."""

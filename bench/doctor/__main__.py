@@ -13,7 +13,7 @@ from bench.report import Figure, finish
 from likeness_client.doctor.deployment import look_up
 from likeness_client.doctor.examine import UNASKED, checks_for, examine
 from likeness_client.doctor.finding import Finding
-from tests.fakes.aws_account import STACK, FakeAws
+from tests.fakes.aws_account import STACK, STRICT, FakeAws
 
 MIN_FAULTS = 40
 BASIC = {
@@ -29,6 +29,7 @@ GOOD: tuple[dict[str, str], ...] = (
     {"CreateEndpoint": "false"},
     {"EndpointMaxInstances": "2"},
     {"KeepAliveSeconds": "0", "TrainingCapacity": "spot"},
+    STRICT,
     {"OidcIssuer": "https://login.example.com/", "OidcAudience": "likeness", "Studio": "off"},
 )
 """Changes of the good parameters that are good as well."""
@@ -87,7 +88,7 @@ def broken_everywhere(*, deployed: bool) -> FakeAws:
     """Return an account in which every call is made: a customer's key, a quota that is too low."""
     from bench.doctor.faults import TRAINING, bases_key, quota  # noqa: PLC0415
 
-    aws = FakeAws(deployed=deployed, EndpointMaxInstances="2")
+    aws = FakeAws(deployed=deployed, EndpointMaxInstances="2", **STRICT)
     bases_key()(aws.memory)
     quota(TRAINING, 1)(aws.memory)
     return aws

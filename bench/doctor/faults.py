@@ -14,12 +14,14 @@ from tests.fakes.aws_account import (
     NOW,
     REGISTRY,
     STACK,
+    STRICT,
     UUID_LENGTH,
     FakeAws,
     Memory,
     card,
     digest,
     key_policy,
+    logs_policy,
 )
 
 Break = Callable[[Memory], object]
@@ -66,6 +68,11 @@ class Fault:
 def before(name: str, code: str, **more: object) -> Fault:
     """Return a fault that the doctor must find before there is a stack."""
     return Fault(name, code, deployed=False, **more)  # type: ignore[arg-type]
+
+
+def strict(name: str, code: str, *, given: dict[str, str] | None = None, **more: object) -> Fault:
+    """Return a fault of a deployment of the strict profile to come."""
+    return before(name, code, given=STRICT | (given or {}), **more)
 
 
 def put(**fields: object) -> Break:
@@ -277,6 +284,41 @@ FAULTS = (
            do=bases_key(key=KEY.replace("eu-central-1", "us-east-1"))),
     before("a key for somebody else", "key_policy",
            do=bases_key(principal="arn:aws:iam::999999999999:root")),
+    # ---- the strict profile ----
+    strict("no customer key", "parameter_missing", without="KmsKeyArn"),
+    strict("an alias for a key", "parameter_refused",
+           given={"KmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:alias/likeness"},
+           also=("key_missing",)),
+    strict("a subnet that is gone", "subnet_missing", also=("subnets_in_one_zone",),
+           do=lambda memory: memory.subnets.pop("subnet-2")),
+    strict("subnets of two networks", "subnets_of_two_vpcs",
+           do=lambda memory: memory.subnets["subnet-2"].update(VpcId="vpc-2")),
+    strict("subnets in one zone", "subnets_in_one_zone",
+           do=lambda memory: memory.subnets["subnet-2"].update(AvailabilityZone="eu-central-1a")),
+    strict("a security group that is gone", "security_group_missing", do=put(groups={})),
+    strict("a security group of another network", "security_group_elsewhere",
+           do=put(groups={"sg-1": "vpc-9"})),
+    strict("no way to Step Functions", "vpc_endpoint_missing",
+           do=lambda memory: memory.vpc_endpoints.pop("states")),
+    strict("no gateway to S3", "vpc_endpoint_missing",
+           do=lambda memory: memory.vpc_endpoints.pop("s3")),
+    strict("a VPC endpoint that was not accepted", "vpc_endpoint_missing",
+           do=lambda memory: memory.vpc_endpoints["kms"].update(State="pendingAcceptance")),
+    strict("a VPC endpoint that is not found by name", "vpc_endpoint_without_dns",
+           do=lambda memory: memory.vpc_endpoints["logs"].update(PrivateDnsEnabled=False)),
+    strict("a key that CloudWatch may not use", "key_closed_to_service",
+           do=lambda memory: memory.keys[KEY]["policy"]["Statement"][1]["Principal"]["Service"]
+           .remove("cloudwatch.amazonaws.com")),
+    strict("no boundary", "boundary_missing", do=put(policies=set())),
+    strict("no bucket of access logs", "access_logs_bucket_missing",
+           do=lambda memory: memory.buckets.pop("access-logs")),
+    strict("a bucket of access logs without a policy", "access_logs_refused",
+           do=lambda memory: memory.buckets["access-logs"].pop("policy")),
+    strict("a bucket of access logs for somebody else", "access_logs_refused",
+           do=lambda memory: memory.buckets["access-logs"].update(
+               policy=logs_policy("delivery.logs.amazonaws.com"))),
+    strict("a new account's quota for reservations", "concurrency_not_reserved",
+           do=put(concurrency=200)),
     # ---- the stack ----
     Fault("no stack", "stack_missing", put(status=None)),
     Fault("a first deployment that failed", "stack_dead",

@@ -1,7 +1,7 @@
 """The tests, tested: mistakes are made on purpose, and counted when no test notices.
 
     .venv/tools/bin/python -m bench.mutants [--room ROOM] [--minutes N] [--changed-since REV]
-        [--named | --generated] [--fresh]
+        [--named | --generated] [--sample N] [--fresh]
 
 Two kinds. The named ones (``named.toml``) would cost money, faces or data; every one must be
 noticed. The generated ones are mutmut's, of every function in the rooms of ``rooms.py``; nine of
@@ -10,7 +10,9 @@ copies under ``reports/``, by fast tests only. A run that was cut off goes on wh
 
 ``--room`` takes a room or the beginning of its name, such as ``domain`` or ``domain/pricing``.
 ``--changed-since`` takes the rooms in which a file differs from a commit, and the named mutants
-whose file does. The survivors are left in ``reports/mutants-survivors.toml``.
+whose file does. ``--sample`` takes so many generated mutants of each room, always the same ones:
+all rooms in an hour, with a share that stands for them. The survivors are left in
+``reports/mutants-survivors.toml``.
 """
 
 import argparse
@@ -76,8 +78,23 @@ def read_options() -> argparse.Namespace:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--named", action="store_true", help="only the named mutants")
     kind.add_argument("--generated", action="store_true", help="only the generated ones")
+    parser.add_argument(
+        "--sample", type=positive, metavar="N", help="so many generated mutants of each room"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs found")
     return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def changed_files(revision: str) -> set[str]:
@@ -144,7 +161,7 @@ def generated_figures(rooms: Sequence[Room], options: argparse.Namespace) -> lis
     for room in rooms:
         if options.fresh:
             forget(room)
-        verdicts = run_room(room, end)
+        verdicts = run_room(room, end, options.sample)
         tally = tally_of(verdicts, reasons)
         print(f"{room.name}: {message(tally)}", flush=True)
         figures.append(Figure(f"noticed in {room.name}", tally.percent, unit_of(tally)))

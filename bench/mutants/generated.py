@@ -61,17 +61,23 @@ class Verdicts:
 
     @property
     def total(self) -> int:
-        """All mutants of the room."""
+        """All mutants of the room, or of its sample."""
         return self.killed + len(self.survivors) + self.not_run
 
 
-def run_room(room: Room, deadline: float) -> Verdicts:
-    """Test the mutants without a verdict, until the deadline on the monotonic clock."""
+def run_room(room: Room, deadline: float, sample: int | None = None) -> Verdicts:
+    """Test the mutants without a verdict, until the deadline on the monotonic clock.
+
+    Args:
+        room: which mutants.
+        deadline: in seconds of ``time.monotonic``.
+        sample: how many of them, drawn in the same way each time; None: all.
+    """
     folder = SCRATCH / room.name.replace("/", ".")
     prepare(room, folder)
     if time.monotonic() < deadline:
-        run_mutmut(room, folder, deadline)
-    return verdicts_of(room, inside(room, folder, "verdicts"))
+        run_mutmut(room, folder, deadline, sample)
+    return verdicts_of(room, inside(room, folder, "verdicts", sample))
 
 
 def forget(room: Room) -> None:
@@ -121,7 +127,7 @@ def forget_survivors(folder: Path) -> None:
         file.write_text(json.dumps(meta | {"exit_code_by_key": killed}))
 
 
-def run_mutmut(room: Room, folder: Path, deadline: float) -> None:
+def run_mutmut(room: Room, folder: Path, deadline: float, sample: int | None) -> None:
     """Run mutmut in the copy, and interrupt it at the deadline: it keeps what it has found.
 
     Raises:
@@ -130,7 +136,7 @@ def run_mutmut(room: Room, folder: Path, deadline: float) -> None:
     log = folder / "mutmut.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command_of(room, "run"), cwd=folder, stdout=output, stderr=subprocess.STDOUT
+            command_of(room, "run", sample), cwd=folder, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             process.wait(None if deadline == FOREVER else max(0.0, deadline - time.monotonic()))
@@ -154,17 +160,18 @@ def interrupt(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def inside(room: Room, folder: Path, what: str) -> Any:  # noqa: ANN401
+def inside(room: Room, folder: Path, what: str, sample: int | None) -> Any:  # noqa: ANN401
     """Return what ``inside.py`` prints."""
     done = subprocess.run(
-        command_of(room, what), cwd=folder, check=True, capture_output=True, text=True
+        command_of(room, what, sample), cwd=folder, check=True, capture_output=True, text=True
     )
     return json.loads(done.stdout)
 
 
-def command_of(room: Room, what: str) -> list[str]:
+def command_of(room: Room, what: str, sample: int | None) -> list[str]:
     """Return the command line that runs ``inside.py`` in the room's environment."""
-    return [str(room.python), "-B", str(INSIDE), str(MUTMUT), what]
+    size = [] if sample is None else [str(sample)]
+    return [str(room.python), "-B", str(INSIDE), str(MUTMUT), what, *size]
 
 
 def verdicts_of(room: Room, found: list[dict[str, str]]) -> Verdicts:

@@ -136,6 +136,7 @@ def settings_from_env() -> TrainingSettings:
         max_users_per_step=settings.number("MAX_USERS_PER_STEP"),
         keep_alive_seconds=settings.number("KEEP_ALIVE_SECONDS"),
         max_runtime_seconds=settings.number("MAX_RUNTIME_SECONDS"),
+        max_captioning_seconds=settings.number("MAX_CAPTIONING_SECONDS"),
         uploads_bucket=settings.text("UPLOADS_BUCKET"),
         models_bucket=settings.text("MODELS_BUCKET"),
         bases_bucket=settings.text("BASES_BUCKET"),

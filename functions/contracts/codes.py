@@ -559,6 +559,20 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         False,
     ),
+    "captioning_failed": CodeEntry(
+        "Captioning failed",
+        "The photos could not be described before training. Nothing was trained.",
+        "An operator can look at the log of the job that captions, and redrive the execution.",
+        "operator",
+        True,
+    ),
+    "captions_unfinished": CodeEntry(
+        "There was no time for all captions",
+        "The time for captions ended before every photo had one. Those that exist are kept.",
+        "An operator can raise MaxCaptioningSeconds and redrive the execution: it goes on.",
+        "operator",
+        True,
+    ),
     "class_photos_ignored": CodeEntry(
         "Pictures of the class were left out",
         "Some pictures in the class folder cannot be used; the others are used.",

@@ -133,6 +133,12 @@ class SubjectErasedError(StageError):
     code = "erased"
 
 
+class CaptioningFailedError(StageError):
+    """The photos of a large set could not be described; the code says why. Final for this job."""
+
+    code = "captioning_failed"
+
+
 class TrainingFailedError(StageError):
     """The trainer could not train this task; the code says why. Final for this job."""
 

@@ -85,6 +85,7 @@ def services_with(child: ChildFaceFinder) -> InspectionServices:
         prices=prices_from_env(),
         faces=finder if settings.text("FACE_CHECKS") == "people" else None,
         thresholds=thresholds_from_env(),
+        captioning_photos=settings.number("CAPTIONING_PHOTOS"),
         names=names_from_env(),
         judges=judges_with(finder),
     )

@@ -30,6 +30,8 @@ def lambda_handler(event: ReaperEvent) -> None:
         least=settings.number("ENDPOINT_MIN_INSTANCES"),
         most=settings.number("ENDPOINT_MAX_INSTANCES"),
         waiting=settings.number("ENDPOINT_WAITING_REQUESTS"),
+        gpu_percent=settings.number("ENDPOINT_GPU_PERCENT"),
+        gpus=settings.number("ENDPOINT_GPUS"),
     )
     instances = grow(lifecycle, growth, now())
     if instances is not None:

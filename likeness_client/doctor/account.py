@@ -33,6 +33,11 @@ ACTIONS: dict[str, dict[str, str]] = {
         "describe_table": "DescribeTable",
         "query": "Query",
     },
+    "ec2": {
+        "describe_security_groups": "DescribeSecurityGroups",
+        "describe_subnets": "DescribeSubnets",
+        "describe_vpc_endpoints": "DescribeVpcEndpoints",
+    },
     "ecr": {
         "batch_get_image": "BatchGetImage",
         "describe_images": "DescribeImages",
@@ -40,7 +45,11 @@ ACTIONS: dict[str, dict[str, str]] = {
         "get_lifecycle_policy": "GetLifecyclePolicy",
     },
     "events": {"describe_rule": "DescribeRule", "list_targets_by_rule": "ListTargetsByRule"},
-    "iam": {"get_role": "GetRole", "simulate_principal_policy": "SimulatePrincipalPolicy"},
+    "iam": {
+        "get_policy": "GetPolicy",
+        "get_role": "GetRole",
+        "simulate_principal_policy": "SimulatePrincipalPolicy",
+    },
     "kms": {"describe_key": "DescribeKey", "get_key_policy": "GetKeyPolicy"},
     "lambda": {
         "get_account_settings": "GetAccountSettings",
@@ -54,6 +63,7 @@ ACTIONS: dict[str, dict[str, str]] = {
         "get_bucket_lifecycle_configuration": "GetLifecycleConfiguration",
         "get_bucket_location": "GetBucketLocation",
         "get_bucket_notification_configuration": "GetBucketNotification",
+        "get_bucket_policy": "GetBucketPolicy",
         "get_bucket_versioning": "GetBucketVersioning",
         "get_object": "GetObject",
         "get_public_access_block": "GetBucketPublicAccessBlock",

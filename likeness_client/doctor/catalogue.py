@@ -504,6 +504,88 @@ CATALOGUE: dict[str, Entry] = {
         "aws iam simulate-principal-policy --policy-source-arn {arn} --action-names {action}"
         " --resource-arns {resource}",
     ),
+    # ---- the strict profile -----------------------------------------------------------------
+    "subnet_missing": Entry(
+        ERROR,
+        "A subnet does not exist",
+        "SubnetIds names {subject}, which {region} does not have: the deployment fails.",
+        "aws ec2 describe-subnets --region {region}",
+    ),
+    "subnets_of_two_vpcs": Entry(
+        ERROR,
+        "The subnets are of several networks",
+        "The subnets {subject} are of {vpcs}; Lambda and SageMaker take one network.",
+        DEPLOY + "SubnetIds=SUBNETS  # of one VPC",
+    ),
+    "subnets_in_one_zone": Entry(
+        WARNING,
+        "All subnets are in one Availability Zone",
+        "The subnets {subject} are in one Availability Zone: nothing works while it fails, and"
+        " SageMaker has fewer instances to choose from.",
+        DEPLOY + "SubnetIds=SUBNETS  # of two Availability Zones at least",
+    ),
+    "security_group_missing": Entry(
+        ERROR,
+        "A security group does not exist",
+        "SecurityGroupIds names {subject}, which {region} does not have: the deployment fails.",
+        "aws ec2 describe-security-groups --region {region}",
+    ),
+    "security_group_elsewhere": Entry(
+        ERROR,
+        "A security group is of another network",
+        "{subject} is not of {vpc}, where the subnets are: the deployment fails.",
+        "aws ec2 describe-security-groups --region {region} --filters Name=vpc-id,Values={vpc}",
+    ),
+    "vpc_endpoint_missing": Entry(
+        WARNING,
+        "The network has no way to a service",
+        "{vpc} has no VPC endpoint for {subject}. Calls to it leave through a NAT gateway if the"
+        " subnets have one; else they hang until the function's time is over.",
+        "{mend}",
+    ),
+    "vpc_endpoint_without_dns": Entry(
+        WARNING,
+        "A VPC endpoint has no private DNS",
+        "The endpoint for {subject} has no private DNS, so calls do not find it.",
+        "aws ec2 modify-vpc-endpoint --region {region} --vpc-endpoint-id {endpoint}"
+        " --private-dns-enabled",
+    ),
+    "key_closed_to_service": Entry(
+        ERROR,
+        "The key's policy does not let a service write",
+        "{service} may not use {subject}: what it should write to the stack is lost without a"
+        " word, or the deployment fails.",
+        "aws kms put-key-policy --region {region} --key-id {subject} --policy file://policy.json"
+        "  # docs/strict.md has the policy",
+    ),
+    "boundary_missing": Entry(
+        ERROR,
+        "The permissions boundary does not exist",
+        "PermissionsBoundaryArn names {subject}, which does not exist: no role can be made.",
+        "aws iam list-policies --scope Local",
+    ),
+    "access_logs_bucket_missing": Entry(
+        ERROR,
+        "The bucket of access logs does not exist",
+        "AccessLogsBucket names {subject}, which does not exist: the deployment fails.",
+        "aws s3 mb s3://{subject} --region {region}",
+    ),
+    "access_logs_refused": Entry(
+        ERROR,
+        "S3 may not write access logs",
+        "The policy of {subject} does not let logging.s3.amazonaws.com put objects: nobody learns"
+        " who has read the buckets.",
+        "aws s3api put-bucket-policy --region {region} --bucket {subject} --policy"
+        " file://policy.json  # s3:PutObject for logging.s3.amazonaws.com",
+    ),
+    "concurrency_not_reserved": Entry(
+        ERROR,
+        "The account cannot reserve so many executions",
+        "{functions} functions with {each} reserved executions each are {needed}; the account has"
+        " {free} left beside the 100 that Lambda keeps: the deployment fails.",
+        "aws service-quotas request-service-quota-increase --region {region} --service-code lambda"
+        " --quota-code L-B99A9384 --desired-value {wanted}",
+    ),
     # ---- the stack --------------------------------------------------------------------------
     "stack_missing": Entry(
         ERROR,

@@ -53,6 +53,11 @@ class Deployment:
             "AWS::StackName": self.stack,
         }
 
+    @property
+    def is_strict(self) -> bool:
+        """Whether it is a deployment of the strict profile."""
+        return bool(self.template.strict.keys() & self.given.keys())
+
     def value(self, name: str, otherwise: str = "") -> str:
         """Return a parameter's value."""
         return self.values.get(name, otherwise)

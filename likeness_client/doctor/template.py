@@ -34,14 +34,22 @@ class Template:
     resources: Mapping[str, Mapping[str, str]]
     """Type, and where there are any condition, name, route and authorization, by logical id."""
 
+    strict: Mapping[str, Mapping[str, Any]]
+    """The parameters that the strict profile adds (docs/strict.md)."""
+
     rules: Mapping[str, Any]
     """Values that exclude each other: RuleCondition and Assertions by the rule's name."""
+
+    def parameters_for(self, given: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+        """Return the rules of the parameters; with those of the strict profile if one is given."""
+        is_strict = bool(self.strict.keys() & given.keys())
+        return {**self.parameters, **(self.strict if is_strict else {})}
 
     def values(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return the value of each parameter that has one: the given value, or the default."""
         defaults = {
             name: str(rule["Default"])
-            for name, rule in self.parameters.items()
+            for name, rule in self.parameters_for(given).items()
             if "Default" in rule
         }
         return defaults | dict(given)
@@ -102,16 +110,23 @@ def shipped() -> Template:
     """Return the template that this client belongs to."""
     content = json.loads((files(__package__) / "template.json").read_text())
     return Template(
-        content["Parameters"], content["Conditions"], content["Resources"], content["Rules"]
+        content["Parameters"],
+        content["Conditions"],
+        content["Resources"],
+        content["Strict"],
+        content["Rules"],
     )
 
 
-def facts_of(expanded: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+def facts_of(
+    expanded: Mapping[str, Any], rules: Mapping[str, Any], strict: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return template.json: what the doctor needs of the template.
 
     Args:
         expanded: the template after its transforms, as CloudFormation gets it.
         rules: its Rules, which no transform changes.
+        strict: the parameters that the strict profile adds.
     """
     resources = {}
     for logical_id, resource in expanded["Resources"].items():
@@ -125,15 +140,20 @@ def facts_of(expanded: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str,
             kept["Route"] = resource["Properties"]["RouteKey"]
             kept["Authorization"] = resource["Properties"]["AuthorizationType"]
         resources[logical_id] = kept
-    parameters = {
-        name: {key: value for key, value in rule.items() if key != "Description"}
-        for name, rule in expanded["Parameters"].items()
-    }
     return {
-        "Parameters": parameters,
+        "Parameters": without_descriptions(expanded["Parameters"]),
+        "Strict": without_descriptions(strict),
         "Conditions": expanded["Conditions"],
         "Rules": rules,
         "Resources": resources,
+    }
+
+
+def without_descriptions(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return parameters without what only people read."""
+    return {
+        name: {key: value for key, value in rule.items() if key != "Description"}
+        for name, rule in parameters.items()
     }
 
 

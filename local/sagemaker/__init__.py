@@ -4,8 +4,9 @@ api/               the API: service.py dispatches calls; validation against AWS'
                    IAM permissions, lists, tags, errors
 training/          training jobs: jobs.py is their API, run.py runs one; input channels,
                    checkpoints, artifacts, warm pools, DescribeTrainingJob's document
-hosting/           endpoints.py is the API of models, configurations and endpoints; instance.py
-                   runs one container; multi_model.py decides which models stay loaded
+hosting/           endpoints.py is the API of models, configurations and endpoints; fleet.py routes
+                   calls to its instances; instance.py runs one container; multi_model.py decides
+                   which models stay loaded
 container/         a program in its own process tree: images.py finds it, folders.py places its
                    files, supervise.py ends all of its processes
 host.py            every use of ministack's private API

@@ -23,9 +23,10 @@ from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import AdapterReader
 from serving.answer_cache import Answer, AnswerCache
 from serving.device import INSTANCE_TYPE, refuse_cpu
+from serving.devices import DEVICE, DEVICE_SHARE, own_socket
 from serving.engine.engine import Engine
 from serving.engine.warm_up import NoMemoryError, OverflowingBaseError, make_plan, try_plan, warm_up
-from serving.forwarding import HELLO, SOCKET, Cancel, Request, Response, short_name
+from serving.forwarding import HELLO, Cancel, Request, Response, short_name
 from serving.generator import Generator
 from serving.names_file import read_names
 from serving.output.marks import make_marker
@@ -53,9 +54,9 @@ def main() -> int:
     """Load the base, then answer requests until the process is ended."""
     run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    device = torch.device(os.environ[DEVICE])
     try:
-        if device.type == "cpu":
+        if not torch.cuda.is_available():
             refuse_cpu(os.environ.get(INSTANCE_TYPE, ""))
         service = make_service(Path(os.environ["LIKENESS_BASE_DIR"]), device, run_dir)
     except STARTUP_ERRORS as error:
@@ -67,7 +68,7 @@ def main() -> int:
     gc.freeze()
     service.engine.thread.start()
     erased.follow(run_dir, service.drop_models, service.allow_models)
-    answer_requests(service, run_dir / SOCKET)
+    answer_requests(service, own_socket(run_dir))
     return 0
 
 
@@ -89,7 +90,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
     settings = read_settings()
     generator = load_generator(base, device)
     warm_up(generator)
-    plan = make_plan(generator, settings.adapter_bytes)
+    plan = make_plan(generator, settings.adapter_bytes, int(os.environ[DEVICE_SHARE]))
     plan, speed = try_plan(generator, plan, settings.rows_per_pass)
     card = generator.card
     reader = AdapterReader(card.sha256, generator.layers, device, generator.dtype)

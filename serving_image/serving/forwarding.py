@@ -7,25 +7,22 @@ sender, from any thread and in any order.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from typing import Any, NamedTuple
 
-from serving.departures import Departures, is_meant
+from serving.departures import is_meant
 
 SOCKET = "engine.sock"
-"""The engine's socket in LIKENESS_RUN_DIR; it exists when the engine has warmed up."""
+"""The first engine's socket in LIKENESS_RUN_DIR; it exists when the engine has warmed up."""
 
 RETRY_SECONDS = 0.05
 LOOK_SECONDS = 0.5
 """How often requests without an answer are looked through."""
-
-DEPARTURE_SECONDS = 0.1
-"""How often requests whose callers have gone are looked for."""
 
 GRACE_SECONDS = 5.0
 """Time beyond a request's own in which the engine itself says that it is late."""
@@ -96,32 +93,50 @@ class Waiting:
     sendings: int = 0
 
 
-class Forwarder:
-    """Sends requests to the engine, and each answer to its sender; survives the engine's death."""
+Move = Callable[[Waiting, "Forwarder"], bool]
+"""Sends a request of a dead engine to another one; returns whether there is one."""
 
-    def __init__(self, address: Path, seconds: float, respond: Any) -> None:  # noqa: ANN401
+
+class Forwarder:
+    """Sends requests to one engine, and each answer to its sender; survives the engine's death."""
+
+    def __init__(
+        self,
+        address: Path,
+        seconds: float,
+        respond: Any,  # noqa: ANN401 (Triton ships no types)
+        move: Move,
+    ) -> None:
         """Wait until the engine is ready.
 
         Args:
             address: the engine's socket.
             seconds: time from the arrival of a request to its answer.
             respond: is called with a sender and a Response.
+            move: is called for each request that may be sent again, when the engine has died.
         """
-        self.address, self.seconds, self.respond = address, seconds, respond
+        self.address, self.seconds, self.respond, self.move = address, seconds, respond, move
         self.waiting: dict[int, Waiting] = {}
         self.lock = Lock()
-        self.last = 0
         self.closed = False
         self.connection = self.connect()
-        self.departures = Departures(address.parent)
-        self.ended = Event()
-        self.threads = [Thread(target=work, daemon=True) for work in (self.run, self.watch)]
-        for thread in self.threads:
-            thread.start()
+        self.ready = True
+        """Whether the engine was alive when it was last heard of."""
+        self.thread = Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    @property
+    def length(self) -> int:
+        """Requests without an answer."""
+        return len(self.waiting)
 
     def connect(self) -> "Connection[Request | Cancel, Response]":
-        """Return a connection; wait for the engine as long as it takes, and answer who cannot."""
-        while True:
+        """Return a connection; wait for the engine as long as it takes, and answer who cannot.
+
+        Raises:
+            ConnectionAbortedError: closed meanwhile.
+        """
+        while not self.closed:
             # A process that is being killed may still accept, so the engine speaks first.
             with suppress(OSError, EOFError):
                 with short_name(self.address) as name:
@@ -130,17 +145,12 @@ class Forwarder:
                 return connection
             self.answer_late(DIED)
             time.sleep(RETRY_SECONDS)
+        raise ConnectionAbortedError
 
-    def next_number(self) -> int:
-        """Return a number for the next request."""
-        self.last += 1
-        return self.last
-
-    def forward(self, request: Request, sender: Any) -> None:  # noqa: ANN401
+    def take(self, waiting: Waiting) -> None:
         """Send one request; its answer comes from another thread."""
-        waiting = Waiting(request, sender)
         with self.lock:
-            self.waiting[request.number] = waiting
+            self.waiting[waiting.request.number] = waiting
             self.send(waiting)
 
     def send(self, waiting: Waiting) -> None:
@@ -156,28 +166,33 @@ class Forwarder:
                 if self.connection.poll(LOOK_SECONDS):
                     self.answer(self.connection.recv())
             except (EOFError, OSError):
-                self.send_again()
+                with suppress(ConnectionAbortedError):
+                    self.send_again()
             self.answer_late(LATE)
 
     def send_again(self) -> None:
-        """Connect to the engine that was started in place of the one that died."""
+        """Give the dead engine's requests to others, or to the engine that is started instead."""
         if self.closed:
             return
+        self.ready = False
+        self.leave()
         connection = self.connect()
         with self.lock:
             self.connection = connection
-            guilty = [w for w in self.waiting.values() if w.sendings >= MAX_SENDINGS]
             for waiting in self.waiting.values():
-                if waiting not in guilty:
-                    self.send(waiting)
-        for waiting in guilty:
-            self.answer(Response(waiting.request.number, (), b"", DIED))
+                self.send(waiting)
+            self.ready = True
 
-    def watch(self) -> None:
-        """Answer requests whose callers have gone, whatever the engine is doing."""
-        while not self.ended.wait(DEPARTURE_SECONDS):
-            if names := self.departures.take():
-                self.drop(names)
+    def leave(self) -> None:
+        """Answer requests during which an engine died twice, and let others draw the rest."""
+        with self.lock:
+            left, self.waiting = self.waiting, {}
+        for number, waiting in left.items():
+            if waiting.sendings >= MAX_SENDINGS:
+                self.respond(waiting.sender, Response(number, (), b"", DIED))
+            elif not self.move(waiting, self):
+                with self.lock:
+                    self.waiting[number] = waiting
 
     def drop(self, names: list[str]) -> None:
         """Answer the requests that are meant, and tell the engine not to draw them."""
@@ -207,9 +222,7 @@ class Forwarder:
     def close(self) -> None:
         """End the thread, and answer what is unfinished."""
         self.closed = True
-        self.ended.set()
-        for thread in self.threads:
-            thread.join()
+        self.thread.join()
         self.connection.close()
         for number in list(self.waiting):
             self.answer(Response(number, (), b"", DIED))

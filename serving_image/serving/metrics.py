@@ -2,12 +2,15 @@
 
 SageMaker sends the container's output to CloudWatch Logs, which turns these lines into metrics.
 The dimension ``service`` is the stack's name, as in the functions' metrics; the template sets it.
+An engine that is one of several on its instance writes its place among them as ``device`` too.
 """
 
 import json
 import os
 import sys
 import time
+
+from serving.devices import DEVICE_NUMBER
 
 NAMESPACE = "Likeness"
 UNITS = {
@@ -37,12 +40,15 @@ UNITS = {
 
 def emit(values: dict[str, float]) -> None:
     """Write one line. ``values`` has names of UNITS; no user, model or prompt is in it."""
+    device = os.environ.get(DEVICE_NUMBER)
+    own = {} if device is None else {"device": device}
     directive = {
         "Namespace": NAMESPACE,
-        "Dimensions": [["service"]],
+        "Dimensions": [["service"], *([["service", "device"]] if own else [])],
         "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
     }
     about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
     service = os.environ.get("LIKENESS_SERVICE", "likeness")
-    sys.stdout.write(json.dumps({"_aws": about, "service": service, **values}) + "\n")
+    line = {"_aws": about, "service": service, **own, **values}
+    sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from serving.forwarding import SOCKET
+from serving.devices import Device, device_environment
 from serving.front.settings import HOPELESS
 from serving.front.settings import READY as FRONT_READY
 
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 
 def engine_environment(base: Path, run_dir: Path, found: Found | None = None) -> dict[str, str]:
-    """Return the environment of the engine's process."""
+    """Return the environment that the processes of all engines have."""
     checker, marks, names, content = found or Found()
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(map(str, ROOMS))
@@ -132,11 +132,12 @@ STARTUP_ERROR = 2
 
 
 def start_engine(
-    base: Path, run_dir: Path, found: Found, before_start: Callable[[], None]
+    device: Device, environment: dict[str, str], run_dir: Path, before_start: Callable[[], None]
 ) -> Process:
-    """Start the engine that ``serve`` needs."""
-    environment = engine_environment(base, run_dir, found)
-    return Process("the engine", engine_command(), environment, run_dir / SOCKET, before_start)
+    """Start the engine of one device."""
+    own = environment | device_environment(device, environment)
+    ready = run_dir / device.socket
+    return Process(device.what, engine_command(), own, ready, before_start)
 
 
 def start_front(

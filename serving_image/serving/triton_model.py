@@ -8,30 +8,32 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from serving.forwarding import SOCKET, Forwarder, Request, Response, request_seconds
+from serving.devices import sockets
+from serving.forwarding import Request, Response, request_seconds
 from serving.names import BASE_PID_FILE
+from serving.spread import Spread
 
 
 class TritonPythonModel:
     """Triton's model interface; Triton calls it from one thread."""
 
-    forwarder: Forwarder
+    engines: Spread
 
     def initialize(self, _args: dict[str, str]) -> None:
-        """Wait for the engine; Triton reports ready only after this."""
+        """Wait for the engines; Triton reports ready only after this."""
         run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
         (run_dir / BASE_PID_FILE).write_text(str(os.getpid()))
-        self.forwarder = Forwarder(run_dir / SOCKET, request_seconds(), respond)
+        self.engines = Spread(sockets(run_dir), request_seconds(), respond)
 
     def execute(self, requests: list[Any]) -> None:
         """Take requests in; each is answered when it is done."""
         for request in requests:
-            made = read_request(request, self.forwarder.next_number())
-            self.forwarder.forward(made, request.get_response_sender())
+            made = read_request(request, self.engines.next_number())
+            self.engines.forward(made, request.get_response_sender())
 
     def finalize(self) -> None:
         """Answer what is unfinished."""
-        self.forwarder.close()
+        self.engines.close()
 
 
 def read_request(request: Any, number: int) -> Request:  # noqa: ANN401 (Triton ships no types)

@@ -110,6 +110,9 @@ class Longest:
                 return max(map(str, self.of(argument[1])), key=len)
             case "Fn::If":
                 return max(map(self.of, argument[1:]), key=lambda value: len(str(value or "")))
+            case "Fn::FindInMap":
+                found = self.template["Mappings"][argument[0]].values()
+                return max((row[argument[2]] for row in found), key=lambda value: len(str(value)))
         raise NotImplementedError(name)
 
     def filled(self, text: str, names: dict[str, Any]) -> str:

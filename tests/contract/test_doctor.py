@@ -1,11 +1,13 @@
 """The doctor knows the template, the policy and the page that belong to this commit."""
 
 import json
+import re
 import subprocess
 import sys
 
 from likeness_client.doctor.checks.events import RULE, SWITCHED_ON_BY
 from likeness_client.doctor.checks.parameters import NAME_LIMITS, RUNTIMES
+from likeness_client.doctor.checks.strict import GATEWAYS, INTERFACES, WRITERS
 from likeness_client.doctor.template import shipped
 from tests.contract.files import ROOT, functions, template
 
@@ -41,6 +43,18 @@ def test_the_doctor_knows_the_rules_that_the_template_switches_off() -> None:
         if one["Type"] == RULE and "State" in one["Properties"]
     }
     assert switched == SWITCHED_ON_BY
+
+
+def test_the_doctor_looks_for_the_vpc_endpoints_of_the_page() -> None:
+    text = (ROOT / "docs" / "strict.md").read_text()
+    listed = text.partition("through these VPC endpoints")[2].partition(". `cognito-idp`")[0]
+    assert set(re.findall(r"`([a-z0-9.-]+)`", listed)) == {*GATEWAYS, *INTERFACES}
+
+
+def test_the_doctor_looks_for_the_services_of_the_key_s_policy() -> None:
+    text = (ROOT / "docs" / "strict.md").read_text()
+    named = re.findall(r'"((?:[a-z]+\.)?[a-zA-Z]+\.amazonaws\.com)"', text)
+    assert {*named} == {"logs.REGION.amazonaws.com", *WRITERS}
 
 
 def test_every_condition_and_rule_can_be_evaluated() -> None:

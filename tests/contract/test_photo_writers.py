@@ -57,6 +57,8 @@ TRAINER = {
     ("multi_user._save_if_due", "save"): Writer(1, "weights", "models"),
     ("metrics.MetricsLogger.record_images", "add_images"): Writer(1, "drawn", "models"),
     ("results.write_result", "write_atomically"): Writer(1, "text", "models"),
+    # SageMaker mirrors the captions of a job that only captions to a place beside the photos
+    ("captioning.Captioning.store", "write_atomically"): Writer(1, "text", "uploads"),
     ("class_images.store", "write_atomically"): Writer(2, "drawn", "models"),
     ("class_images.draw_latents", "write_atomically"): Writer(1, "drawn", "models"),
     ("progress.ProgressFile.update", "write_atomically"): Writer(1, "text", "models"),
@@ -178,6 +180,7 @@ SERVING = {
     # an answer that is too large to be sent; a lifecycle rule expires it after a day
     ("pictures_bucket.S3Bucket.put", "put_object"): Writer(1, "photos", "uploads"),
     ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
+    ("devices.write_devices", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),
     ("service.PictureService.hand_over", "write"): Writer(1, "photos", "memory"),
     ("base_folder.fetch", "download_file"): Writer(1, "weights", "scratch"),
@@ -311,22 +314,25 @@ def test_whatever_lies_in_the_uploads_bucket_expires() -> None:
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
-def test_the_training_role_writes_nothing_to_the_uploads_bucket() -> None:
-    """Nothing is written there from a container that several users' photos lie in."""
+def test_the_training_role_writes_only_captions_to_the_uploads_bucket() -> None:
+    """A job that writes them has the photos of one user only; decision 0087."""
     (policy,) = template()["Resources"]["TrainingRole"]["Properties"]["Policies"]
     writable = [
         str(statement["Resource"])
         for statement in policy["PolicyDocument"]["Statement"]
         if "s3:PutObject" in statement["Action"]
     ]
-    assert len(writable) == 1
-    assert "ModelsBucket" in writable[0]
-    assert "UploadsBucket" not in writable[0]
+    assert writable == [
+        "{'Fn::Sub': '${ModelsBucket.Arn}/training/*'}",
+        "{'Fn::Sub': '${UploadsBucket.Arn}/accepted/*/captions/*'}",
+    ]
 
 
 def test_no_key_of_a_photo_starts_the_workflow() -> None:
     place = layout.accepted_prefix("0" * 32)
-    files = [layout.accepted_photo_file(0), layout.accepted_mask_file(0)]
+    captions = f"{layout.CAPTIONS_FOLDER}/{layout.CAPTIONS_FILE}"
+    files = [layout.accepted_photo_file(0), layout.accepted_mask_file(0), captions]
+    assert layout.captions_prefix("0" * 32) + layout.CAPTIONS_FILE == place + captions
     assert not any((place + file).endswith(layout.REQUEST_FILE) for file in files)
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from aws.endpoint.lifecycle import NAMESPACE
+from aws.endpoint.lifecycle import HOST_NAMESPACE, NAMESPACE
 from contracts.documents.hosting import ReaperEvent
+from contracts.shared.accelerators import INSTANCES, endpoint_types
 from contracts.shared.endpoint_tags import (
     APPLICATION,
     CLOUDFORMATION,
@@ -51,6 +52,30 @@ def test_an_endpoint_that_stays_grows_with_the_requests_inside_it_too() -> None:
     assert metric["Namespace"] == NAMESPACE == ENGINE_NAMESPACE
     assert metric["MetricName"] in UNITS
     assert metric["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
+
+
+def test_an_endpoint_that_stays_grows_with_the_use_of_each_gpu_too() -> None:
+    policy = RESOURCES["EndpointGpuPolicy"]
+    assert policy["Condition"] == "EndpointScales"
+    tracking = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == {"Ref": "EndpointGpuPercent"}
+    assert "DisableScaleIn" not in tracking, "an idle GPU has a metric, too"
+    every, each = tracking["CustomizedMetricSpecification"]["Metrics"]
+    assert (every["ReturnData"], each["ReturnData"]) == (False, True)
+    metric = every["MetricStat"]["Metric"]
+    assert (metric["Namespace"], metric["MetricName"]) == (HOST_NAMESPACE, "GPUUtilization")
+    assert {one["Name"] for one in metric["Dimensions"]} == {"EndpointName", "VariantName"}
+    expression, values = each["Expression"]["Fn::Sub"]
+    count = {"Fn::FindInMap": ["Gpus", {"Ref": "EndpointInstanceType"}, "Count"]}
+    assert (expression, values) == (f"{every['Id']} / ${{Count}}", {"Count": count})
+    reaper = RESOURCES["ReapEndpointFunction"]["Properties"]["Environment"]["Variables"]
+    assert reaper["ENDPOINT_GPUS"] == count
+    assert reaper["ENDPOINT_GPU_PERCENT"] == tracking["TargetValue"]
+
+
+def test_the_template_knows_how_many_gpus_an_instance_has() -> None:
+    known = {name: one["Count"] for name, one in template()["Mappings"]["Gpus"].items()}
+    assert known == {name: INSTANCES[name].gpus for name in endpoint_types()}
 
 
 def test_a_schedule_warms_either_endpoint_ahead() -> None:

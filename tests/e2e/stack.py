@@ -26,6 +26,8 @@ D = TypeVar("D", bound=Document)
 WORKFLOW_SECONDS = 600
 BASE_ID = "untrained-sdxl"
 """The base of every stack here, which is small and loads quickly."""
+CAPTIONER_ID = "tiny-blip"
+"""The stack's captioner; test_several_subjects.py puts it where the stack expects it."""
 SEVERAL_GPUS = "ml.p4d.24xlarge"
 """The instance type that a request may choose to be trained by two processes."""
 

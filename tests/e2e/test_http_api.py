@@ -5,6 +5,7 @@ import io
 import json
 import urllib.error
 import urllib.request
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import pytest
 from likeness_client import ApiError, LikenessApi, NewPicture
 from local.front_door import address, make_key
 from tests.cloud import eventually
+from tests.e2e.large_pictures import large_pictures_come_by_links
 from tests.e2e.stack import SMALL, Stack, photos
 
 PASSWORD = "Correct-horse-battery-9"
@@ -150,6 +152,8 @@ def test_from_a_key_to_the_files_of_a_model(stack: Stack) -> None:
     assert ask(stack, f"/v1/jobs/{job_id}:cancel", key, "POST").body["outcome"] == "too_late"
     assert ask(stack, "/v1/usage", key).body["succeeded"] == 1
     pictures_are_drawn(stack, job_id, key, stranger)
+    order = partial(ordered, stack, job_id, key)
+    large_pictures_come_by_links(stack, "door", job_id, order, "stranger")
     data_are_exported(stack, job_id, key, stranger)
     everything_is_written_down(stack, job_id, key, stranger)
     assert ask(stack, "/v1/openapi.json").body["openapi"].startswith("3.1")
@@ -210,14 +214,20 @@ def test_the_python_client_goes_from_a_folder_to_pictures(stack: Stack, tmp_path
         assert refused.value.code == "not_found"
 
 
+def ordered(stack: Stack, model: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Order pictures, and return the order when it has ended."""
+    made = ask(stack, f"/v1/models/{model}/pictures?wait=20", key, "POST", body).body
+    while made["status"] in {"queued", "drawing"}:
+        made = ask(stack, f"/v1/pictures/{made['id']}?wait=20", key).body
+    return dict(made)
+
+
 def pictures_are_drawn(stack: Stack, model: str, key: str, stranger: str) -> None:
     """Order pictures of the new model as we and as OpenAI's clients do."""
     wanted = {"prompt": "a photo of a sks person", "num_inference_steps": 2, "seed": 7}
     address = f"/v1/models/{model}/pictures"
     assert ask(stack, address, stranger, "POST", wanted).status == 404
-    made = ask(stack, f"{address}?wait=20", key, "POST", wanted).body
-    while made["status"] in {"queued", "drawing"}:
-        made = ask(stack, f"/v1/pictures/{made['id']}?wait=20", key).body
+    made = ordered(stack, model, key, wanted)
     assert (made["status"], made["seed"]) == ("succeeded", 7), made
     (image,) = made["images"]
     with urllib.request.urlopen(image["url"], timeout=60) as answer:  # noqa: S310

@@ -273,7 +273,10 @@ def test_a_machine_that_is_not_allowed_is_refused_with_those_that_are(deployed: 
     assert set(problems) == {"run.instance_type", "run.use_spot_instances", "run.volume_size"}
 
 
-GROWTH = ("EndpointMaxInstances", "EndpointWaitingRequests", "PrewarmSchedule")
+GROWTH = (
+    *("EndpointMaxInstances", "EndpointWaitingRequests", "EndpointGpuPercent"),
+    "PrewarmSchedule",
+)
 """They have an effect with either kind of endpoint."""
 
 
@@ -299,6 +302,9 @@ def test_an_endpoint_that_stays_grows_as_it_is_told(stack: Stack, base: Path) ->
     queue = resources["EndpointQueuePolicy"]["TargetTrackingScalingPolicyConfiguration"]
     assert str(queue["TargetValue"]) == CHANGED["EndpointWaitingRequests"]
     assert str(tracking["TargetValue"]) == STAYING["EndpointCallsPerMinute"]
+    gpu = resources["EndpointGpuPolicy"]["TargetTrackingScalingPolicyConfiguration"]
+    assert str(gpu["TargetValue"]) == CHANGED["EndpointGpuPercent"]
+    assert gpu["CustomizedMetricSpecification"]["Metrics"][1]["Expression"] == "all / 1"
 
 
 @pytest.mark.parametrize(

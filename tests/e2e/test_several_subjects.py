@@ -1,16 +1,32 @@
-"""Several subjects in one adapter, from folders of photos to a picture of each by its word."""
+"""Several subjects in one adapter, from folders of photos to a picture of each by its word.
+
+The set is large enough for CaptionPhotos, which describes it before it is trained.
+"""
 
 import json
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contracts.documents.consent_record import ConsentRecord
+from contracts.documents.photos import PhotoCaptions
 from contracts.documents.training import TrainingPlan, TrainingResult
-from contracts.shared.layout import consent_row, plan_key, result_key
+from contracts.shared.layout import (
+    CAPTIONS_FILE,
+    captioner_prefix,
+    captions_prefix,
+    consent_row,
+    plan_key,
+    result_key,
+)
+from contracts.shared.names import captions_plan_id
+from local.cloud.paths import ROOT
 from local.demo.picture import generate
-from local.demo.upload import consent
-from tests.e2e.stack import SMALL, Stack, job_of, photos
+from local.demo.upload import BASES_BUCKET, consent
+from tests.e2e.stack import CAPTIONER_ID, SMALL, Stack, job_of, photos
 
 WOMAN, MAN = "a photo of a woman", "a photo of a man"
 SUBJECTS: list[dict[str, Any]] = [
@@ -30,17 +46,43 @@ SUBJECTS: list[dict[str, Any]] = [
 ]
 REQUEST = {
     name: SMALL[name] for name in ("num_class_images", "max_train_steps", "train_batch_size")
-} | {"subjects": SUBJECTS, "sample_prompts": ["a photo of ohwx man on a beach"]}
+} | {
+    "subjects": SUBJECTS,
+    "sample_prompts": ["a photo of ohwx man on a beach"],
+    "autocaption": True,
+    "autocaption_max_tokens": 4,
+}
 FILES = {f"Anna B/{name}": body for name, body in photos(71).items()} | {
     f"10_ohwx man/{name}": body for name, body in photos(72).items()
 }
 
 
-def test_two_people_in_one_adapter_each_drawn_by_their_word(stack: Stack) -> None:
+@pytest.fixture
+def captioner(tmp_path: Path) -> Path:
+    """A captioner's folder."""
+    subprocess.run(
+        [ROOT / ".venv/torch/bin/python", "-m", "tests.fakes.tiny_captioner", tmp_path],
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    return tmp_path
+
+
+def test_two_people_in_one_adapter_each_drawn_by_their_word(stack: Stack, captioner: Path) -> None:
     stack.upload("family", FILES, REQUEST)
+    execution = stack.execution("family")
+    assert stack.notice("family")["code"] == "training_refused", "there is no captioner yet"
+    assert stack.states(execution)[-3:] == ["CaptionPhotos", "NotifyFailure", "FailJob"]
+    s3 = stack.cloud.client("s3")
+    for file in captioner.iterdir():
+        key = captioner_prefix(CAPTIONER_ID) + file.name
+        s3.put_object(Bucket=BASES_BUCKET, Key=key, Body=file.read_bytes())
+    stack.redrive(execution)
     execution = stack.execution("family")
     assert execution["status"] == "SUCCEEDED", stack.notice("family")
     notice, job_id = stack.notice("family"), job_of(execution)
+    check_captions(stack, execution, job_id)
     assert notice["model"]["trigger_words"] == ["zwx", "ohwx"]
     assert "Likeness of each subject: zwx" in notice["text"]
     result = stack.document(result_key(stack.plan_id(job_id), job_id), TrainingResult)
@@ -56,6 +98,29 @@ def test_two_people_in_one_adapter_each_drawn_by_their_word(stack: Stack) -> Non
     assert people_who_agreed(stack, job_id) == {"person-2", str(consent()["given_by"])}
     (task,) = stack.document(plan_key(stack.plan_id(job_id)), TrainingPlan).tasks
     assert {one.consent for one in task.request.subjects} == {None}
+
+
+def check_captions(stack: Stack, execution: dict[str, Any], job_id: str) -> None:
+    """Check that a job of its own described the photos, and that the training used it."""
+    resumed = stack.states(execution)[-7:]
+    assert resumed[:4] == ["ResumeStage", "CaptionPhotos", "WhatToTrain", "TrainAdapter"]
+    (captioning,) = stack.training_jobs(captions_plan_id(job_id))
+    assert {"work": "captions", "job": job_id}.items() <= stack.tags(captioning)
+    key = captions_prefix(job_id) + CAPTIONS_FILE
+    body = stack.cloud.client("s3").get_object(Bucket=stack.outputs["UploadsBucketName"], Key=key)
+    written = PhotoCaptions.model_validate_json(body["Body"].read()).captions
+    result = stack.document(result_key(stack.plan_id(job_id), job_id), TrainingResult)
+    assert len(written) == len(result.photos) == len(FILES)
+    assert all("captioned" in photo.codes for photo in result.photos)
+    sagemaker = stack.cloud.client("sagemaker")
+    (training,) = stack.training_jobs(job_id)
+    read = sagemaker.describe_training_job(TrainingJobName=training["TrainingJobName"])
+    assert "captioner" not in {one["ChannelName"] for one in read["InputDataConfig"]}
+    record = stack.record("family")
+    assert record.estimate is not None
+    assert record.estimate.captioning_seconds > 0
+    names = {training["TrainingJobName"], captioning["TrainingJobName"]}
+    assert set(record.receipts) == names, "both jobs are paid"
 
 
 def draw(stack: Stack, notice: dict[str, Any], prompt: str) -> bytes:

@@ -22,6 +22,7 @@ from contracts.base import hash_of_files
 from contracts.shared.image_check import LABEL
 from contracts.shared.layout import classifier_prefix
 from likeness_client.doctor.account import Account, action_of
+from likeness_client.doctor.checks.strict import GATEWAYS, INTERFACES, WRITERS
 from likeness_client.doctor.template import shipped
 from tests.fakes.tiny_vit import AGES, tiny_vit
 
@@ -97,6 +98,57 @@ def card() -> Answer:
         "inference": {"num_inference_steps": 30, "guidance_scale": 7, "scheduler": "DPM"},
         "gate": {"min_effect": 0.01},
     }
+
+
+STRICT = {
+    "KmsKeyArn": KEY,
+    "SubnetIds": "subnet-1,subnet-2",
+    "SecurityGroupIds": "sg-1",
+    "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "AccessLogsBucket": "access-logs",
+    "ReservedConcurrency": "5",
+}
+"""The parameters of a good deployment of the strict profile."""
+
+
+def good_subnets() -> dict[str, dict[str, str]]:
+    """Return two subnets of one network."""
+    return {
+        f"subnet-{number}": {"VpcId": "vpc-1", "AvailabilityZone": f"{REGION}{zone}"}
+        for number, zone in ((1, "a"), (2, "b"))
+    }
+
+
+def good_vpc_endpoints() -> dict[str, Answer]:
+    """Return every VPC endpoint that docs/strict.md asks for."""
+    return {
+        name: {
+            "VpcEndpointId": f"vpce-{name}",
+            "VpcId": "vpc-1",
+            "ServiceName": f"com.amazonaws.{REGION}.{name}",
+            "State": "available",
+            "PrivateDnsEnabled": name in INTERFACES,
+        }
+        for name in (*GATEWAYS, *INTERFACES)
+    }
+
+
+def strict_key() -> Answer:
+    """Return the policy of docs/strict.md."""
+    services = [f"logs.{REGION}.amazonaws.com", *WRITERS]
+    policy = key_policy(f"arn:aws:iam::{ACCOUNT}:root")
+    may = {
+        "Effect": "Allow",
+        "Principal": {"Service": services},
+        "Action": ["kms:GenerateDataKey*"],
+    }
+    return {**policy, "Statement": [*policy["Statement"], may]}
+
+
+def logs_policy(service: str = "logging.s3.amazonaws.com") -> str:
+    """Return the policy of a bucket that a service may write to."""
+    may = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "s3:PutObject"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [{**may, "Resource": "*"}]})
 
 
 def blocked() -> dict[str, bool]:
@@ -184,6 +236,13 @@ class Memory:
     endpoint: Answer | None = None
     config: Answer = field(default_factory=dict)
     model: Answer = field(default_factory=dict)
+    subnets: dict[str, dict[str, str]] = field(default_factory=good_subnets)
+    """VpcId and AvailabilityZone, by id."""
+    groups: dict[str, str] = field(default_factory=lambda: {"sg-1": "vpc-1"})
+    """The network of each security group."""
+    vpc_endpoints: dict[str, Answer] = field(default_factory=good_vpc_endpoints)
+    """By the end of the service's name."""
+    policies: set[str] = field(default_factory=lambda: {STRICT["PermissionsBoundaryArn"]})
     denied_role_actions: set[str] = field(default_factory=set)
     log_groups: list[str] = field(default_factory=list)
     drifts: list[Answer] = field(default_factory=list)
@@ -201,6 +260,9 @@ class FakeAws:
         self.memory = Memory()
         self.memory.parameters |= changed
         self.memory.buckets[BUCKET] = {"region": REGION}
+        if "KmsKeyArn" in changed:
+            self.memory.buckets[STRICT["AccessLogsBucket"]] = {"policy": logs_policy()}
+            self.memory.keys[KEY] = {"state": "Enabled", "policy": strict_key()}
         if deployed:
             deploy(self.memory)
         else:
@@ -793,6 +855,41 @@ def key_policy(principal: str, action: str = "kms:*") -> Answer:
     """Return a key's policy with one statement."""
     statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action}
     return {"Version": "2012-10-17", "Statement": [{**statement, "Resource": "*"}]}
+
+
+@answers("ec2")
+def ec2_describe_subnets(memory: Memory, asked: Answer) -> Answer:
+    (name,) = asked["SubnetIds"]
+    return {"Subnets": [entry(memory.subnets, name, "InvalidSubnetID.NotFound")]}
+
+
+@answers("ec2")
+def ec2_describe_security_groups(memory: Memory, asked: Answer) -> Answer:
+    (name,) = asked["GroupIds"]
+    if name not in memory.groups:
+        raise RefusedError("InvalidGroup.NotFound")
+    return {"SecurityGroups": [{"GroupId": name, "VpcId": memory.groups[name]}]}
+
+
+@answers("ec2")
+def ec2_describe_vpc_endpoints(memory: Memory, asked: Answer) -> Answer:
+    (vpc,) = asked["Filters"][0]["Values"]
+    return {"VpcEndpoints": [one for one in memory.vpc_endpoints.values() if one["VpcId"] == vpc]}
+
+
+@answers("iam")
+def iam_get_policy(memory: Memory, asked: Answer) -> Answer:
+    if asked["PolicyArn"] not in memory.policies:
+        raise RefusedError("NoSuchEntity", "", 404)
+    return {"Policy": {"Arn": asked["PolicyArn"]}}
+
+
+@answers("s3")
+def s3_get_bucket_policy(memory: Memory, asked: Answer) -> Answer:
+    found = bucket(memory, asked)
+    if "policy" not in found:
+        raise RefusedError("NoSuchBucketPolicy", "", 404)
+    return {"Policy": found["policy"]}
 
 
 @answers("logs")

@@ -26,7 +26,9 @@ class MemoryEndpointLifecycle:
         self.count: int | None = 1
         """Instances; None while the endpoint changes."""
         self.crowd = (0.0, 0.0)
-        """Requests inside each instance, within the last five minutes and within a longer time."""
+        """Requests inside each base, within the last five minutes and within a longer time."""
+        self.gpu = (0.0, 0.0)
+        """Use of an instance's GPUs together in percent, within the same times."""
 
     def made_on_demand(self) -> bool:
         return self.now != "absent" and not self.cloudformations
@@ -54,6 +56,10 @@ class MemoryEndpointLifecycle:
     def waiting(self, now: datetime, within: timedelta) -> float:
         assert now
         return self.crowd[within > timedelta(minutes=5)]
+
+    def gpu_percent(self, now: datetime, within: timedelta) -> float:
+        assert now
+        return self.gpu[within > timedelta(minutes=5)]
 
     def resize(self, instances: int) -> None:
         self.count = instances

@@ -9,7 +9,7 @@ from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
-from domain.ports.jobs import Attempt, UnknownJobError
+from domain.ports.jobs import Attempt, QueuedStage, UnknownJobError
 from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 from tests.fakes.cost_records import MemoryCostRecords
 
@@ -86,6 +86,7 @@ class MemoryJobs(MemoryCostRecords):
             faults=(),
             step=None,
             total_steps=None,
+            captioned=False,
             estimate=None,
             step_shape=None,
             capacity=None,
@@ -104,7 +105,9 @@ class MemoryJobs(MemoryCostRecords):
             percent = max(self.records[job_id].percent, STAGE_PERCENT[stage])
             self._change(job_id, now, status="processing", stage=stage, percent=percent)
 
-    def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
+    def enqueue(
+        self, job_id: str, task_token: str, now: datetime, stage: QueuedStage = "TrainAdapter"
+    ) -> None:
         if not self._is_open(job_id):
             raise UnknownJobError
         self._check_not_canceled(job_id)
@@ -113,12 +116,16 @@ class MemoryJobs(MemoryCostRecords):
             job_id,
             now,
             status="processing",
-            stage="TrainAdapter",
+            stage=stage,
             task_token=task_token,
             queue=record.queue if record.queue is not None else "queued",
             queued_at=record.queued_at if record.queued_at is not None else now.isoformat(),
             waiting_for=None if record.queue == "training" else "slot",
         )
+
+    def record_captions(self, job_id: str, now: datetime) -> None:
+        if self._is_open(job_id):
+            self._change(job_id, now, captioned=True)
 
     def record_trace(self, job_id: str, trace_header: str) -> None:
         if job_id in self.records:

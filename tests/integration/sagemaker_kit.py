@@ -207,7 +207,8 @@ class SageMakerKit:
 
     # ---- serving ---------------------------------------------------------------------------
 
-    def model(self, name: str, **environment: str) -> str:
+    def model(self, name: str, instances: int = 1, **environment: str) -> str:
+        """Return the name of a model and of its endpoint's configuration."""
         container = {
             "Image": SERVER,
             "Mode": "MultiModel",
@@ -220,16 +221,16 @@ class SageMakerKit:
         variant = {
             "VariantName": "AllTraffic",
             "ModelName": name,
-            "InitialInstanceCount": 1,
+            "InitialInstanceCount": instances,
             "InstanceType": "ml.g5.xlarge",
         }
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
         return name
 
-    def endpoint(self, **environment: str) -> str:
+    def endpoint(self, instances: int = 1, **environment: str) -> str:
         """Return an endpoint in service."""
         name = f"endpoint-{uuid.uuid4().hex[:8]}"
-        self.model(name, **environment)
+        self.model(name, instances, **environment)
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
         assert self.wait_for_endpoint(name)["EndpointStatus"] == "InService"
         return name

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aws.endpoint.lifecycle import SageMakerEndpointLifecycle, Stack
+from aws.endpoint.lifecycle import HOST_NAMESPACE, SageMakerEndpointLifecycle, Stack
 from aws.endpoint.models import DynamoModels
 from contracts.shared.endpoint_tags import CLOUDFORMATION, MADE_BY
 from domain.serving.endpoint import reap, wake
-from domain.serving.growth import Growth, grow
+from domain.serving.growth import LOOKED_AT, Growth, grow
 from tests.cloud import eventually
 from tests.integration.tables import table
 from tests.unit.domain.test_endpoint import tenant_models
@@ -46,16 +46,24 @@ def test_an_endpoint_comes_when_it_is_wanted_and_goes_when_nobody_calls(
 
     now = datetime.now(UTC)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", lifecycle.name)
-    growth = Growth(least=1, most=4, waiting=8)
+    growth = Growth(least=1, most=4, waiting=8, gpu_percent=90, gpus=4)
     assert grow(lifecycle, growth, now) is None, "nobody has asked for anything"
     crowd = {"MetricName": "RequestsInBase", "Value": 20.0, "Timestamp": now}
     cloud.client("cloudwatch").put_metric_data(
         Namespace="Likeness",
         MetricData=[{**crowd, "Dimensions": [{"Name": "service", "Value": lifecycle.name}]}],
     )
+    variant = {"EndpointName": lifecycle.name, "VariantName": "AllTraffic"}
+    of_all = [{"Name": name, "Value": value} for name, value in variant.items()]
+    busy = {"MetricName": "GPUUtilization", "Dimensions": of_all, "Timestamp": now}
+    cloud.client("cloudwatch").put_metric_data(
+        Namespace=HOST_NAMESPACE, MetricData=[busy | {"Value": value} for value in (250.0, 350.0)]
+    )
     soon = now + timedelta(minutes=1)
+    assert lifecycle.gpu_percent(soon, LOOKED_AT) == 300.0
     assert (lifecycle.instances(), grow(lifecycle, growth, soon)) == (1, 3)
-    assert (lifecycle.status(), lifecycle.instances()) == ("in_service", 3)
+    assert lifecycle.status() == "in_service", "it answers meanwhile"
+    eventually(lambda: lifecycle.instances() == 3)
 
     now = datetime.now(UTC)
     assert not reap(lifecycle, IDLE, now), "just made"

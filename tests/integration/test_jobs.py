@@ -166,6 +166,22 @@ def test_a_job_in_training_takes_the_new_token_and_stays(jobs: Jobs) -> None:
     assert [record.task_token for record in jobs.in_training()] == ["token-new"]
 
 
+def test_a_job_waits_for_captions_first_and_then_for_its_training(jobs: Jobs) -> None:
+    queue(jobs)
+    jobs.advance(job_id(), "CaptionPhotos", at(1))
+    jobs.enqueue(job_id(), "captions", at(2), "CaptionPhotos")
+    assert (found(jobs).is_captioning, found(jobs).captioned) == (True, False)
+    jobs.record_captions(job_id(), at(3))
+    jobs.enqueue(job_id(), "training", at(4))
+    assert (found(jobs).is_captioning, found(jobs).captioned) == (False, True)
+    jobs.finish(job_id(), "failed", "training_failed", at(5))
+    jobs.claim(spec(), "arn:execution:new", at(6))
+    assert not found(jobs).captioned, "another execution inspects the photos anew"
+    jobs.finish(job_id(), "failed", "training_failed", at(7))
+    jobs.record_captions(job_id(), at(8))
+    assert not found(jobs).captioned, "it has ended"
+
+
 def test_a_job_that_is_unknown_or_ended_cannot_queue(jobs: Jobs) -> None:
     with pytest.raises(UnknownJobError):
         jobs.enqueue(job_id(), "token", NOON)

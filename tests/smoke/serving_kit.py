@@ -266,7 +266,11 @@ class Server:
 
     def base_pid(self) -> int:
         """Process id of the engine, which holds the base."""
-        return next(pid for pid in children(self.process.pid) if is_engine(pid))
+        return self.engine_pids()[0]
+
+    def engine_pids(self) -> list[int]:
+        """Process ids of the engines, one for each device; the oldest comes first."""
+        return [pid for pid in children(self.process.pid) if is_engine(pid)]
 
 
 def children(pid: int) -> list[int]:

@@ -140,6 +140,7 @@ def test_tiles_show_the_same_picture(generator: Generator) -> None:
 def test_the_warm_up_measures_what_a_pass_costs_and_holds(generator: Generator) -> None:
     plan, speed = try_plan(generator, make_plan(generator, GIGABYTE), 4)
     assert plan.entries(64 * 64) >= 8
+    assert make_plan(generator, 0, share=2).device_bytes == plan.device_bytes // 2
     assert speed.pass_seconds(2, 64 * 64) > 0
     assert speed.decode_seconds(64 * 64) > 0
     assert not generator.hooks.handles

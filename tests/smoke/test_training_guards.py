@@ -39,6 +39,7 @@ from trainer.faces.choice import chosen_detector, detector_of  # noqa: E402
 from trainer.model.lora import initial_lora_a  # noqa: E402
 from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.optimisation.step import divergence_at  # noqa: E402
+from trainer.photos.captions import Descriptions  # noqa: E402
 from trainer.photos.masks import face_mask, own_mask, to_weights  # noqa: E402
 from trainer.photos.photos import Photo, read_picture, split  # noqa: E402
 from trainer.photos.pipeline import PhotoPipeline, find_face, require_enough, with_codes  # noqa: E402
@@ -74,7 +75,7 @@ def task(**options: object) -> TrainingTask:
 def room(*faces: Face, **options: object) -> PhotoPipeline:
     detector: Any = Seen(*faces)
     segmenter: Any = None
-    return PhotoPipeline(Path(), task(**options), 64, detector, segmenter, None)
+    return PhotoPipeline(Path(), task(**options), 64, detector, segmenter, Descriptions())
 
 
 PIXELS = np.zeros((200, 300, 3), np.uint8)

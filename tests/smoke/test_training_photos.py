@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,10 +20,7 @@ from PIL import Image, ImageDraw  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from transformers import (  # noqa: E402
     BertTokenizer,
-    BlipConfig,
-    BlipForConditionalGeneration,
     BlipImageProcessor,
-    BlipProcessor,
     InstructBlipConfig,
     InstructBlipForConditionalGeneration,
     InstructBlipProcessor,
@@ -29,21 +28,26 @@ from transformers import (  # noqa: E402
 
 from contracts.base import BaseCard  # noqa: E402
 from contracts.documents.photos import PhotoVerdict  # noqa: E402
-from contracts.documents.training import TrainingTask  # noqa: E402
+from contracts.documents.training import TrainingPlan, TrainingTask  # noqa: E402
+from contracts.shared.layout import captions_in_channel  # noqa: E402
 from contracts.shared.limits import MIN_PHOTOS  # noqa: E402
 from local.portraits import album, character, empty_room, two_people  # noqa: E402
 from local.portraits.albums import blurred  # noqa: E402
+from tests.fakes.tiny_captioner import TOKENS, tiny_blip  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from trainer import captioning  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.faces import Face, are_ambiguous, clarity  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
 from trainer.faces.haar import HaarDetector  # noqa: E402
+from trainer.job import run_job  # noqa: E402
 from trainer.photos import captions  # noqa: E402
 from trainer.photos.crop import cut_to_face  # noqa: E402
 from trainer.photos.photos import Photo, read_image  # noqa: E402
 from trainer.photos.pipeline import make_photo_pipeline, process_photos, read_ahead  # noqa: E402
-from trainer.process.results import TrainingError  # noqa: E402
+from trainer.process.results import PreemptedError, TrainingError  # noqa: E402
+from trainer.process.time_limit import TimeLimit  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -386,24 +390,6 @@ def test_a_caption_is_the_users_own_or_the_prompt_and_its_faults_have_codes(
     ]
 
 
-TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "with", "hat", "[DEC]", "[ENC]"]
-
-
-def tiny_blip(folder: Path) -> None:
-    """Write an untrained BLIP in transformers' format."""
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
-    text = sizes | {"vocab_size": len(TOKENS), "num_attention_heads": 2, "encoder_hidden_size": 16}
-    text |= {"bos_token_id": 9, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0}
-    vision = sizes | {"image_size": 32, "patch_size": 16, "num_attention_heads": 2}
-    config = BlipConfig(text_config=text | {"is_decoder": True}, vision_config=vision)
-    BlipForConditionalGeneration(config).save_pretrained(folder)
-    vocabulary = {word: i for i, word in enumerate(TOKENS)}
-    tokenizer = BertTokenizer(vocab=vocabulary, additional_special_tokens=TOKENS[9:])
-    size = {"height": 32, "width": 32}
-    BlipProcessor(BlipImageProcessor(size=size), tokenizer).save_pretrained(folder)
-
-
 def tiny_instructblip(folder: Path) -> None:
     """Write an untrained InstructBLIP in transformers' format."""
     torch.manual_seed(0)
@@ -546,6 +532,84 @@ def test_a_captioner_describes_photos_without_captions(portraits: TaskPhotos) ->
     captions.load_captioner.cache_clear()
     with pytest.raises(TrainingError, match="captioner_missing"):
         portraits.process(**options)
+
+
+class CountingCaptioner(RecordingCaptioner):
+    """Describes each image by its number, and ends the job's time at one of them."""
+
+    def __init__(self, limit: TimeLimit, preempted_at: int = 99) -> None:
+        super().__init__()
+        self.limit, self.preempted_at, self.described = limit, preempted_at, 0
+
+    def describe(self, image: Image.Image, wording: captions.Wording = captions.PLAIN) -> str:
+        self.described += 1
+        self.limit.preempted = self.described >= self.preempted_at
+        return f"number {self.described} {image.width} {wording.max_tokens}"
+
+
+def test_an_interrupted_captioning_goes_on_where_it_ended(
+    portraits: TaskPhotos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portraits.photos[0]["caption"] = "TOK smiling"
+    task = portraits.task(autocaption=True)
+    found: list[CountingCaptioner] = []
+    monkeypatch.setattr(captioning, "captioner_of", lambda *_: found[-1])
+    for preempted_at, described in ((2, 2), (99, 2)):
+        limit = TimeLimit()
+        found.append(CountingCaptioner(limit, preempted_at))
+        with suppress(PreemptedError):
+            captioning.describe_photos(portraits.root, task, limit)
+        assert found[-1].described == described, "the first attempt described the others"
+    saved = captions.read_captions(captioning.captions_path(portraits.root))
+    assert set(saved.captions) == {photo.sha256 for photo in task.photos[1:]}
+    late = TimeLimit(deadline_seconds=60, _started=-1e9)
+    captioning.captions_path(portraits.root).unlink()
+    found.append(CountingCaptioner(late))
+    with pytest.raises(TrainingError, match="captions_unfinished"):
+        captioning.describe_photos(portraits.root, task, late)
+
+
+def test_a_training_uses_the_captions_that_were_written_before_and_no_captioner(
+    portraits: TaskPhotos,
+) -> None:
+    options = {"autocaption": True, "autocaption_prefix": "TOK,"}
+    portraits.photos[0]["caption"] = "TOK smiling"
+    channel = portraits.root / "input" / "data" / "captioner"
+    tiny_blip(channel)
+    captions.load_captioner.cache_clear()
+    together, _ = portraits.process(**options)
+    task = portraits.task(**options)
+    plan = TrainingPlan(plan_id="2" * 32, base_sha256="0" * 64, tasks=(task,), captions_only=True)
+    path = portraits.root / "input" / "data" / "plan" / "plan.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(plan.model_dump_json())
+    captions.load_captioner.cache_clear()
+    assert run_job(portraits.root) == 0
+
+    shutil.rmtree(channel)
+    written = captions_in_channel(JOB)
+    place = portraits.root / "input" / "data" / "photos" / written
+    place.parent.mkdir()
+    shutil.copy(captioning.captions_path(portraits.root), place)
+    after = task.model_copy(update={"captions": written})
+    on = base()
+    photos, verdicts = process_photos(make_photo_pipeline(portraits.root, after, SIDE, on), on)
+    assert [photo.caption for photo in photos] == [photo.caption for photo in together]
+    assert "captioned" in verdicts[1].codes
+    place.write_text("{}")
+    with pytest.raises(TrainingError, match="captions_unfinished"):
+        make_photo_pipeline(portraits.root, after, SIDE, on)
+
+
+def test_captioning_without_a_captioner_fails_by_its_code(portraits: TaskPhotos) -> None:
+    task = portraits.task(autocaption=True)
+    plan = TrainingPlan(plan_id="2" * 32, base_sha256="0" * 64, tasks=(task,), captions_only=True)
+    path = portraits.root / "input" / "data" / "plan" / "plan.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(plan.model_dump_json())
+    assert run_job(portraits.root) == 1
+    failure = (portraits.root / "output" / "failure").read_text()
+    assert failure.startswith("captioner_missing:")
 
 
 def test_captions_are_dropped_at_the_requested_rate_and_alike_after_a_resume() -> None:

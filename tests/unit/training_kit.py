@@ -40,6 +40,7 @@ SETTINGS = TrainingSettings(
     max_batch=1,
     capacity_mode="warm",
     keep_alive_seconds=600,
+    max_captioning_seconds=3600,
     max_runtime_seconds=7200,
     uploads_bucket="uploads",
     models_bucket="models",

@@ -12,6 +12,7 @@ from torch import Tensor
 from contracts.documents.training import TrainingPlan, TrainingResult, TrainingTask
 from contracts.documents.upload.options import Precision
 from contracts.shared.layout import BASE_CHANNEL, RESULT_FILE
+from trainer.captioning import describe_photos
 from trainer.config.recipe import read_plan
 from trainer.config.sharing import can_share_step
 from trainer.evaluation.judge import load_judge
@@ -86,6 +87,8 @@ def run_job(root: Path) -> int:
 def _run(
     root: Path, plan: TrainingPlan, tasks: list[TrainingTask], machine: Machine, limit: TimeLimit
 ) -> int:
+    if plan.captions_only:
+        return run_captions(root, tasks, machine, limit)
     results: list[TrainingResult] = []
     for precision, group in by_precision(tasks).items():
         try:
@@ -103,6 +106,21 @@ def _run(
         return DONE
     write_failure(root, failures[0])
     return FAILED
+
+
+def run_captions(root: Path, tasks: list[TrainingTask], machine: Machine, limit: TimeLimit) -> int:
+    """Describe the photos of the plan's task; no base is loaded, and nothing is trained."""
+    try:
+        with watchdog(limit, machine.watchdog_seconds):
+            for task in tasks:
+                with log_context(job_id=task.job_id):
+                    describe_photos(root, task, limit)
+    except PreemptedError:
+        raise
+    except Exception as error:  # noqa: BLE001 (becomes the job's reason)
+        write_failure(root, describe_failure(error))
+        return FAILED
+    return DONE
 
 
 PrecisionGroup = tuple[Precision | None, list[TrainingTask]]

@@ -15,7 +15,7 @@ export interface StatusChange {
   /** AWS's own sentence, where it has refused to start the training job. */
   refusal?: string | null;
   schema_version: 1;
-  stage: "AcceptRequest" | "InspectPhotos" | "TrainAdapter" | "SweepAdapter" | "PublishAdapter" | "WarmModel" | "NotifyOwner" | "NotifyFailure";
+  stage: "AcceptRequest" | "InspectPhotos" | "CaptionPhotos" | "TrainAdapter" | "SweepAdapter" | "PublishAdapter" | "WarmModel" | "NotifyOwner" | "NotifyFailure";
   status: "starting" | "processing" | "succeeded" | "failed" | "canceled";
   step?: number | null;
   tenant: string;

@@ -156,8 +156,10 @@ export interface ErasureReceipt {
 export interface EstimateView {
   /** Batches in all steps; a step may have several. Absent in estimates from before 2026-12. */
   batches?: number | null;
+  /** The part of `seconds` that CaptionPhotos takes; 0: there is no such state. */
+  captioning_seconds?: number;
   object: "estimate";
-  /** Seconds from the start of the instance to the end of the training job. */
+  /** Seconds from the start of the instance to the end of the training job; with captioning before it, of both jobs together. */
   seconds: number;
   /** Optimiser steps, as the trainer will count them; an import has none. */
   steps: number;
@@ -337,7 +339,7 @@ export interface JobView {
   object: "job";
   percent: number;
   queue_place: number | null;
-  stage: "AcceptRequest" | "InspectPhotos" | "TrainAdapter" | "SweepAdapter" | "PublishAdapter" | "WarmModel" | "NotifyOwner" | "NotifyFailure";
+  stage: "AcceptRequest" | "InspectPhotos" | "CaptionPhotos" | "TrainAdapter" | "SweepAdapter" | "PublishAdapter" | "WarmModel" | "NotifyOwner" | "NotifyFailure";
   status: "starting" | "processing" | "succeeded" | "failed" | "canceled";
   step: number | null;
   total_steps: number | null;

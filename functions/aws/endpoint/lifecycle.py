@@ -22,6 +22,8 @@ _STATUS: dict[str, EndpointStatus] = {
     "UpdateRollbackFailed": "failed",
 }
 VARIANT = "AllTraffic"
+HOST_NAMESPACE = "/aws/sagemaker/Endpoints"
+"""Namespace of SageMaker's metrics of an endpoint's instances."""
 NAMESPACE = "Likeness"
 """Namespace of the metrics that the engine writes (serving_image/serving/metrics.py)."""
 TAGS = dict((APPLICATION, (MADE_BY, ON_DEMAND)))
@@ -119,7 +121,7 @@ class SageMakerEndpointLifecycle:
         return int(variant["DesiredInstanceCount"])
 
     def waiting(self, now: datetime, within: timedelta) -> float:
-        """Return the most requests that were inside each instance's server, as a minute's mean.
+        """Return the most requests that were inside each device's base, as a minute's mean.
 
         The engine writes the metric with each request, so an idle endpoint has none. It reads
         CloudWatch, for which only reap_endpoint has a permission.
@@ -134,6 +136,23 @@ class SageMakerEndpointLifecycle:
             Statistics=["Average"],
         )
         return max((float(point["Average"]) for point in found["Datapoints"]), default=0.0)
+
+    def gpu_percent(self, now: datetime, within: timedelta) -> float:
+        """Return the mean use of an instance's GPUs together, in percent; 0: nothing is known.
+
+        It reads CloudWatch, for which only reap_endpoint has a permission.
+        """
+        found = self._cloudwatch.get_metric_statistics(
+            Namespace=HOST_NAMESPACE,
+            MetricName="GPUUtilization",
+            Dimensions=self._variant(),
+            StartTime=now - within,
+            EndTime=now,
+            Period=60,
+            Statistics=["Average"],
+        )
+        points = [float(point["Average"]) for point in found["Datapoints"]]
+        return sum(points) / len(points) if points else 0.0
 
     def resize(self, instances: int) -> None:
         """Give the endpoint so many instances; it answers meanwhile."""
@@ -161,16 +180,20 @@ class SageMakerEndpointLifecycle:
         calls = self._cloudwatch.get_metric_statistics(
             Namespace="AWS/SageMaker",
             MetricName="Invocations",
-            Dimensions=[
-                {"Name": "EndpointName", "Value": self.name},
-                {"Name": "VariantName", "Value": VARIANT},
-            ],
+            Dimensions=self._variant(),
             StartTime=since,
             EndTime=now,
             Period=60,
             Statistics=["Sum"],
         )
         return any(point["Sum"] > 0 for point in calls["Datapoints"])
+
+    def _variant(self) -> list[dict[str, str]]:
+        """Return the dimensions of SageMaker's metrics of the endpoint."""
+        return [
+            {"Name": "EndpointName", "Value": self.name},
+            {"Name": "VariantName", "Value": VARIANT},
+        ]
 
     def _describe(self) -> dict[str, Any] | None:
         try:

@@ -21,7 +21,7 @@ from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError, SubjectErasedError
 from contracts.shared import layout
-from domain.ports.jobs import Attempt, UnknownJobError
+from domain.ports.jobs import Attempt, QueuedStage, UnknownJobError
 from domain.training.progress import DONE, LAUNCHED, STAGE_PERCENT, UNSTOPPABLE, training_percent
 
 _logger = Logger(child=True)
@@ -30,7 +30,8 @@ EXECUTION_INDEX = "execution"
 _PLACE = ("queue_place", "waiting_for", "refusal")
 _WAITING = ("queue", "queued_at", "task_token", "eta_seconds", *_PLACE)
 _REDRIVEN = ("code", "notice_id", "cancel_requested", "faults")
-_OF_ONE_RUN = (*_REDRIVEN, "step", "total_steps", "estimate", "step_shape", "capacity")
+_DONE = ("step", "total_steps", "captioned")
+_OF_ONE_RUN = (*_REDRIVEN, *_DONE, "estimate", "step_shape", "capacity")
 _REFUSAL = ("refused_code", "refused_at")
 _OPEN = Attr("status").is_in(["starting", "processing"])
 _ENDED = Attr("status").is_in(["failed", "canceled"])
@@ -127,11 +128,13 @@ class DynamoJobs(DynamoCostRecords):
         ):
             self._check_not_canceled(job_id)
 
-    def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
+    def enqueue(
+        self, job_id: str, task_token: str, now: datetime, stage: QueuedStage = "TrainAdapter"
+    ) -> None:
         """Put the job in the queue; a job in training stays there and gets the new token."""
         changes = {
             "status": "processing",
-            "stage": "TrainAdapter",
+            "stage": stage,
             "task_token": task_token,
             "updated_at": now.isoformat(),
         }
@@ -148,6 +151,10 @@ class DynamoJobs(DynamoCostRecords):
             self._check_not_canceled(job_id)
             raise UnknownJobError
         _logger.info("job queued for training", job_id=job_id)
+
+    def record_captions(self, job_id: str, now: datetime) -> None:
+        """Store that the job's captions lie beside its photos; ignore jobs that have ended."""
+        self._update(job_id, _OPEN, {"captioned": True, "updated_at": now.isoformat()})
 
     def record_trace(self, job_id: str, trace_header: str) -> None:
         """Store the trace header of the execution that waits for the job; ignore unknown jobs."""

@@ -20,7 +20,11 @@ class Estimate(Document):
     """Batches in all steps; a step may have several. Absent in estimates from before 2026-12."""
 
     seconds: Seconds
-    """Seconds from the start of the instance to the end of the training job."""
+    """Seconds from the start of the instance to the end of the training job; with captioning
+    before it, of both jobs together."""
+
+    captioning_seconds: Seconds = 0
+    """The part of ``seconds`` that CaptionPhotos takes; 0: there is no such state."""
 
     usd: Usd | None
     """Cost in USD; null: the instance type has no price (domain/pricing/prices.py)."""

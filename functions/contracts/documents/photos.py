@@ -107,10 +107,26 @@ class PhotoReport(Document):
     adapter: StoredFile | None = None
     """The LoRA of an import, beside where photos would be; absent: photos are trained."""
 
+    to_caption: Annotated[int, Field(ge=0)] = 0
+    """Number of photos that CaptionPhotos describes before training; 0: there is no such state,
+    and the training job describes photos itself where the request asks for it."""
+
     @property
     def usable(self) -> tuple[PhotoVerdict, ...]:
         """The photos that training uses, in their order."""
         return tuple(photo for photo in self.photos if photo.verdict != "refused")
+
+
+class PhotoCaptions(Document):
+    """``captions/captions.json`` beside the normalised photos: what a captioner has described.
+
+    It is written after every few photos, so an interrupted captioning goes on from here.
+    """
+
+    schema_version: Literal[1] = 1
+
+    captions: dict[Sha256, str] = Field(default_factory=dict)
+    """Description of each photo by the photo's hash; without the subject's name."""
 
 
 class InspectedPhoto(Document):
@@ -167,5 +183,5 @@ class PhotoSummary(Document):
         """Drop the workflow's decision, which states of executions before 2026-12 hold here."""
         if not isinstance(given, dict):
             return given
-        decision = {"dry_run", "sweep"} - cls.model_fields.keys()
+        decision = {"dry_run", "captions", "sweep"} - cls.model_fields.keys()
         return {name: value for name, value in given.items() if name not in decision}

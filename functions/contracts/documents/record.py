@@ -18,6 +18,7 @@ Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 Stage = Literal[
     "AcceptRequest",
     "InspectPhotos",
+    "CaptionPhotos",
     "TrainAdapter",
     "SweepAdapter",
     "PublishAdapter",
@@ -66,7 +67,7 @@ class JobRecord(Document):
     queued_at: str | None = None
 
     task_token: str | None = None
-    """Token of the waiting TrainAdapter state; a redrive replaces it."""
+    """Token of the waiting state, CaptionPhotos or TrainAdapter; a redrive replaces it."""
 
     plan_id: PlanId | None = None
 
@@ -107,6 +108,9 @@ class JobRecord(Document):
     erased: bool = False
     """Whether the job's data is being erased: no stage may write anything more of it."""
 
+    captioned: bool = False
+    """Whether CaptionPhotos is done: the captions lie beside the photos."""
+
     estimate: Estimate | None = None
 
     step_shape: StepShape | None = None
@@ -138,6 +142,11 @@ class JobRecord(Document):
 
     notice_id: str | None = None
     """Id of the job's one notice; removed when a redrive reopens the job."""
+
+    @property
+    def is_captioning(self) -> bool:
+        """Whether the job waits for captions, and not for its training."""
+        return self.stage == "CaptionPhotos"
 
     def spec(self) -> JobSpec:
         """Return the job as the stages see it."""

@@ -87,6 +87,9 @@ class TrainingDecision(Document):
     dry_run: bool = False
     """Whether the request asked for an estimate and no training."""
 
+    captions: bool = False
+    """Whether CaptionPhotos comes before the training, or before the sweep."""
+
     sweep: bool = False
     """Whether the request asked for the best of several trainings."""
 
@@ -101,6 +104,15 @@ class PhotoInspection(TrainingDecision, PhotoSummary):
     def summary(self) -> PhotoSummary:
         """Return the summary without the decision."""
         return PhotoSummary(job_id=self.job_id, accepted=self.accepted, refused=self.refused)
+
+
+class CaptionPhotosInput(Document):
+    """Input of CaptionPhotos."""
+
+    job: JobSpec
+
+    task_token: str
+    """Token of the waiting state; answering it ends the state."""
 
 
 class TrainAdapterInput(Document):

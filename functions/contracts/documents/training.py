@@ -65,6 +65,10 @@ class TrainingTask(Document):
     """The user's pictures of the class, in the ``photos`` channel: ``<job_id>/class/<NNN>.png``.
     They replace class images that the base would draw."""
 
+    captions: RelativePath | None = None
+    """PhotoCaptions in the ``photos`` channel: ``<job_id>/captions/captions.json``. Absent: the
+    training job describes photos itself where the request asks for it."""
+
     adapter: StoredFile | None = None
     """A LoRA that another tool has trained, in the ``photos`` channel; it is converted and judged,
     and nothing is trained. Absent: the photos are trained."""
@@ -106,6 +110,9 @@ class TrainingPlan(Document):
     deadline_seconds: Annotated[int, Field(ge=60)] | None = None
     """Seconds after which the trainer saves, exports and stops; absent: SageMaker's limit."""
 
+    captions_only: bool = False
+    """Whether the photos of the only task are described and nothing is trained: CaptionPhotos."""
+
     @model_validator(mode="after")
     def _has_work(self) -> "TrainingPlan":
         if not self.tasks and not self.class_images:
@@ -113,6 +120,9 @@ class TrainingPlan(Document):
             raise ValueError(message)
         if self.shares and sum(self.shares) != len(self.tasks):
             message = "the shares of the instances are not all tasks"
+            raise ValueError(message)
+        if self.captions_only and len(self.tasks) != 1:
+            message = "captions are written for one task"
             raise ValueError(message)
         return self
 
@@ -328,6 +338,16 @@ class TrainingResult(Document):
     before 2026-12."""
 
     failure: TrainingFailure | None = None
+
+
+class PhotosCaptioned(Document):
+    """Answer of CaptionPhotos: the captions lie beside the photos."""
+
+    schema_version: Literal[1] = 1
+
+    job_id: JobId
+
+    training_job_name: str
 
 
 class TrainedAdapter(Document):

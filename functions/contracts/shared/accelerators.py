@@ -78,11 +78,15 @@ INSTANCES: dict[str, Instance] = {
     "ml.g4dn.4xlarge": Instance(T4, 1, 64),
     "ml.g4dn.8xlarge": Instance(T4, 1, 128),
     "ml.g4dn.16xlarge": Instance(T4, 1, 256),
+    "ml.g4dn.12xlarge": Instance(T4, 4, 192),
     "ml.g5.xlarge": Instance(A10G, 1, 16),
     "ml.g5.2xlarge": Instance(A10G, 1, 32),
     "ml.g5.4xlarge": Instance(A10G, 1, 64),
     "ml.g5.8xlarge": Instance(A10G, 1, 128),
     "ml.g5.16xlarge": Instance(A10G, 1, 256),
+    "ml.g5.12xlarge": Instance(A10G, 4, 192),
+    "ml.g5.24xlarge": Instance(A10G, 4, 384),
+    "ml.g5.48xlarge": Instance(A10G, 8, 768),
     "ml.g6.xlarge": Instance(L4, 1, 16),
     "ml.g6.2xlarge": Instance(L4, 1, 32),
     "ml.g6.4xlarge": Instance(L4, 1, 64),
@@ -156,12 +160,8 @@ def family_of(instance_type: str) -> str:
 
 
 def endpoint_types() -> tuple[str, ...]:
-    """Return the instance types with one GPU on which a multi-model endpoint can use it."""
-    return tuple(
-        name
-        for name, instance in INSTANCES.items()
-        if family_of(name) in MULTI_MODEL_FAMILIES and instance.gpus == 1
-    )
+    """Return the instance types on which a multi-model endpoint can use the GPUs."""
+    return tuple(name for name in INSTANCES if family_of(name) in MULTI_MODEL_FAMILIES)
 
 
 def training_types() -> tuple[str, ...]:

@@ -92,6 +92,20 @@ def accepted_mask_file(index: int) -> str:
     return f"{index:03d}.mask.png"
 
 
+CAPTIONS_FOLDER, CAPTIONS_FILE = "captions", "captions.json"
+"""Folder beside a job's normalised photos, and the PhotoCaptions in it."""
+
+
+def captions_prefix(job_id: str) -> str:
+    """Prefix in the CheckpointConfig of the training job that describes the photos."""
+    return f"{accepted_prefix(job_id)}{CAPTIONS_FOLDER}/"
+
+
+def captions_in_channel(job_id: str) -> str:
+    """Path of a job's PhotoCaptions in the ``photos`` channel."""
+    return f"{job_id}/{CAPTIONS_FOLDER}/{CAPTIONS_FILE}"
+
+
 def accepted_class_file(index: int) -> str:
     """File name of the normalised class picture ``index``."""
     return f"class/{index:03d}.png"

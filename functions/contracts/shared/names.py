@@ -6,6 +6,7 @@ and people find the log of a plan by it (docs/runbooks).
 """
 
 import re
+from hashlib import sha256
 from typing import NamedTuple
 
 TRAINING_JOB_PREFIX = "likeness-"
@@ -31,6 +32,15 @@ class TrainingJobName(NamedTuple):
     plan_id: str
     attempt: int
     """Number of the attempt, from 1."""
+
+
+def captions_plan_id(job_id: str) -> str:
+    """Return the id of the plan that only describes a job's photos; each attempt has the same.
+
+    >>> captions_plan_id("0" * 32) == captions_plan_id("0" * 32) != "0" * 32
+    True
+    """
+    return sha256(f"captions\n{job_id}".encode()).hexdigest()[:32]
 
 
 def build_training_job_name(plan_id: str, attempt: int) -> str:

@@ -11,7 +11,7 @@ from contracts.documents.picture import StoredPictures
 from contracts.documents.record import JobRecord
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
-from contracts.shared.names import parse_training_job_name
+from contracts.shared.names import captions_plan_id, parse_training_job_name
 from contracts.shared.picture_places import names_model, tenant_hash
 from domain.erasure.services import ErasureServices
 from domain.ports.erasure import TenantRows
@@ -112,6 +112,7 @@ def plans_of(reach: Reach) -> list[str]:
         *(record.plan_id for record in reach.records),
         *(name.plan_id for name in parsed if name is not None),
         *reach.job_ids,
+        *(captions_plan_id(job_id) for job_id in reach.job_ids),
     ]
     return list(dict.fromkeys(plan for plan in plans if plan))
 
@@ -131,7 +132,8 @@ def shared_with(plan_id: str, job_ids: Iterable[str], models: Storage) -> Traini
 
 def is_whole(plan_id: str, job_ids: Iterable[str], models: Storage) -> bool:
     """Return whether all of a plan may go; no where nobody can tell whom else it has trained."""
-    if plan_id in job_ids:  # named by its only job
+    own = {*job_ids, *(captions_plan_id(job_id) for job_id in job_ids)}
+    if plan_id in own:  # named by its only job
         return True
     plan = find_readable(models, layout.plan_key(plan_id), TrainingPlan)
     return plan is not None and {task.job_id for task in plan.tasks} <= set(job_ids)

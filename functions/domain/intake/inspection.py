@@ -17,7 +17,7 @@ from contracts.errors import (
     TooFewPhotosError,
 )
 from contracts.shared import layout
-from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
+from contracts.shared.limits import ADVISED_PHOTOS, MAX_PHOTOS, MIN_PHOTOS
 from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
@@ -74,6 +74,8 @@ class InspectionServices:
     faces: FaceFinder | None = None
     """None where the stack looks for no faces at intake."""
     thresholds: IntakeThresholds = DEFAULTS
+    captioning_photos: int = MAX_PHOTOS + 1
+    """Number of photos to describe from which CaptionPhotos comes before the training."""
     names: NameList = NO_NAMES
     """Names that nobody may train, in a caption either."""
     judges: ContentJudges = NO_JUDGES
@@ -115,7 +117,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
     if people > 1:
         raise PersonsMixedError(people=people)
     summary = summarise(report, all_must_pass=accepted.request.on_reject == "fail")
-    return decided(accepted, summary, services)
+    return decided(accepted, summary, services, captions=report.to_caption > 0)
 
 
 def check_captions(report: PhotoReport, job: JobSpec, services: InspectionServices) -> None:
@@ -157,10 +159,14 @@ def inspect_import(
 
 
 def decided(
-    accepted: AcceptedUpload, summary: PhotoSummary, services: InspectionServices
+    accepted: AcceptedUpload,
+    summary: PhotoSummary,
+    services: InspectionServices,
+    *,
+    captions: bool = False,
 ) -> PhotoInspection:
     """Return the stage's answer; a dry run gets its estimate."""
-    decision = decide_training(accepted.request)
+    decision = decide_training(accepted.request, captions=captions)
     if decision.dry_run:
         agree_on_price(summary.job_id, services.pricing)
     return PhotoInspection(**dict(summary), **dict(decision))
@@ -194,8 +200,24 @@ def report_on(
             *(() if all_of_class else ("class_photos_ignored",)),
         ),
         class_photos=class_photos,
+        to_caption=photos_to_caption(verdicts, accepted.request, services.captioning_photos),
     )
     return report, checked.people
+
+
+def photos_to_caption(
+    verdicts: Sequence[PhotoVerdict], request: TrainingRequest, least: int
+) -> int:
+    """Return how many photos CaptionPhotos describes; 0: fewer than ``least``, so it does not run.
+
+    What the training job changes on a photo before it is described (crop, background) can only be
+    described there.
+    """
+    if not request.autocaption or request.changes_photos:
+        return 0
+    usable = [photo for photo in verdicts if photo.verdict != "refused"]
+    bare = sum(not (photo.caption or "").strip() for photo in usable)
+    return bare if bare >= least else 0
 
 
 def advice_on_subjects(
@@ -262,10 +284,13 @@ def thresholds_of(request: TrainingRequest, stack: IntakeThresholds) -> IntakeTh
     return stack.model_copy(update=raised)
 
 
-def decide_training(request: TrainingRequest) -> TrainingDecision:
-    """Return what the workflow does after the inspection; a dry run goes before a sweep."""
+def decide_training(request: TrainingRequest, *, captions: bool = False) -> TrainingDecision:
+    """Return what the workflow does after the inspection; a dry run goes before all else."""
+    trains = not request.dry_run
     return TrainingDecision(
-        dry_run=request.dry_run, sweep=request.sweep is not None and not request.dry_run
+        dry_run=request.dry_run,
+        captions=captions and trains,
+        sweep=request.sweep is not None and trains,
     )
 
 

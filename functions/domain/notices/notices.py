@@ -11,7 +11,7 @@ from contracts.errors import SubjectErasedError
 from domain.failures.causes import code_of, facts_of, own_failure
 from domain.intake.uploads import Place, find_place
 from domain.notices.services import NoticeServices
-from domain.notices.verdicts import failed_verdicts
+from domain.notices.verdicts import failed_result
 from domain.notices.words import Ending, failure_notice, model_record, ready_notice
 from domain.ports.jobs import Jobs
 from domain.ports.models import Models
@@ -60,8 +60,8 @@ def end(
     """
     if is_erased(ending, job, services.jobs):
         return close_erased(ending, job, place, services, now)
-    trainer = () if job is None else failed_verdicts(job.job_id, ending.code, services)
-    notice = failure_notice(ending, job, place, services.documents, trainer)
+    failed = None if job is None else failed_result(job.job_id, ending.code, services)
+    notice = failure_notice(ending, job, place, services.documents, failed)
     notice = notice.model_copy(update={"receipt": receipt_of(job, services.jobs)})
     deliver(notice, services, now)
     if job is not None:
@@ -90,7 +90,7 @@ def close_erased(
     if job is not None:
         close_trials(job, ending, services.jobs, now)
         services.jobs.finish(job.job_id, ending.status, ERASED, now)
-    return failure_notice(ending, job, place, services.documents, ())
+    return failure_notice(ending, job, place, services.documents)
 
 
 def close_trials(job: JobSpec, ending: Ending, jobs: Jobs, now: datetime) -> None:

@@ -18,14 +18,14 @@ SWEEP = "sweep_failed"
 Verdicts = tuple[PhotoVerdict, ...]
 
 
-def failed_verdicts(job_id: str, code: str, services: NoticeServices) -> Verdicts:
-    """Return the trainer's verdicts if its result has this code; empty when it was another stage.
+def failed_result(job_id: str, code: str, services: NoticeServices) -> TrainingResult | None:
+    """Return the trainer's result if it has this code; None when it was another stage.
 
     A failed sweep has a result for each trial. All trials have the same photos, so the first
-    result with verdicts is taken.
+    result with verdicts on them is taken.
     """
-    results = (result for result in results_of(job_id, services) if failed_with(result, code))
-    return next((result.photos for result in results if result.photos), ())
+    results = [result for result in results_of(job_id, services) if failed_with(result, code)]
+    return next((result for result in results if result.photos), next(iter(results), None))
 
 
 def results_of(job_id: str, services: NoticeServices) -> Iterable[TrainingResult]:

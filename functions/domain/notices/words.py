@@ -20,6 +20,7 @@ from domain.failures.causes import failure_notice_id
 from domain.intake.photo_quality import ADVICE
 from domain.intake.uploads import Place
 from domain.notices.problem_names import without_words
+from domain.notices.subjects import fault_text
 from domain.notices.verdicts import TRAINER_ADVICE, Verdicts, combine, left_out_text
 from domain.ports.storage import Storage, find_document, read_document
 from domain.sweeps.ranking import ranking_text
@@ -148,9 +149,10 @@ def failure_notice(
     job: JobSpec | None,
     place: Place | None,
     documents: Storage,
-    trainer: Verdicts = (),
+    failed: TrainingResult | None = None,
 ) -> Notice:
-    """Return the notice of a failure; ``trainer`` has the trainer's verdicts, if it ended there."""
+    """Return the notice of a failure; ``failed`` is the trainer's result, if it ended there."""
+    trainer = () if failed is None else failed.photos
     entry = CODES[ending.code]
     about = Place(job.tenant, job.upload) if job is not None else place
     owners = job is not None and entry.who == "owner"
@@ -160,7 +162,8 @@ def failure_notice(
     judged = job is not None and ending.code.startswith(JUDGED)
     advice = advice_on_photos(job, documents) if job is not None and judged else ""
     left_out = left_out_text(trainer) if owners else ""
-    facts = facts_text(ending), left_out, ranking_text(trials), advice
+    about_whom = subject_text(ending.code, job, documents, failed) if job is not None else ""
+    facts = facts_text(ending), about_whom, left_out, ranking_text(trials), advice
     return Notice(
         notice_id=failure_notice_id(ending.execution_arn, ending.redrive_count),
         job_id=None if job is None else job.job_id,
@@ -176,6 +179,17 @@ def failure_notice(
         request=request_problems(ending.code, about, documents),
         sweep=trials,
     )
+
+
+def subject_text(code: str, job: JobSpec, documents: Storage, failed: TrainingResult | None) -> str:
+    """Return which of several subjects the failure is about; empty for one subject."""
+    accepted = find_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
+    if accepted is None or report is None:
+        return ""
+    photos = combine(report.photos, () if failed is None else failed.photos)
+    scores = () if failed is None or failed.gate is None else failed.gate.subjects
+    return fault_text(code, accepted.request.subjects, photos, scores)
 
 
 def facts_text(ending: Ending) -> str:

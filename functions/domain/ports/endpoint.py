@@ -39,7 +39,11 @@ class EndpointLifecycle(Protocol):
         ...
 
     def waiting(self, now: datetime, within: timedelta) -> float:
-        """Return the most requests that were inside each instance's server, as a minute's mean."""
+        """Return the most requests that were inside each device's base, as a minute's mean."""
+        ...
+
+    def gpu_percent(self, now: datetime, within: timedelta) -> float:
+        """Return the mean use of an instance's GPUs together; of four it is up to 400 percent."""
         ...
 
     def resize(self, instances: int) -> None:

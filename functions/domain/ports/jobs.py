@@ -11,6 +11,9 @@ from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from domain.ports.cost_records import CostRecords
 
+QueuedStage = Literal["CaptionPhotos", "TrainAdapter"]
+"""States that wait in the queue for a training job."""
+
 
 class UnknownJobError(Exception):
     """The table has no such job, or the job has ended: the stage should not run."""
@@ -69,7 +72,9 @@ class Jobs(CostRecords, Protocol):
         """
         ...
 
-    def enqueue(self, job_id: str, task_token: str, now: datetime) -> None:
+    def enqueue(
+        self, job_id: str, task_token: str, now: datetime, stage: QueuedStage = "TrainAdapter"
+    ) -> None:
         """Put the job in the queue; a job in training stays there and gets the new token.
 
         The job waits for a slot. The table's stream invokes the launcher.
@@ -78,6 +83,10 @@ class Jobs(CostRecords, Protocol):
             UnknownJobError: there is no such job, or it has ended.
             JobCanceledError: the job is being cancelled.
         """
+        ...
+
+    def record_captions(self, job_id: str, now: datetime) -> None:
+        """Store that the job's captions lie beside its photos; ignore jobs that have ended."""
         ...
 
     def record_trace(self, job_id: str, trace_header: str) -> None:

@@ -1,7 +1,8 @@
 """Agree on the price of a training: the only place that compares estimate and ``max_cost_usd``.
 
-InspectPhotos calls it for a dry run, PlanSweep for all trials together, TrainAdapter for one
-training. All of them get the same estimate, the same refusal and the same largest runtime.
+InspectPhotos calls it for a dry run, CaptionPhotos before a large set is described, PlanSweep for
+all trials together, TrainAdapter for one training. All of them get the same estimate, the same
+refusal and the same largest runtime.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,8 @@ from domain.pricing.estimating import (
     estimate_one,
     instance_of,
     make_estimate,
-    make_offer,
     offer_at,
+    with_captioning,
 )
 from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.pricing.step_sharing import shape_of
@@ -59,13 +60,15 @@ def agree_on_price(job_id: str, services: PricingServices) -> None:
         return  # the stage itself reports what is missing
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
     prices = with_speeds(services.prices, services.bases, card)
-    request, rung = accepted.request, accepted.rung
+    request, rung, kind = accepted.request, accepted.rung, services.instance_type
     if rung is None:
-        offer = make_offer(request, dataset, card, services.instance_type, prices)
+        # The trials of a sweep have its report; their photos are described already.
+        described = report.to_caption if report.job_id == job_id else 0
+        plain = make_estimate(request, dataset, card, kind, prices)
+        estimate = with_captioning(plain, described, request, kind, prices)
     else:
-        part = Part(request, rung)
-        estimate = estimate_one(part, dataset, card, services.instance_type, prices)
-        offer = offer_at(estimate, request, services.instance_type, prices)
+        estimate = estimate_one(Part(request, rung), dataset, card, kind, prices)
+    offer = offer_at(estimate, request, kind, prices)
     shape = shape_of(request, dataset, card) if rung is None else None  # it shares no step
     services.jobs.record_estimate(job_id, offer.estimate, offer.max_runtime_seconds, shape)
 
@@ -90,7 +93,8 @@ def share_cost_limit(
         return [None for _ in parts]
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
     kind, prices = services.instance_type, with_speeds(services.prices, services.bases, card)
-    total = make_estimate(sweep, dataset, card, kind, prices).usd
+    plain = make_estimate(sweep, dataset, card, kind, prices)
+    total = with_captioning(plain, report.to_caption, sweep, kind, prices).usd
     if total is None:
         raise PriceUnknownError(instance_type=instance_of(sweep, kind))
     estimates = [estimate_one(part, dataset, card, kind, prices) for part in parts]

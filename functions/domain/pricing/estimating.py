@@ -32,6 +32,10 @@ DRAWING_SHARE = 0.5 * 2
 """Work of a denoising step as a share of a training pass: forward only, but for two prompts."""
 
 
+CAPTION_SECONDS = 5
+"""Assumed seconds in which a captioner describes one photo on a GPU; no captioner was measured."""
+
+
 class Part(NamedTuple):
     """What one training job trains."""
 
@@ -76,30 +80,17 @@ class Offer:
     """Seconds that ``max_cost_usd`` pays for; None: the request has no ``max_cost_usd``."""
 
 
-def make_offer(
+def offer_at(
+    estimate: Estimate,
     request: TrainingRequest,
-    dataset: Dataset,
-    card: BaseCard,
     instance_type: str,
     prices: PriceTable = PUBLISHED,
-) -> Offer:
-    """Return the estimate, and the seconds that ``max_cost_usd`` pays for.
-
-    Raises:
-        TooExpensiveError: the estimate is above ``max_cost_usd``.
-        PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
-    """
-    estimate = make_estimate(request, dataset, card, instance_type, prices)
-    return offer_at(estimate, request, instance_type, prices)
-
-
-def offer_at(
-    estimate: Estimate, request: TrainingRequest, instance_type: str, prices: PriceTable
 ) -> Offer:
     """Return an estimate with the seconds that the request's ``max_cost_usd`` pays for.
 
     Raises:
-        TooExpensiveError, PriceUnknownError: as ``make_offer``.
+        TooExpensiveError: the estimate is above ``max_cost_usd``.
+        PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
     """
     kind, limit = instance_of(request, instance_type), request.max_cost_usd
     hourly = prices.usd_per_hour(kind)
@@ -216,6 +207,31 @@ def work_tflop(
     pictures = budget.drawn_class_images + judged_pictures + others + validation_images
     denoising = pictures * card.inference.num_inference_steps * DRAWING_SHARE
     return of_photos + of_class + denoising * pass_tflop(card, side)
+
+
+def with_captioning(
+    estimate: Estimate, photos: int, request: TrainingRequest, kind: str, prices: PriceTable
+) -> Estimate:
+    """Return the estimate with the job before it that describes so many photos; 0: there is none.
+
+    Args:
+        estimate: of the training, or of a sweep's trainings: the captions are written once.
+        photos: number of photos to describe.
+        request: with the machine that it asks for.
+        kind: the stack's instance type.
+        prices: by instance type.
+    """
+    if not photos:
+        return estimate
+    seconds = START_SECONDS + CAPTION_SECONDS * photos
+    both = estimate.seconds + seconds
+    usd = prices.cost_usd(instance_of(request, kind), seconds)
+    changes = {
+        "seconds": both,
+        "captioning_seconds": seconds,
+        "usd": sum_usd([estimate.usd, usd]),
+    }
+    return estimate.model_copy(update=changes)
 
 
 def sum_of(parts: Sequence[Estimate]) -> Estimate:

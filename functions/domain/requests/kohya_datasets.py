@@ -40,6 +40,9 @@ class Flat(NamedTuple):
     passes: float
     """Number of times that the datasets name each folder of photos."""
 
+    subsets: tuple[Settings, ...] = ()
+    """What counts for each subset of photos; empty without datasets."""
+
 
 def flatten(content: Settings) -> Flat:
     """Return the settings of all sections.
@@ -62,7 +65,7 @@ def flatten(content: Settings) -> Flat:
         _fold(name, [value for value in values if value is not None], (given, problems, notes))
     if of_class:
         given["is_reg"] = True
-    return Flat(given, problems, notes, tuple(of_class), _passes(subsets))
+    return Flat(given, problems, notes, tuple(of_class), _passes(subsets), tuple(subsets))
 
 
 def _fold(

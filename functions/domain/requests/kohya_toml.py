@@ -15,11 +15,13 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from contracts.documents.upload.subject import with_first_subject
 from contracts.shared.limits import MAX_TRAIN_STEPS, SIDE_STEP
 from domain.requests import kohya_settings as names
 from domain.requests.kohya_arguments import is_true, optimizer_fields, pairs_of
 from domain.requests.kohya_datasets import Flat, flatten
 from domain.requests.kohya_gui import read_window
+from domain.requests.kohya_subjects import subjects_of_subsets
 from domain.requests.kohya_syntax import Settings, Subject, parse_folder, parse_toml
 from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, printable
 from domain.requests.translation import FINDS_THE_RATE, MAX_SAMPLES, without_effect
@@ -111,6 +113,8 @@ class _Work:
     warm_up: object = None
     """Percentage of all steps; None: not given."""
     fields: Settings = field(default_factory=dict)
+    subjects: list[dict[str, Any]] = field(default_factory=list)
+    """Several subjects of the request; empty: there is one."""
     theirs: dict[str, str] = field(default_factory=dict)
     """Our field -> the file's name for it."""
     lists: dict[str, list[ImportedSetting]] = field(
@@ -258,9 +262,7 @@ class _Work:
         """Return the subject of the photos: from their folder, else from class_tokens."""
         tokens, repeats = self.take("class_tokens"), self.take("num_repeats")
         if of_folder is None and isinstance(tokens, tuple):
-            message = "The subsets name several subjects. One upload trains one: upload each apart."
-            self.refuse("class_tokens", message)
-            return Subject(1, "sks")
+            return self._several_subjects()
         if of_folder is None and isinstance(repeats, tuple):
             message = (
                 "The subsets differ. Put the photos into folders like 60_dwjz, or give one number."
@@ -287,6 +289,17 @@ class _Work:
                 "It counts together with max_train_epochs.",
             )
         return named
+
+    def _several_subjects(self) -> Subject:
+        """Map the subjects that the subsets name; return the first, with all photos' repeats."""
+        found = subjects_of_subsets(self.file.subsets)
+        if isinstance(found, str):
+            self.refuse("class_tokens", found)
+            return Subject(1, "sks")
+        self.subjects = found.fields
+        places = ", ".join(str(one["folder"]) for one in found.fields)
+        self.report("mapped", "class_tokens", "subjects", f"Photos of each lie in: {places}.")
+        return Subject(found.repeats, str(found.fields[0]["trigger_word"]))
 
     def carry_prior(self) -> None:
         """Translate regularisation images to prior preservation; kohya's default is without."""
@@ -442,13 +455,17 @@ class _Work:
             RequestRefusedError: there are problems.
         """
         class_word = subject.class_word
-        prompts = {
-            "instance_prompt": " ".join(
-                filter(None, ["a photo of", subject.trigger_word, class_word])
-            ),
-            "class_prompt": f"a photo of a {class_word}" if class_word else "a photo",
-            "trigger_word": subject.trigger_word,
-        }
+        prompts = (
+            with_first_subject({"subjects": self.subjects})
+            if self.subjects
+            else {
+                "instance_prompt": " ".join(
+                    filter(None, ["a photo of", subject.trigger_word, class_word])
+                ),
+                "class_prompt": f"a photo of a {class_word}" if class_word else "a photo",
+                "trigger_word": subject.trigger_word,
+            }
+        )
         try:
             request = TrainingRequest.model_validate({**prompts, **self.fields})
         except ValidationError as error:

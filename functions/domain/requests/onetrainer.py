@@ -173,7 +173,7 @@ def _named(path: str, value: Any, flat: Mapping[str, Any]) -> Setting:  # noqa: 
     elif path in ("loss_weight_fn", "loss_weight_strength"):
         ours, meant = _weighting(path, value, flat)
     elif path == "ema":
-        ours, meant = "use_ema", str(value).upper() != "OFF"
+        ours, meant = "use_ema", _averages(value)
     elif path in ("epochs", "learning_rate_cycles", "batch_size"):
         meant = _whole(value)
     return ours, path, meant
@@ -206,6 +206,11 @@ def _weighting(path: str, value: object, flat: Mapping[str, Any]) -> tuple[str, 
         has_strength = flat.get("loss_weight_strength") is not None
         return ("loss_kind", value) if has_strength else ("snr_gamma", GAMMA)
     return ("snr_gamma", 0) if kind == "CONSTANT" else ("loss_off", value)
+
+
+def _averages(value: object) -> object:
+    """Return whether weights are averaged: OFF, GPU or CPU in OneTrainer."""
+    return value if value in (None, "", False) else str(value).upper() != "OFF"
 
 
 def _whole(value: object) -> object:

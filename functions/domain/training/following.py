@@ -17,12 +17,14 @@ from contracts.documents.record import JobRecord
 from contracts.documents.stages import TrainingEvent, TrainingJobDetail
 from contracts.documents.status import TrainingProgress
 from contracts.documents.training import (
+    PhotosCaptioned,
     TrainedAdapter,
     TrainingFailure,
     TrainingPlan,
     TrainingResult,
 )
 from contracts.errors import (
+    CaptioningFailedError,
     GateFailedError,
     JobCanceledError,
     StageError,
@@ -30,7 +32,7 @@ from contracts.errors import (
     TrainingFailedError,
 )
 from contracts.shared import layout
-from contracts.shared.names import parse_training_job_name
+from contracts.shared.names import captions_plan_id, parse_training_job_name
 from domain.ports.callbacks import Callbacks
 from domain.ports.storage import (
     DOCUMENT_LIMIT,
@@ -66,7 +68,10 @@ class TryAgain(NamedTuple):
     """Class of the SageMaker fault; each class has a limit of retries."""
 
 
-Verdict = TrainedAdapter | StageError | TryAgain | Literal["wait"]
+Answer = TrainedAdapter | PhotosCaptioned | StageError
+"""What ends a waiting state."""
+
+Verdict = Answer | TryAgain | Literal["wait"]
 
 
 def follow(services: TrainingServices, event: TrainingEvent, now: datetime) -> None:
@@ -170,20 +175,20 @@ def stopped_by(record: JobRecord) -> StageError:
 def settle(
     services: TrainingServices,
     record: JobRecord,
-    verdict: TrainedAdapter | StageError,
+    verdict: Answer,
     now: datetime,
 ) -> None:
     """Answer the token, then remove it; a crash in between only answers twice."""
+    if isinstance(verdict, PhotosCaptioned):
+        services.jobs.record_captions(record.job_id, now)
     if record.task_token is not None:
         answer(services.callbacks, record.task_token, verdict, record.job_id)
         services.jobs.leave_queue(record.job_id, record.task_token, now)
 
 
-def answer(
-    callbacks: Callbacks, task_token: str, verdict: TrainedAdapter | StageError, job_id: str
-) -> bool:
+def answer(callbacks: Callbacks, task_token: str, verdict: Answer, job_id: str) -> bool:
     """End the waiting state; False when no state waits behind the token."""
-    if isinstance(verdict, TrainedAdapter):
+    if isinstance(verdict, TrainedAdapter | PhotosCaptioned):
         return callbacks.succeed(task_token, verdict.model_dump_json(), job_id)
     return callbacks.fail(task_token, type(verdict).__name__, str(verdict), job_id)
 
@@ -192,9 +197,12 @@ def answer(
 
 
 def verdict_of_result(models: Storage, record: JobRecord) -> Verdict:
-    """Judge by result.json: a success always counts, a failure only for its own attempt."""
+    """Judge by result.json: a success always counts, a failure only for its own attempt.
+
+    Captioning writes no result: its training job alone says how it ended.
+    """
     found = find_result(models, record)
-    if found is None:
+    if found is None or record.is_captioning:
         return "wait"
     result, trained = found
     if result.status == "succeeded":
@@ -211,13 +219,18 @@ def verdict_of_job(record: JobRecord, state: TrainingState | None, now: datetime
         return TryAgain() if since > LAUNCH_GRACE else "wait"
     if not state.ended:
         return "wait"
-    if record.plan_id != record.job_id:
+    own = captions_plan_id(record.job_id) if record.is_captioning else record.job_id
+    if record.plan_id != own:
         # Nobody knows which task broke the batch, so each is trained again by itself.
         return TryAgain(alone=True)
+    if record.is_captioning and state.status == "Completed":
+        return PhotosCaptioned(job_id=record.job_id, training_job_name=state.name)
     reason = reason_of(state)
     if record.faults.count(reason) < RELAUNCHES.get(reason, 0):
         return TryAgain(fault=reason)
-    return coded_error(TrainingFailedError, reason)
+    return coded_error(
+        CaptioningFailedError if record.is_captioning else TrainingFailedError, reason
+    )
 
 
 def find_trained(models: Storage, record: JobRecord) -> TrainedAdapter | None:

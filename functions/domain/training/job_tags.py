@@ -51,7 +51,9 @@ def job_tags(plan: TrainingPlan, base_id: str) -> list[dict[str, str]]:
         "base": base_id,
         "users": str(len(requests)),
     }
-    if requests:
+    if plan.captions_only:
+        tags |= {"work": "captions", "job": plan.tasks[0].job_id}
+    elif requests:
         tags |= {name: common_value(name, requests) for name in PARAMETERS}
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 

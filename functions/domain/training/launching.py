@@ -19,10 +19,17 @@ from contracts.documents.class_images import ClassImageSet
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport, StoredFile
 from contracts.documents.record import JobRecord, WaitingFor
-from contracts.documents.stages import TrainAdapterInput
-from contracts.documents.training import TaskPhoto, TrainedAdapter, TrainingPlan, TrainingTask
+from contracts.documents.stages import CaptionPhotosInput, TrainAdapterInput
+from contracts.documents.training import (
+    PhotosCaptioned,
+    TaskPhoto,
+    TrainedAdapter,
+    TrainingPlan,
+    TrainingTask,
+)
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
+from contracts.shared.names import captions_plan_id
 from domain.ports.callbacks import Callbacks
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt, Jobs
@@ -93,7 +100,28 @@ def queue_for_training(
     old_token = record.task_token if record is not None else None
     if verdict != "wait" and old_token not in {None, given.task_token}:
         jobs.leave_queue(job_id, str(old_token), now)
+    elif record is not None and old_token and record.plan_id == captions_plan_id(job_id):
+        # The answer to CaptionPhotos came first, and its writer has not left the queue yet.
+        jobs.leave_queue(job_id, old_token, now)
     jobs.enqueue(job_id, given.task_token, now)
+
+
+def queue_for_captions(
+    given: CaptionPhotosInput, jobs: Jobs, callbacks: Callbacks, now: datetime
+) -> None:
+    """Queue the job until its token is answered; answer at once when the captions exist already.
+
+    A new token means that the state behind the old one has ended, as in ``queue_for_training``.
+    """
+    job_id = given.job.job_id
+    jobs.advance(job_id, "CaptionPhotos", now)
+    record = jobs.get(job_id)
+    if record is not None and record.captioned:
+        name = record.training_job_name or ""
+        captioned = PhotosCaptioned(job_id=job_id, training_job_name=name)
+        answer(callbacks, given.task_token, captioned, job_id)
+        return
+    jobs.enqueue(job_id, given.task_token, now, "CaptionPhotos")
 
 
 def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str]:
@@ -305,7 +333,9 @@ def claimed_tasks(
         for record in claim(training.jobs, order, choice, now)
         if (task := task_or_failure(training, record, now)) is not None
     ]
-    return [task if services.marks is None else marked(task, services.marks) for task in tasks]
+    if services.marks is None or order.jobs[0].is_captioning:  # it draws nothing
+        return tasks
+    return [marked(task, services.marks) for task in tasks]
 
 
 def prepare(
@@ -317,17 +347,20 @@ def prepare(
 ) -> dict[str, Any]:
     """Write what the training job reads; return the arguments of CreateTrainingJob."""
     training = services.training
+    captions_only = order.jobs[0].is_captioning
     plan = TrainingPlan(
         plan_id=order.plan_id,
         base_sha256=card.sha256,
         tasks=tuple(tasks),
         shares=shares_of(order, tasks),
         deadline_seconds=runtime_of(order, services.settings) - EXPORT_SECONDS,
+        captions_only=captions_only,
     )
-    class_images = find_class_images(training.models, plan.tasks, card)
-    states = find_states(training, plan.tasks)
+    trained = () if captions_only else plan.tasks
+    class_images = find_class_images(training.models, trained, card)
+    states = find_states(training, trained)
     write_inputs(services, plan, class_images, states)
-    captions = any(task.request.autocaption for task in plan.tasks)
+    captions = any(task.request.autocaption and task.captions is None for task in plan.tasks)
     inputs = Inputs(
         order.jobs[0].base_id,
         class_images=bool(class_images),
@@ -379,12 +412,26 @@ def give_up(
 def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
     """Return the training job's runtime in seconds, or less if less is paid.
 
-    It is what the request asks for, or else what the stack gives.
+    It is what the request asks for, or else what the stack gives. Captioning has a time of its own.
     """
-    paid = [job.max_runtime_seconds for job in order.jobs if job.max_runtime_seconds is not None]
+    paid = [seconds for job in order.jobs if (seconds := paid_seconds(job)) is not None]
     users = max(order.shares, default=len(order.jobs))
     limit = order.run.max_run or max_runtime(users, settings)
+    if order.jobs[0].is_captioning:
+        limit = min(limit, settings.max_captioning_seconds)
     return max(MIN_RUNTIME, min([limit, *paid]))
+
+
+def paid_seconds(job: JobRecord) -> int | None:
+    """Return the seconds that ``max_cost_usd`` pays for of the job's next training job.
+
+    With captioning before the training, each of the two gets its share of the estimate.
+    """
+    paid, estimate = job.max_runtime_seconds, job.estimate
+    if paid is None or estimate is None or not estimate.captioning_seconds:
+        return paid
+    share = estimate.captioning_seconds / estimate.seconds
+    return int(paid * (share if job.is_captioning else 1 - share))
 
 
 def shares_of(order: LaunchOrder, tasks: Sequence[TrainingTask]) -> tuple[int, ...]:
@@ -415,10 +462,11 @@ def task_or_failure(
 ) -> TrainingTask | None:
     """Return the task; when its documents are gone, fail the waiting state and return None."""
     try:
-        return task_of(services.models, record)
+        task = task_of(services.models, record)
     except TrainingFailedError as error:
         settle(services, record, error, now)
         return None
+    return task.model_copy(update={"captions": captions_of(task, services.jobs)})
 
 
 def task_of(models: Storage, record: JobRecord) -> TrainingTask:
@@ -442,6 +490,19 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
         adapter=None if adapter is None else in_channel(record.job_id, adapter),
         rung=accepted.rung,
     )
+
+
+def captions_of(task: TrainingTask, jobs: Jobs) -> str | None:
+    """Return where the ``photos`` channel has the captions that CaptionPhotos wrote; None: none.
+
+    The trials of a sweep have its photos, and its captions with them.
+    """
+    if not task.request.autocaption or not task.photos:
+        return None
+    job_id = task.photos[0].file.partition("/")[0]
+    described = jobs.get(job_id)
+    done = described is not None and described.captioned
+    return layout.captions_in_channel(job_id) if done else None
 
 
 def marked(task: TrainingTask, marks: MarksOfTrainings) -> TrainingTask:
@@ -531,5 +592,6 @@ def files_of(task: TrainingTask) -> list[str]:
         *(photo.file for photo in task.photos),
         *masks,
         *(stored.file for stored in task.class_photos),
+        *([] if task.captions is None else [task.captions]),
         *([] if task.adapter is None else [task.adapter.file]),
     ]

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from contracts.documents.record import JobRecord
 from contracts.documents.upload.run import RunOptions
-from contracts.shared.names import build_training_job_name
+from contracts.shared.names import build_training_job_name, captions_plan_id
 from domain.pricing.estimating import START_SECONDS
 
 Lane = Literal["interactive", "backlog"]
@@ -174,8 +174,8 @@ def batches(jobs: Sequence[JobRecord], size: int) -> list[list[JobRecord]]:
 
     All jobs of a group have the same base and the same machine, because a training job has one of
     each. Those are sorted by length, so that jobs of like length come together and jobs that can
-    share a step stand side by side. A job that is marked ``alone`` or has a largest runtime gets a
-    group of its own.
+    share a step stand side by side. A job that is marked ``alone``, has a largest runtime or waits
+    for captions gets a group of its own.
 
     Args:
         jobs: the most urgent first; all of them belong to this round.
@@ -211,7 +211,7 @@ class StepKey(NamedTuple):
 
 def step_key(job: JobRecord) -> StepKey:
     """Return the key of the jobs that may share a step with this one."""
-    group = None if job.step_shape is None else job.step_shape.group
+    group = None if job.step_shape is None or job.is_captioning else job.step_shape.group
     return StepKey("", job.job_id) if group is None else StepKey(group, "")
 
 
@@ -221,8 +221,12 @@ def mean_seconds(jobs: Sequence[JobRecord]) -> float:
 
 
 def work_seconds(job: JobRecord) -> int:
-    """Return the estimated seconds of a job's training without the start; 0: not known."""
-    return 0 if job.estimate is None else max(0, job.estimate.seconds - START_SECONDS)
+    """Return the estimated seconds of a job's next training job without its start; 0: unknown."""
+    if job.estimate is None:
+        return 0
+    captioning, seconds = job.estimate.captioning_seconds, job.estimate.seconds
+    next_one = captioning if job.is_captioning else seconds - captioning
+    return max(0, next_one - START_SECONDS)
 
 
 class GroupKey(NamedTuple):
@@ -237,7 +241,7 @@ class GroupKey(NamedTuple):
 def group_key(job: JobRecord) -> GroupKey | None:
     """Return the key of the jobs that may share a training job with this one; None: no job may."""
     run = job.run or RunOptions()
-    if job.alone or run.max_run is not None:
+    if job.alone or run.max_run is not None or job.is_captioning:
         return None
     return GroupKey(job.base_id, run.instance_type, run.use_spot_instances, run.volume_size)
 
@@ -291,7 +295,7 @@ def order_of(
         users_per_step: how many users like a job's may be trained in one step.
     """
     attempt = 1 + max(job.attempt for job in jobs)
-    plan_id = plan_id_of([job.job_id for job in jobs])
+    plan_id = plan_id_of(jobs)
     shares = () if instances == 1 else even_shares(len(jobs), instances)
     return LaunchOrder(plan_id, attempt, tuple(jobs), shares, step_size(jobs, users_per_step))
 
@@ -316,8 +320,11 @@ def step_size(jobs: Iterable[JobRecord], users_per_step: UsersPerStep) -> int:
     return min(allowed, max((len(group) for group in shared), default=1))
 
 
-def plan_id_of(job_ids: Sequence[str]) -> str:
-    """Return the plan's id; a single job's own id, so that its next attempt finds checkpoints."""
-    if len(job_ids) == 1:
-        return job_ids[0]
-    return sha256("\n".join(job_ids).encode()).hexdigest()[:32]
+def plan_id_of(jobs: Sequence[JobRecord]) -> str:
+    """Return the plan's id; a single job's own id, so that its next attempt finds checkpoints.
+
+    Captioning has a plan of its own, since the training's plan comes after it.
+    """
+    if len(jobs) == 1:
+        return captions_plan_id(jobs[0].job_id) if jobs[0].is_captioning else jobs[0].job_id
+    return sha256("\n".join(job.job_id for job in jobs).encode()).hexdigest()[:32]

@@ -9,6 +9,7 @@ from domain.ports.jobs import Jobs
 STAGE_PERCENT: dict[Stage, int] = {
     "AcceptRequest": 1,
     "InspectPhotos": 3,
+    "CaptionPhotos": 4,
     "TrainAdapter": 5,
     "SweepAdapter": 5,
     "PublishAdapter": 90,

@@ -68,6 +68,8 @@ class TrainingSettings:
     switches warm pools off."""
     max_runtime_seconds: int
     """Largest runtime for one user."""
+    max_captioning_seconds: int
+    """Largest runtime of a job that only captions."""
     uploads_bucket: str
     models_bucket: str
     bases_bucket: str
@@ -134,10 +136,10 @@ def training_job_request(
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": n, "Regex": regex} for n, regex in METRICS.items()],
         },
-        "HyperParameters": hyperparameters(run, settings, choice.users_per_step),
+        "HyperParameters": hyperparameters(run, settings, plan, choice.users_per_step),
         "Environment": environment(settings),
         "RoleArn": settings.role_arn,
-        "InputDataConfig": channels(plan.plan_id, inputs, settings),
+        "InputDataConfig": channels(plan, inputs, settings),
         "OutputDataConfig": {
             "S3OutputPath": models_uri(layout.training_output_prefix(plan.plan_id), settings),
             "CompressionType": "GZIP",
@@ -146,10 +148,7 @@ def training_job_request(
         **vpc(settings),
         "ResourceConfig": resources(run, choice, max(1, len(plan.shares))),
         "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
-        "CheckpointConfig": {
-            "S3Uri": models_uri(layout.checkpoints_prefix(plan.plan_id), settings),
-            "LocalPath": CHECKPOINTS,
-        },
+        "CheckpointConfig": {"S3Uri": checkpoints_uri(plan, settings), "LocalPath": CHECKPOINTS},
         "TensorBoardOutputConfig": {
             "S3OutputPath": models_uri(layout.tensorboard_prefix(plan.plan_id), settings),
             "LocalPath": TENSORBOARD,
@@ -162,12 +161,12 @@ def training_job_request(
 
 
 def hyperparameters(
-    run: RunOptions, settings: TrainingSettings, users_per_step: int
+    run: RunOptions, settings: TrainingSettings, plan: TrainingPlan, users_per_step: int
 ) -> dict[str, str]:
     """Return what the trainer reads in ``hyperparameters.json``; SageMaker takes text only."""
     chosen: dict[str, object] = {
         "users_per_step": users_per_step,
-        "num_processes": processes_of(run, settings),
+        "num_processes": 1 if plan.captions_only else processes_of(run, settings),
         "gradient_checkpointing": str(settings.gradient_checkpointing).lower(),
         "watchdog_seconds": settings.watchdog_seconds,
     }
@@ -198,8 +197,21 @@ def environment(settings: TrainingSettings) -> dict[str, str]:
     return {} if settings.face_detector is None else {FACE_DETECTOR: settings.face_detector}
 
 
-def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """Return InputDataConfig: plan, photos, base; captioner, checkpoints, class images if any."""
+def checkpoints_uri(plan: TrainingPlan, settings: TrainingSettings) -> str:
+    """Return where SageMaker keeps the job's checkpoints; captions lie beside the photos."""
+    if plan.captions_only:
+        return f"s3://{settings.uploads_bucket}/{layout.captions_prefix(plan.tasks[0].job_id)}"
+    return models_uri(layout.checkpoints_prefix(plan.plan_id), settings)
+
+
+def channels(
+    plan: TrainingPlan, inputs: Inputs, settings: TrainingSettings
+) -> list[dict[str, Any]]:
+    """Return InputDataConfig: plan, photos, base; captioner, checkpoints, class images if any.
+
+    A job that only captions gets no base.
+    """
+    plan_id = plan.plan_id
     plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
     base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(inputs.base_id)}"
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
@@ -219,7 +231,7 @@ def channels(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> list[d
     return [
         channel(layout.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
         channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
-        channel(layout.BASE_CHANNEL, "S3Prefix", base_uri),
+        *([] if plan.captions_only else [channel(layout.BASE_CHANNEL, "S3Prefix", base_uri)]),
         *captioner,
         *states,
         *class_images,

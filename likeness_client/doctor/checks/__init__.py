@@ -21,6 +21,7 @@ from likeness_client.doctor.checks import (
     quotas,
     region,
     stack,
+    strict,
     tables,
 )
 from likeness_client.doctor.deployment import Deployment
@@ -47,6 +48,10 @@ CHECKS = (
     Check("lambda_concurrency", region.check_lambda_concurrency),
     Check("account_public_access", region.check_account_public_access),
     Check("service_roles", region.check_service_roles),
+    Check("network", strict.check_network),
+    Check("boundary", strict.check_boundary),
+    Check("access_logs", strict.check_access_logs),
+    Check("reserved_concurrency", strict.check_reserved_concurrency),
     Check("images", images.check_images),
     Check("image_lifecycle", images.check_lifecycle),
     Check("image_contents", images.check_contents),
@@ -59,6 +64,7 @@ CHECKS = (
     Check("name_list", bases.check_name_list),
     Check("bases_key", keys.check_bases_key),
     Check("named_keys", keys.check_named_keys),
+    Check("key_writers", strict.check_key_writers),
     Check("marks_secret", marks.check_marks_secret),
     Check("stack", stack.check_status),
     Check("names_taken", stack.check_names_taken),

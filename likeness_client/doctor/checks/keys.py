@@ -110,20 +110,24 @@ def check_key_policy(
             yield find(deployment, "key_policy", key, used_by=used_by, role=role)
 
 
-def allows(policy: dict[str, Any], trusted: set[str], action: str) -> bool:
-    """Whether a statement of a key's policy allows an action to one of these principals."""
+def allows(policy: dict[str, Any], trusted: set[str], action: str, *, kind: str = "AWS") -> bool:
+    """Whether a statement of a policy allows an action to one of these principals.
+
+    ``kind`` is IAM's: ``AWS`` for accounts and roles, ``Service`` for services. Conditions are not
+    looked at.
+    """
     return any(
         statement["Effect"] == "Allow"
-        and principals_of(statement) & trusted
+        and principals_of(statement, kind) & trusted
         and any(fnmatchcase(action, pattern) for pattern in listed(statement.get("Action", ())))
         for statement in listed(policy["Statement"])
     )
 
 
-def principals_of(statement: dict[str, Any]) -> set[str]:
-    """Return the AWS principals that a statement names."""
+def principals_of(statement: dict[str, Any], kind: str) -> set[str]:
+    """Return the principals of a kind that a statement names."""
     principal = statement.get("Principal", {})
-    return {*listed(principal.get("AWS", ()) if isinstance(principal, dict) else principal)}
+    return {*listed(principal.get(kind, ()) if isinstance(principal, dict) else principal)}
 
 
 def listed(value: Any) -> list[Any]:  # noqa: ANN401 - one or several, as in IAM

@@ -45,7 +45,7 @@ LONG_RETENTION_DAYS = 365
 
 def check_parameters(deployment: Deployment, _account: Account) -> Iterator[Finding]:
     """Find parameters that are unknown, missing or refused by the template."""
-    rules = deployment.template.parameters
+    rules = deployment.template.parameters_for(deployment.given)
     for name in sorted(deployment.given.keys() - rules.keys()):
         close = get_close_matches(name, rules, n=1)
         guess = f"Did you mean {close[0]}?" if close else ""
@@ -72,7 +72,8 @@ def broken_rule(value: str, rule: Mapping[str, Any]) -> str:
     if rule["Type"] == "Number":
         return broken_bounds(value, rule)
     allowed = rule.get("AllowedValues")
-    parts = value.split(",") if rule["Type"] == "CommaDelimitedList" else [value]
+    several = rule["Type"] == "CommaDelimitedList" or rule["Type"].startswith("List<")
+    parts = value.split(",") if several else [value]
     if allowed is not None and not {part.strip() for part in parts} <= {*map(str, allowed)}:
         return "it must be one of " + ", ".join(map(str, allowed))
     pattern = rule.get("AllowedPattern")

@@ -8,15 +8,16 @@ from local.sagemaker import events, host, settings, store
 from local.sagemaker.api import listing, tagging
 from local.sagemaker.api.errors import ContainerFault, ServiceError
 from local.sagemaker.container.images import find_program
+from local.sagemaker.hosting.fleet import Fleet
 from local.sagemaker.hosting.instance import Instance
 
 BUSY = ("Creating", "Updating", "Deleting")
 
-_serving: dict[str, Instance] = {}
-"""The instance that answers for an endpoint, by ARN."""
+_serving: dict[str, Fleet] = {}
+"""The instances that answer for an endpoint, by ARN."""
 
-_instances: set[Instance] = set()
-"""All instances that run or start."""
+_fleets: set[Fleet] = set()
+"""All fleets of instances that run or start."""
 
 
 def _refuse(message: str) -> None:
@@ -135,7 +136,7 @@ def _fields(document: Json, *names: str) -> Json:
 
 
 def create_endpoint(request: Json) -> Json:
-    """CreateEndpoint: the container starts on a new thread."""
+    """CreateEndpoint: the containers start on new threads."""
     name, arn = request["EndpointName"], host.arn("endpoint", request["EndpointName"])
     describe_config(request)
     document = _new(request, "EndpointArn", arn)
@@ -153,7 +154,7 @@ def describe_endpoint(request: Json) -> Json:
 
 
 def update_endpoint(request: Json) -> Json:
-    """UpdateEndpoint: start a new container; the old one answers until the new one is ready."""
+    """UpdateEndpoint: start new containers; the old ones answer until all of them are ready."""
     with store.lock:
         document = _idle(request)
         describe_config(request)
@@ -164,7 +165,7 @@ def update_endpoint(request: Json) -> Json:
 
 
 def update_capacities(request: Json) -> Json:
-    """UpdateEndpointWeightsAndCapacities: another number, and still one container that answers."""
+    """UpdateEndpointWeightsAndCapacities: instances start or end; the others answer meanwhile."""
     wanted = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
     with store.lock:
         document = _idle(request)
@@ -173,9 +174,23 @@ def update_capacities(request: Json) -> Json:
             _refuse("The variants of the request are not those of the endpoint.")
         count = wanted[variant["VariantName"]].get("DesiredInstanceCount")
         if count is not None:
-            variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
-    _set_status(document, "InService", None)
+            variant["DesiredInstanceCount"] = count
+            document["EndpointStatus"] = "Updating"
+            document.pop("FailureReason", None)
+    if count is not None:
+        host.in_background("resize-endpoint", lambda: _resize(document, variant, count))
     return {"EndpointArn": document["EndpointArn"]}
+
+
+def _resize(document: Json, variant: Json, count: int) -> None:
+    """Start or end instances; what cannot start leaves the endpoint as it was."""
+    reason = None
+    try:
+        _serving[document["EndpointArn"]].resize(count)
+        variant["CurrentInstanceCount"] = count
+    except ContainerFault as fault:
+        variant["DesiredInstanceCount"], reason = variant["CurrentInstanceCount"], str(fault)
+    _set_status(document, "InService", reason)
 
 
 def delete_endpoint(request: Json) -> Json:
@@ -207,49 +222,49 @@ def list_endpoints(request: Json) -> Json:
     return {"Endpoints": [_fields(endpoint, *fields) for endpoint in page], **token}
 
 
-def serving(name: str) -> Instance | None:
-    """Return the instance that answers for an endpoint, or None."""
+def serving(name: str) -> Fleet | None:
+    """Return the instances that answer for an endpoint, or None."""
     return _serving.get(host.arn("endpoint", name))
 
 
 def _deploy(document: Json, request: Json) -> None:
-    """Start an instance of a configuration, route requests to it, and stop the old one."""
+    """Start the instances of a configuration, route requests to them, and stop the old ones."""
     arn, old = document["EndpointArn"], _serving.get(document["EndpointArn"])
     try:
-        instance = _start(document["EndpointName"], describe_config(request))
+        fleet = _start(document["EndpointName"], describe_config(request))
     except (ContainerFault, ServiceError) as fault:
-        # After a failed update the old instance keeps answering.
+        # After a failed update the old instances keep answering.
         _set_status(document, "Failed" if old is None else "InService", str(fault))
         return
     with store.lock:
         deleted = store.endpoints().get(document["EndpointName"]) is not document
         if not deleted:
-            _serving[arn] = instance
+            _serving[arn] = fleet
             document["EndpointConfigName"] = request["EndpointConfigName"]
             document["ProductionVariants"] = [_summary(describe_config(request))]
-    for unused in [instance] if deleted else [old]:
+    for unused in [fleet] if deleted else [old]:
         if unused is not None:
             _discard(unused)
     if not deleted:
         _set_status(document, "InService", None)
 
 
-def _start(name: str, config: Json) -> Instance:
+def _start(name: str, config: Json) -> Fleet:
     variant = config["ProductionVariants"][0]
     model = describe_model({"ModelName": variant["ModelName"]})
-    instance = Instance(name, variant, model)
-    _instances.add(instance)
+    fleet = Fleet(lambda: Instance(name, variant, model))
+    _fleets.add(fleet)
     try:
-        instance.start()
+        fleet.resize(variant["InitialInstanceCount"])
     except ContainerFault:
-        _instances.discard(instance)
+        _fleets.discard(fleet)
         raise
-    return instance
+    return fleet
 
 
-def _discard(instance: Instance) -> None:
-    _instances.discard(instance)
-    instance.stop()
+def _discard(fleet: Fleet) -> None:
+    _fleets.discard(fleet)
+    fleet.stop()
 
 
 def _set_status(document: Json, status: str, reason: str | None) -> None:
@@ -277,9 +292,9 @@ def _summary(config: Json) -> Json:
 
 
 def _remove(document: Json) -> None:
-    instance = _serving.pop(document["EndpointArn"], None)
-    if instance is not None:
-        _discard(instance)
+    fleet = _serving.pop(document["EndpointArn"], None)
+    if fleet is not None:
+        _discard(fleet)
     with store.lock:
         store.endpoints().pop(document["EndpointName"], None)
         store.tags().pop(document["EndpointArn"], None)
@@ -297,6 +312,6 @@ def recover() -> None:
 
 def abandon_all() -> None:
     """Stop every container, because the server stops or is reset."""
-    for instance in list(_instances):
-        _discard(instance)
+    for fleet in list(_fleets):
+        _discard(fleet)
     _serving.clear()

@@ -1,4 +1,4 @@
-"""An endpoint's instance: one serving container, restarted when it ends, with its models."""
+"""One instance of an endpoint: a serving container, restarted when it ends, with its models."""
 
 import secrets
 import shutil
@@ -41,7 +41,7 @@ class Instance:
         self._settings = settings.current()
         self._id = f"i-{uuid.uuid4().hex[:17]}"
         self._root = folders.work("endpoints", f"{endpoint}-{self._id[-8:]}")
-        self._log_file = folders.log("endpoints", endpoint)
+        self._log_file = folders.log("endpoints", f"{endpoint}-{self._id[-8:]}")
         self._session = host.assume(model["ExecutionRoleArn"], "SageMaker")
         self._calls = ContainerCalls()
         packages = Packages(
@@ -59,6 +59,8 @@ class Instance:
         self._wakeup = threading.Event()
         self._stopped = False
         self._container: Container | None = None
+        self.healthy = False
+        """Whether the container has answered /ping since it was started."""
 
     def start(self) -> None:
         """Return when the container answers /ping.
@@ -78,6 +80,7 @@ class Instance:
                     "the ping health check. Please check CloudWatch logs for this endpoint."
                 )
             self._wakeup.wait(PING_EVERY)
+        self.healthy = True
         host.in_background("endpoint-instance", self._supervise)
 
     def stop(self) -> None:
@@ -160,8 +163,11 @@ class Instance:
             self._logs.ship()
             ended = self._container is not None and self._container.status() is not None
             if ended and not self._stopped:
+                self.healthy = False
                 self._launch()
                 self.models.forget()
+            elif not self.healthy:
+                self.healthy = self._calls.ping()
         self._logs.ship(last=True)
 
 

@@ -87,6 +87,12 @@ class MultiModel:
             ready = [model for model in self._models.values() if model.state == "ready"]
             return [model.target for model in sorted(ready, key=lambda model: model.used)]
 
+    def has(self, target: str) -> bool:
+        """Return whether a target is in memory, or is being loaded."""
+        with self._changed:
+            found = self._models.get(target)
+            return found is not None and found.state in {"loading", "ready"}
+
     def unload_one(self, keep: Model) -> bool:
         """Unload the least recently used model except `keep`; return False if there is no other."""
         with self._changed:

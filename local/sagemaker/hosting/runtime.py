@@ -35,9 +35,9 @@ def invoke(path: str, headers: Json, body: bytes) -> Answer:
 
 
 def _invoke(name: str, headers: Json, body: bytes) -> Answer:
-    instance = endpoints.serving(name)
+    fleet = endpoints.serving(name)
     target = headers.get(TARGET)
-    if instance is None:
+    if fleet is None:
         message = f"Endpoint {name} of account {host.account_id()} not found."
         raise ServiceError("ValidationError", message)
     if not target:
@@ -52,15 +52,15 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
         if title.lower() in headers
     }
     started = time.monotonic()
-    reply = instance.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
+    reply = fleet.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
     if len(reply.body) > MAX_PAYLOAD_BYTES:
         reason = f"The response is larger than {MAX_PAYLOAD_BYTES} bytes."
         raise ModelError(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
-    _count(name, instance.variant, time.monotonic() - started)
+    _count(name, fleet.variant, time.monotonic() - started)
     answer = {
         # In lower case, because ministack replaces "Content-Type" by the service's default.
         "content-type": reply.headers.get("content-type", "application/octet-stream"),
-        "x-Amzn-Invoked-Production-Variant": instance.variant,
+        "x-Amzn-Invoked-Production-Variant": fleet.variant,
     }
     if ATTRIBUTES in reply.headers:
         answer["X-Amzn-SageMaker-Custom-Attributes"] = reply.headers[ATTRIBUTES]

@@ -62,8 +62,8 @@ def make_row(generator: Generator, seed: int = 0) -> Row:
     return Row("warm up", None, seed, GUIDANCE, sampling)
 
 
-def make_plan(generator: Generator, adapter_bytes: int) -> MemoryPlan:
-    """Return the memory plan of a base on its device."""
+def make_plan(generator: Generator, adapter_bytes: int, share: int = 1) -> MemoryPlan:
+    """Return the memory plan of a base on its device, which so many engines share."""
     pipeline = generator.pipeline
     networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
     unets = [pipeline.unet]
@@ -77,7 +77,7 @@ def make_plan(generator: Generator, adapter_bytes: int) -> MemoryPlan:
         weights=sum(map(weight_bytes, networks)),
         upcast_decoder=bool(pipeline.vae.config.force_upcast),
     )
-    return MemoryPlan(needs, device_bytes(generator.device), adapter_bytes)
+    return MemoryPlan(needs, device_bytes(generator.device) // share, adapter_bytes)
 
 
 def try_plan(generator: Generator, plan: MemoryPlan, rows: int) -> tuple[MemoryPlan, Speed]:

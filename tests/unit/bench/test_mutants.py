@@ -11,6 +11,7 @@ from bench.mutants.__main__ import Tally, rooms_with, stale_figure, sums, tally_
 from bench.mutants.generated import Verdicts, forget_survivors, verdicts_of
 from bench.mutants.named import NamedMutant, NamedMutantError, check_fragment, outcome_of, run_tests
 from bench.mutants.rooms import ROOMS, ROOT, Room, chosen_rooms
+from bench.mutants.sample import drawn
 from bench.mutants.scratch import remove_others, tree_files
 from bench.mutants.survivors import Change, as_toml, change_of, find_stale, read_reasons
 
@@ -115,6 +116,15 @@ def test_an_explanation_whose_function_or_line_is_gone_is_stale_and_told(
 
 def test_every_committed_reason_is_about_a_line_that_is_there() -> None:
     assert find_stale(read_reasons()) == []
+
+
+def test_a_sample_is_the_same_in_every_run_and_changes_little_with_the_code() -> None:
+    names = [f"domain.pricing.prices.x_cost_usd__mutmut_{n}" for n in range(200)]
+    sample = drawn(names, 20)
+    assert len(sample) == 20
+    assert drawn(names[::-1], 20) == sample
+    assert len(drawn([*names, "domain.pricing.prices.x_new__mutmut_1"], 20) - sample) <= 1
+    assert drawn(names, 1000) == drawn(names, None) == set(names)
 
 
 def test_what_no_test_reaches_counts_as_not_noticed() -> None:

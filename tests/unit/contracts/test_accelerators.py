@@ -62,3 +62,7 @@ def test_a_gpu_without_bfloat16_draws_but_does_not_train() -> None:
     assert "ml.g4dn.xlarge" in endpoint_types()
     assert "ml.g4dn.xlarge" not in training_types()
     assert "ml.p4d.24xlarge" not in endpoint_types()
+
+
+def test_an_endpoint_may_have_several_gpus() -> None:
+    assert {"ml.g5.12xlarge", "ml.g5.48xlarge", "ml.g4dn.12xlarge"} <= set(endpoint_types())

@@ -27,7 +27,7 @@ from domain.notices.dry_run import dry_run_notice
 from domain.notices.services import NoticeServices
 from domain.ports.storage import write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
-from domain.pricing.estimating import START_SECONDS, make_estimate, make_offer
+from domain.pricing.estimating import START_SECONDS, make_estimate, offer_at
 from domain.training.launching import task_of
 from tests.fakes.notifier import MemoryNotifier
 from tests.unit.training_kit import CARD, World, job_id, spec
@@ -206,8 +206,7 @@ def test_epochs_and_repeats_are_estimated_as_they_are_trained() -> None:
     assert estimate.usd is not None
     assert estimate.usd > 0.5
     with pytest.raises(TooExpensiveError):
-        make_offer(request(num_train_epochs=100, repeats=10, max_cost_usd=0.5), TWENTY, FACES,
-                   INSTANCE)  # fmt: skip
+        offer_at(estimate, request(num_train_epochs=100, repeats=10, max_cost_usd=0.5), INSTANCE)
 
 
 def test_a_step_of_eight_batches_costs_eight_batches() -> None:

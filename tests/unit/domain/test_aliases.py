@@ -108,3 +108,9 @@ def test_times_are_told_by_the_end_of_their_class() -> None:
     assert (shown.share, shown.mean_seconds) == (0.25, 2.5)
     assert (shown.half_within_seconds, shown.most_within_seconds) == (1, 8)
     assert shown.rating is None
+
+
+def test_ratings_and_times_are_means_of_two_places() -> None:
+    found = Figures(drawn=3, milliseconds=2_401_234, ratings=3, stars=13)
+    shown = view(Version(model_id=OLD, weight=1), 0, found, None, present=True)
+    assert (shown.rating, shown.mean_seconds, shown.share) == (4.33, 800.41, 0.0)

@@ -18,7 +18,7 @@ from contracts.shared.names import plan_id_of_name
 from contracts.shared.steps import Dataset
 from domain.ports.storage import read_document, write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
-from domain.pricing.estimating import START_SECONDS, make_estimate, make_offer, sum_of
+from domain.pricing.estimating import START_SECONDS, make_estimate, offer_at, sum_of
 from domain.pricing.prices import PEAK_TFLOPS, PUBLISHED, USD_PER_HOUR, PriceTable, sum_usd
 from domain.training.billing import settle_cost_records, settle_ended, settle_so_far, shares, total
 from domain.training.launching import launch
@@ -73,16 +73,18 @@ def test_an_estimate_grows_with_steps_photos_and_pixels() -> None:
 
 
 def test_what_is_dearer_than_allowed_is_refused_with_both_figures() -> None:
+    estimate = make_estimate(REQUEST, EIGHT, SDXL, INSTANCE)
     with pytest.raises(TooExpensiveError) as caught:
-        make_offer(REQUEST.model_copy(update={"max_cost_usd": 0.1}), EIGHT, SDXL, INSTANCE)
+        offer_at(estimate, REQUEST.model_copy(update={"max_cost_usd": 0.1}), INSTANCE)
     facts = caught.value.facts
     assert float(facts["estimate_usd"]) > float(facts["max_cost_usd"]) == 0.1
 
 
 def test_a_promise_needs_a_price() -> None:
-    assert make_offer(REQUEST, EIGHT, SDXL, "ml.unknown").estimate.usd is None
+    estimate = make_estimate(REQUEST, EIGHT, SDXL, "ml.unknown")
+    assert offer_at(estimate, REQUEST, "ml.unknown").estimate.usd is None
     with pytest.raises(PriceUnknownError):
-        make_offer(REQUEST.model_copy(update={"max_cost_usd": 9.0}), EIGHT, SDXL, "ml.unknown")
+        offer_at(estimate, REQUEST.model_copy(update={"max_cost_usd": 9.0}), "ml.unknown")
 
 
 def test_what_is_paid_ends_the_training_in_time_to_save_what_was_learnt() -> None:

@@ -41,6 +41,7 @@ from tests.fakes.erasure import (
 from tests.fakes.intake import announced, memory_intake, put_upload
 from tests.fakes.members import MemoryPeople
 from tests.fakes.storage import MemoryStorage
+from tests.unit.golden_kit import check_golden
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id
 
 TOGETHER = replace(SETTINGS, quota=1, max_batch=4)
@@ -210,6 +211,57 @@ def test_a_plan_that_nobody_can_read_keeps_what_may_be_another_s() -> None:
     assert layout.result_key(plan_id, job_id(1)) not in world.models.versions
 
 
+def test_the_first_request_says_where_the_receipt_will_lie() -> None:
+    world = Erasing()
+    world.train(1)
+    answer = request_erasure(MODEL, world.stopping, NOON)
+    assert (answer.outcome, answer.erasure_id) == ("erasing", MODEL.erasure_id)
+    assert answer.receipt_uri == world.models.uri(layout.receipt_key(MODEL.erasure_id))
+
+
+def test_the_logs_of_a_plan_that_trained_nobody_else_go_with_it() -> None:
+    world = Erasing()
+    world.train(1)
+    plan_id = world.jobs.records[job_id(1)].plan_id
+    assert plan_id is not None
+    logs = [f"{layout.tensorboard_prefix(one)}events.1" for one in (plan_id, job_id(7))]
+    for key in logs:
+        world.models.write(key, b"losses")
+    stop_and_erase(world, MODEL)
+    assert [key in world.models.versions for key in logs] == [False, True]
+
+
+def test_each_picture_of_a_tenant_is_counted_in_one_store() -> None:
+    world = Erasing()
+    world.uploads.write(layout.upload_prefix("acme", "u1") + "a.jpg", b"face")
+    world.uploads.write(layout.pictures_prefix("acme", "a") + "000.png", b"drawn")
+    stop_and_erase(world, TENANT)
+    found = world.erasures.rows[TENANT.erasure_id].found or {}
+    assert (found["uploaded files"], found["drawn pictures"]) == (1, 1)
+    assert sum(found.values()) == 2
+
+
+def test_what_was_found_first_is_what_the_receipt_counts() -> None:
+    world = Erasing()
+    world.train(1)
+    request_erasure(MODEL, world.stopping, NOON)
+    hurried = replace(world.erasing, has_time=lambda: False)
+    erase_stores(MODEL, hurried)
+    erase_stores(MODEL, world.erasing)
+    found = world.erasures.rows[MODEL.erasure_id].found
+    assert found is not None
+    assert found["job documents"] > 0
+
+
+def test_dead_letters_about_an_upload_go_with_it() -> None:
+    world = Erasing()
+    world.enter(1, "token-1")
+    mine, other = (layout.upload_prefix("acme", name) for name in ("u1", "u2"))
+    world.letters = MemoryDeadLetters(f"{mine}request.json", f"{other}request.json")
+    stop_and_erase(world, ErasureSubject(tenant="acme", upload="u1"))
+    assert world.letters.messages == [f"{other}request.json"]
+
+
 def test_another_tenant_s_model_is_unknown_and_stays() -> None:
     world = Erasing()
     world.train(1, tenant="other")
@@ -368,6 +420,16 @@ def test_the_receipt_counts_what_was_there_before_and_is_written_once() -> None:
     assert KnownSigner().sign(digest_of(signed.receipt)) != KnownSigner().sign(b"")
 
 
+def test_a_receipt_is_the_same_to_the_word() -> None:
+    world = Erasing()
+    world.train(1)
+    stop_and_erase(world, MODEL)
+    elsewhere = KeptElsewhere(log_days=30, audit_days=400, mlflow=True, data_events=True)
+    sign_receipt(MODEL, receipts(world)._replace(elsewhere=elsewhere), NOON)
+    body = json.loads(world.models.objects[layout.receipt_key(MODEL.erasure_id)])
+    check_golden("receipt", body["receipt"])
+
+
 def test_the_receipt_says_until_when_the_evidence_of_a_consent_is_kept() -> None:
     world = Erasing()
     world.train(1)
@@ -495,6 +557,9 @@ def test_a_model_is_erased_in_the_hub_too_and_others_stay_there() -> None:
         world.hub.write(f"{layout.hub_prefix('acme', job_id(number))}README.md", b"card")
     stop_and_erase(world, MODEL)
     assert list(world.hub.versions) == [f"{layout.hub_prefix('acme', job_id(2))}README.md"]
+    found = world.erasures.rows[MODEL.erasure_id].found
+    assert found is not None
+    assert found["pushed models"] == 1
     assert remaining_in(world, MODEL)["pushed models"] == 0
 
 
@@ -567,7 +632,11 @@ def test_the_second_request_is_a_no_op() -> None:
     stop_and_erase(world, MODEL)
     sign_receipt(MODEL, receipts(world), NOON)
     before = json.dumps({key: len(found) for key, found in world.models.versions.items()})
-    assert request_erasure(MODEL, world.stopping, NOON).outcome == "erased"
+    again = request_erasure(MODEL, world.stopping, NOON)
+    kept = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    assert (again.outcome, again.erasure_id) == ("erased", MODEL.erasure_id)
+    assert again.receipt == SignedReceipt.model_validate_json(kept)
+    assert again.receipt_uri == world.models.uri(layout.receipt_key(MODEL.erasure_id))
     assert json.dumps({k: len(found) for k, found in world.models.versions.items()}) == before
     assert world.executions.started == [MODEL.erasure_id]
 

@@ -12,9 +12,18 @@ from contracts.shared import layout
 from contracts.shared.steps import Dataset, count_steps
 from domain.ports.storage import write_document
 from domain.pricing.agreement import PricingServices, agree_on_price, with_speeds
-from domain.pricing.estimating import JUDGED_PICTURES, make_estimate, make_offer, sum_of, work_tflop
+from domain.pricing.estimating import (
+    CAPTION_SECONDS,
+    JUDGED_PICTURES,
+    START_SECONDS,
+    make_estimate,
+    offer_at,
+    sum_of,
+    with_captioning,
+    work_tflop,
+)
 from domain.pricing.grid import GridTrial, changed, grid_trials, sweep_trial
-from domain.pricing.prices import PriceTable
+from domain.pricing.prices import PUBLISHED, PriceTable
 from domain.pricing.step_sharing import shape_of
 from tests.unit.training_kit import CARD, NOON, REQUEST, World, inspect, job_id, spec
 
@@ -106,26 +115,26 @@ def test_a_sum_without_a_price_has_none() -> None:
 def test_a_price_buys_its_seconds() -> None:
     free, paid = changed(REQUEST, **PLAIN), changed(REQUEST, **PLAIN, max_cost_usd=1.515)
     estimate = make_estimate(free, SIX, SDXL, G5)
-    assert make_offer(free, SIX, SDXL, G5).estimate == estimate
-    assert make_offer(free, SIX, SDXL, G5).max_runtime_seconds is None
-    offer = make_offer(paid, SIX, SDXL, G5)
+    assert offer_at(make_estimate(free, SIX, SDXL, G5), free, G5).estimate == estimate
+    assert offer_at(make_estimate(free, SIX, SDXL, G5), free, G5).max_runtime_seconds is None
+    offer = offer_at(make_estimate(paid, SIX, SDXL, G5), paid, G5)
     assert (offer.estimate, offer.max_runtime_seconds) == (estimate, 3600)
 
 
 def test_the_operator_s_price_buys_its_own_seconds() -> None:
     paid, own = changed(REQUEST, **PLAIN, max_cost_usd=6.0), PriceTable({"ml.new": 3.0})
-    offer = make_offer(paid, SIX, SDXL, "ml.new", own)
+    offer = offer_at(make_estimate(paid, SIX, SDXL, "ml.new", own), paid, "ml.new", own)
     assert offer.max_runtime_seconds == 7200
     assert offer.estimate.usd == pytest.approx(offer.estimate.seconds * 3 / 3600)
     dearer = changed(REQUEST, **PLAIN, max_cost_usd=0.1)
     with pytest.raises(TooExpensiveError):
-        make_offer(dearer, SIX, SDXL, "ml.new", own)
+        offer_at(make_estimate(dearer, SIX, SDXL, "ml.new", own), dearer, "ml.new", own)
 
 
 def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -> None:
     little = changed(REQUEST, **PLAIN, max_cost_usd=0.1)
     with pytest.raises(TooExpensiveError) as caught:
-        make_offer(little, SIX, SDXL, G5)
+        offer_at(make_estimate(little, SIX, SDXL, G5), little, G5)
     usd = round(1.515 * seconds(340 * 14.3, 70) / 3600, 4)
     assert caught.value.facts == {
         "code": "too_expensive",
@@ -133,15 +142,25 @@ def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -
         "max_cost_usd": 0.1,
     }
     with pytest.raises(PriceUnknownError) as unknown:
-        make_offer(little, SIX, SDXL, "ml.unknown")
+        offer_at(make_estimate(little, SIX, SDXL, "ml.unknown"), little, "ml.unknown")
     assert unknown.value.facts == {"code": "price_unknown", "instance_type": "ml.unknown"}
 
 
 def test_what_costs_exactly_what_is_offered_is_bought() -> None:
-    usd = make_estimate(changed(REQUEST, **PLAIN), SIX, SDXL, G5).usd
-    assert (
-        make_offer(changed(REQUEST, **PLAIN, max_cost_usd=usd), SIX, SDXL, G5).estimate.usd == usd
-    )
+    estimate = make_estimate(changed(REQUEST, **PLAIN), SIX, SDXL, G5)
+    exactly = changed(REQUEST, **PLAIN, max_cost_usd=estimate.usd)
+    assert offer_at(estimate, exactly, G5).estimate == estimate
+
+
+def test_captions_before_the_training_are_a_job_of_their_own_in_the_price() -> None:
+    asked = changed(REQUEST, **PLAIN, autocaption=True)
+    plain = make_estimate(asked, SIX, SDXL, G5)
+    both = with_captioning(plain, 60, asked, G5, PUBLISHED)
+    extra = START_SECONDS + 60 * CAPTION_SECONDS
+    assert (both.seconds, both.captioning_seconds) == (plain.seconds + extra, extra)
+    assert both.usd == pytest.approx(both.seconds * 1.515 / 3600)
+    assert with_captioning(plain, 0, asked, G5, PUBLISHED) == plain
+    assert with_captioning(plain, 60, asked, "ml.unknown", PUBLISHED).usd is None
 
 
 def test_training_sees_every_photo_that_was_not_refused() -> None:

@@ -88,6 +88,21 @@ def test_a_kohya_folder_and_toml_need_no_request_json() -> None:
     assert upload.imported[0].tool == "kohya"
 
 
+def test_a_kohya_toml_of_two_subjects_needs_no_request_json() -> None:
+    intake = memory_intake()
+    subset = "[[datasets.subsets]]\nimage_dir = '/mnt/{}'\nclass_tokens = '{}'\n"
+    toml = "max_train_steps = 9\n[[datasets]]\n" + "".join(
+        subset.format(*each) for each in (("cats", "tgr cat"), ("dogs", "rex dog"))
+    )
+    files = {f"{folder}/{n}.jpg": f"{folder} {n}".encode() for folder in ("cats", "dogs")
+             for n in range(5)}  # fmt: skip
+    put(intake, files | {"kohya.toml": toml.encode()})
+    upload = upload_of(intake, "kohya.toml")
+    assert [one.trigger_word for one in upload.request.subjects] == ["rex", "tgr"]
+    shown = {pin.key.split("/")[-2]: pin.subject for pin in upload.photos}
+    assert shown == {"dogs": 0, "cats": 1}
+
+
 def test_a_json_of_kohya_ss_s_window_is_read_as_kohya_s_and_not_as_the_avatar_guidance_s() -> None:
     intake = memory_intake()
     window = b'{"LoRA_type": "Standard", "network_dim": 32, "network_alpha": 16, "epoch": 1}'

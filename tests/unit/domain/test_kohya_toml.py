@@ -181,10 +181,50 @@ def test_two_datasets_of_one_subject_are_one_training() -> None:
     assert notes["batch_size"] == "The datasets have 4, 2; the smallest is used."
 
 
-def test_two_datasets_of_two_subjects_are_refused_by_name() -> None:
-    problems = problems_of(DOCUMENTED.format(second="fuga boy").encode(), subject=None)
-    assert list(problems) == ["class_tokens"]
-    assert "several subjects" in problems["class_tokens"]
+SUBSET = """
+  [[datasets.subsets]]
+  image_dir = '{}'
+  class_tokens = '{}'
+  num_repeats = {}
+"""
+
+
+def of_subjects(*subsets: tuple[str, str, int]) -> str:
+    tables = "".join(SUBSET.format(*subset) for subset in subsets)
+    return f"max_train_epochs = 1\n[[datasets]]\nbatch_size = 2\n{tables}"
+
+
+def test_subsets_of_two_subjects_become_two_subjects_in_their_folders() -> None:
+    text = of_subjects(("C:\\my\\cats", "tgr cat", 4), ("/home/dogs", "rex big dog", 4))
+    request, report = imported(text, subject=None)
+    assert [(one.trigger_word, one.folder, one.class_prompt) for one in request.subjects] == [
+        ("rex", "dogs", "a photo of a big dog"),
+        ("tgr", "cats", "a photo of a cat"),
+    ]
+    assert request.max_train_steps == 30 * 4 / 2
+    notes = {setting.name: (setting.ours, setting.note) for setting in report.mapped}
+    assert notes["class_tokens"] == ("subjects", "Photos of each lie in: dogs, cats.")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (DOCUMENTED.format(second="fuga boy"), "has no class_tokens"),
+        (of_subjects(("cats", "tgr cat", 4), ("dogs", "rex dog", 2)), "num_repeats differs"),
+        (of_subjects(("pets", "tgr cat", 4), ("pets", "rex dog", 4)), "a folder several subjects"),
+        (
+            of_subjects(("a", "tgr cat", 1), ("b", "tgr cat", 1), ("c", "rex dog", 1)),
+            "a subject has several folders",
+        ),
+        (of_subjects(*((str(n), f"word{n} dog", 1) for n in "abcde")), "has 4 at most"),
+        (of_subjects(("a", "the two", 1), ("b", "1 2", 1)), "has no class_tokens"),
+    ],
+)
+def test_subjects_that_cannot_be_mapped_exactly_are_refused_with_the_reason(
+    text: str, why: str
+) -> None:
+    problems = problems_of(text.encode(), subject=None)
+    assert why in problems["class_tokens"]
 
 
 def test_one_folder_at_three_sides_is_seen_three_times_an_epoch() -> None:

@@ -12,9 +12,16 @@ from contracts.documents.money import Estimate, Receipt
 from contracts.documents.notice import DryRunNotice, ModelNotice, Notice, PhotoNotice
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.documents.sweep import SweepReport, TrialReport
-from contracts.documents.training import GateReport, RankedPicture, TrainingResult
+from contracts.documents.training import (
+    GateReport,
+    RankedPicture,
+    SubjectScores,
+    TrainingFailure,
+    TrainingResult,
+)
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
+from contracts.documents.upload.subject import Subject
 from contracts.shared import layout
 from domain.failures.causes import failure_notice_id
 from domain.intake.uploads import Place
@@ -30,7 +37,7 @@ from domain.notices.words import (
     ready_notice,
     request_problems,
 )
-from domain.ports.storage import write_document
+from domain.ports.storage import read_document, write_document
 from domain.sweeps.ranking import ranking_text
 from tests.fakes.intake import NOW, REQUEST
 from tests.fakes.jobs import MemoryJobs
@@ -347,6 +354,50 @@ def test_an_owner_whose_model_is_not_good_enough_hears_the_advice_on_the_photos(
 ) -> None:
     office, job = ready_office()
     assert (CODES["few_photos"].hint in failure(code, job, office).text) is advised
+
+
+TWO = tuple(
+    Subject(trigger_word=word, instance_prompt="a photo of TOK", class_prompt="a photo")
+    for word in ("zwx", "rex")
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "failed", "named"),
+    [
+        ("too_few_photos", (), "Photos that can be used: of rex 2."),
+        ("too_few_photos", (0, 1), "Photos that can be used: of zwx 4, of rex 2."),
+        ("gate_not_alike", (), "It is about: rex."),
+        ("gate_no_effect", (), ""),
+        ("timed_out", (), ""),
+    ],
+)
+def test_a_failure_of_one_of_several_subjects_names_it(
+    code: str, failed: tuple[int, ...], named: str
+) -> None:
+    """The trainer may refuse photos that intake has accepted."""
+    office, job = ready_office()
+    documents, key = office.intake.models, layout.accepted_upload_key(job.job_id)
+    accepted = read_document(documents, key, AcceptedUpload)
+    of_two = TrainingRequest.model_validate({"subjects": TWO})
+    write_document(documents, key, accepted.model_copy(update={"request": of_two}))
+    verdicts = [PhotoVerdict(index=n, verdict="accepted", subject=n // 6) for n in range(8)]
+    report = PhotoReport(job_id=job.job_id, photos=tuple(verdicts))
+    write_document(documents, layout.photo_report_key(job.job_id), report)
+    scores = [
+        SubjectScores(trigger_word=word, passed=not codes, codes=codes, effect=0.2)
+        for word, codes in (("zwx", ()), ("rex", ("gate_not_alike",)))
+    ]
+    result = TrainingResult(
+        job_id=job.job_id,
+        status="failed",
+        gate=GateReport(passed=False, effect=0.2, subjects=tuple(scores)),
+        photos=tuple(PhotoVerdict(index=n, verdict="refused", codes=("no_face",)) for n in failed),
+        failure=TrainingFailure(code=code, message="x"),
+    )
+    text = failure_notice(ending(code), job, None, documents, result).text
+    assert named in text
+    assert ("rex" in text) == bool(named)
 
 
 def test_an_owner_reads_which_picture_is_most_like_the_photos() -> None:

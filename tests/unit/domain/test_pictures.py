@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,7 @@ from domain.pictures.ordering import (
     own_picture,
     prefix_of,
 )
+from domain.ports.aliases import VersionKey
 from domain.ports.storage import DOCUMENT_LIMIT, read_document
 from domain.serving.asking import PNG_SIGNATURE
 from tests.fakes.aliases import MemoryAliases
@@ -111,9 +113,9 @@ class World:
             self.aliases,
         )
 
-    def order(self, **wanted: object) -> PictureRow:
+    def order(self, *, alias: str | None = None, **wanted: Any) -> PictureRow:
         new = NewPicture.model_validate({"prompt": SECRET} | wanted)
-        return order(self.orders, MODEL, new, RETENTION, self.time)
+        return order(self.orders, MODEL, new, RETENTION, self.time, alias=alias)
 
     def draw(self) -> PictureRow:
         """Let a worker take the newest message, after its delay."""
@@ -122,6 +124,9 @@ class World:
         row = draw(self.services, task)
         assert row is not None
         return row
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
 
     def kept(self, row: PictureRow) -> list[str]:
         return [one.key.rpartition("/")[2] for one in self.uploads.list(prefix_of(row), 99)]
@@ -178,6 +183,43 @@ def test_an_order_is_drawn_and_lies_beside_its_picture() -> None:
     assert (made.seed, seeds_asked(world)) == (row.seed, {row.seed})
 
 
+def test_while_it_is_drawn_an_order_says_so_and_its_row_goes_with_its_pictures() -> None:
+    world, seen = World(), []
+    made = world.order()
+    world.endpoint.meanwhile = lambda: seen.append(world.pictures.get(made.picture_id))
+    world.draw()
+    (during,) = seen
+    assert during is not None
+    assert (during.status, during.attempts) == ("drawing", 1)
+    assert made.delete_at == (NOON + RETENTION).timestamp()
+
+
+def test_an_order_by_an_alias_counts_for_its_version_and_no_other_does() -> None:
+    world = World()
+    world.endpoint.meanwhile = lambda: world.pass_seconds(3)
+    for alias in (None, "ada"):
+        world.order(alias=alias)
+        world.draw()
+    (version,) = world.aliases.sums
+    assert version == VersionKey("acme", "ada", MODEL.model_id)
+    found = world.aliases.sums[version]
+    assert (found.drawn, found.pictures, found.milliseconds) == (1, 1, 3000)
+
+
+def test_an_open_order_counts_for_no_version() -> None:
+    world = World(ModelNotReadyError(status=507))
+    world.order(alias="ada")
+    world.draw()
+    assert world.aliases.sums == {}
+
+
+def test_an_endpoint_may_take_longer_to_start_than_a_slow_picture() -> None:
+    world = World(*[EndpointMissingError() for _ in range(MAX_SLOW + 1)])
+    world.order()
+    rows = [world.draw() for _ in range(MAX_SLOW + 2)]
+    assert [row.status for row in rows] == [*["queued"] * (MAX_SLOW + 1), "succeeded"]
+
+
 def test_any_seed_is_a_seed_of_ours() -> None:
     world = World()
     made = world.order(seed=-1)
@@ -188,7 +230,7 @@ def test_any_seed_is_a_seed_of_ours() -> None:
 
 def test_an_image_and_its_mask_reach_the_endpoint_and_stay_in_the_order() -> None:
     world = World()
-    changing = {"image": "aW1hZ2U=", "mask_image": "bWFzaw==", "strength": 0.5}
+    changing: dict[str, Any] = {"image": "aW1hZ2U=", "mask_image": "bWFzaw==", "strength": 0.5}
     row = world.order(prompt_weights=False, clip_skip=2, refiner_switch_at=0.8, **changing)
     world.draw()
     sent = {one["name"]: one["data"][0] for one in json.loads(world.endpoint.asked[0])["inputs"]}
@@ -379,6 +421,25 @@ def test_an_order_that_nobody_will_end_is_shown_as_failed() -> None:
     found = own_picture(world.pictures, "acme", row.picture_id, NOON + OVERDUE)
     assert (found.status, found.code) == ("failed", "internal_error")
     assert world.draw().status == "failed"
+
+
+def test_who_ends_an_overdue_order_meanwhile_is_shown() -> None:
+    world = World()
+    row = world.order()
+    drawn = row.model_copy(update={"status": "succeeded"})
+    world.pictures.replace = OnceLate(world.pictures, drawn)  # type: ignore[method-assign]
+    assert own_picture(world.pictures, "acme", row.picture_id, NOON + OVERDUE) == drawn
+
+
+class OnceLate:
+    """The first replacement comes too late: another one was there before."""
+
+    def __init__(self, pictures: MemoryPictures, other: PictureRow) -> None:
+        self.replace, self.other = pictures.replace, other
+
+    def __call__(self, before: PictureRow, after: PictureRow) -> bool:
+        self.replace(before, self.other)
+        return self.replace(before, after)
 
 
 def test_another_tenants_order_is_unknown() -> None:

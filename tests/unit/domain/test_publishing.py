@@ -149,8 +149,9 @@ def test_a_changed_result_is_refused() -> None:
     models = Shelf()
     trained = models.trained()
     models.rewrite(photos=({"index": 0, "verdict": "accepted"},))
-    with pytest.raises(AdapterInvalidError):
+    with pytest.raises(AdapterInvalidError) as caught:
         models.publish(trained)
+    assert caught.value.facts["reason"] == "result_changed"
 
 
 def test_a_flipped_bit_in_the_weights_is_refused() -> None:
@@ -192,8 +193,9 @@ def test_weights_that_are_no_lora_are_refused() -> None:
 def test_a_result_in_another_bucket_is_refused() -> None:
     models = Shelf()
     elsewhere = models.trained().model_copy(update={"result_uri": "s3://others/result.json"})
-    with pytest.raises(AdapterInvalidError):
+    with pytest.raises(AdapterInvalidError) as caught:
         models.publish(elsewhere)
+    assert caught.value.facts["reason"] == "result_elsewhere"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from contracts.documents.upload.run import RunOptions
 from contracts.errors import PriceUnknownError
 from contracts.shared.steps import Dataset
 from domain.ports.trainer import CreateOutcome, Run
-from domain.pricing.estimating import make_estimate, make_offer
+from domain.pricing.estimating import make_estimate, offer_at
 from domain.pricing.grid import changed, grid_trials, sweep_trial
 from domain.pricing.prices import USD_PER_HOUR
 from domain.requests.merge import parse_request
@@ -218,7 +218,7 @@ def test_the_estimate_and_the_paid_time_use_the_chosen_type() -> None:
     chosen = changed(REQUEST, run={"instance_type": P5}, max_cost_usd=900)
     found = make_estimate(chosen, SIX, CARD, G5)
     assert found == make_estimate(REQUEST, SIX, CARD, P5) != make_estimate(REQUEST, SIX, CARD, G5)
-    assert make_offer(chosen, SIX, CARD, G5).max_runtime_seconds == int(
+    assert offer_at(make_estimate(chosen, SIX, CARD, G5), chosen, G5).max_runtime_seconds == int(
         900 / USD_PER_HOUR[P5] * 3600
     )
 
@@ -226,7 +226,7 @@ def test_the_estimate_and_the_paid_time_use_the_chosen_type() -> None:
 def test_a_limit_in_usd_needs_the_price_of_the_chosen_type() -> None:
     unknown = changed(REQUEST, run={"instance_type": "ml.x9.large"}, max_cost_usd=900)
     with pytest.raises(PriceUnknownError):
-        make_offer(unknown, SIX, CARD, G5)
+        offer_at(make_estimate(unknown, SIX, CARD, G5), unknown, G5)
 
 
 def test_every_trial_of_a_sweep_runs_on_the_sweeps_machine() -> None:

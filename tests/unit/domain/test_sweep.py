@@ -57,6 +57,13 @@ def test_the_best_trial_is_delivered_as_the_sweep_s_model_with_one_message() -> 
     assert [s and s.status for s in statuses] == ["succeeded"] * 3 + ["failed"]
 
 
+def test_each_trial_s_document_is_its_own() -> None:
+    sweep = Sweep()
+    for trial in sweep.plan().trials:
+        key = layout.accepted_upload_key(trial.job.job_id)
+        assert read_document(sweep.intake.models, key, AcceptedUpload).job == trial.job
+
+
 def test_photos_are_read_and_kept_once() -> None:
     sweep = Sweep()
     swept(sweep)

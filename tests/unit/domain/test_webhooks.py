@@ -160,6 +160,7 @@ def test_a_message_is_tried_for_a_day_and_then_given_up() -> None:
     assert world.try_once(MAX_ATTEMPTS) == ("given_up", 0)
     (kept,) = world.rows.deliveries(webhook.webhook_id, 9)
     assert (kept.outcome, kept.attempts, kept.http_status) == ("given_up", MAX_ATTEMPTS, 500)
+    assert kept.failure == "not_accepted"
     assert len({post.headers["webhook-id"] for post in world.sender.posts}) == 1
 
 
@@ -206,51 +207,54 @@ def test_a_tenant_has_a_largest_number_of_webhooks() -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "why"),
     [
-        "http://example.org/",
-        "https://localhost/",
-        "https://printer/",
-        "https://a.internal/",
-        "https://a.localhost./",
-        "https://127.0.0.1/",
-        "https://127.1/",
-        "https://0x7f.0.0.1.0x1/",
-        "https://2130706433/",
-        "https://[::1]/",
-        "https://[::ffff:10.0.0.1]/",
-        "https://[fd00::1]/",
-        "https://[64:ff9b::a9fe:a9fe]/",
-        "https://169.254.169.254/latest/meta-data/",
-        "https://10.1.2.3/",
-        "https://100.64.0.1/",
-        "https://224.0.0.1/",
-        "https://user:pw@example.org/",
-        "https://user@example.org/",
-        "https://example.org:22/",
-        "https://example.org:0/",
-        "https://example.org:99999/",
-        "https://example.org/#a",
-        "https://example.org\\@10.0.0.1/",
-        "https://example.org/\r\nX: y",
-        "https://ex ample.org/",
-        "https:///path",
-        "ftp://example.org/",
-        "file:///etc/passwd",
-        "https://bücher.example/",
-        "//example.org/",
-        "javascript:alert(1)",
+        ("http://example.org/", "not https"),
+        ("https://localhost/", "a private name"),
+        ("https://printer/", "a private name"),
+        ("https://a.internal/", "a private name"),
+        ("https://a.localhost./", "a private name"),
+        ("https://127.0.0.1/", "a private address"),
+        ("https://127.1/", "a number as name"),
+        ("https://0x7f.0.0.1.0x1/", "a number as name"),
+        ("https://2130706433/", "a private name"),
+        ("https://[::1]/", "a private address"),
+        ("https://[::ffff:10.0.0.1]/", "a private address"),
+        ("https://[fd00::1]/", "a private address"),
+        ("https://[64:ff9b::a9fe:a9fe]/", "a private address"),
+        ("https://169.254.169.254/latest/meta-data/", "a private address"),
+        ("https://10.1.2.3/", "a private address"),
+        ("https://100.64.0.1/", "a private address"),
+        ("https://224.0.0.1/", "a private address"),
+        ("https://user:pw@example.org/", "no host, or a user name"),
+        ("https://user@example.org/", "no host, or a user name"),
+        ("https://example.org:22/", "a port of other services"),
+        ("https://example.org:0/", "a port of other services"),
+        ("https://example.org:99999/", "not a URL"),
+        ("https://example.org/#a", "a fragment"),
+        ("https://example.org\\@10.0.0.1/", "odd characters"),
+        ("https://example.org/\r\nX: y", "odd characters"),
+        ("https://ex ample.org/", "odd characters"),
+        ("https:///path", "no host, or a user name"),
+        ("ftp://example.org/", "not https"),
+        ("file:///etc/passwd", "not https"),
+        ("https://bücher.example/", "odd characters"),
+        ("//example.org/", "not https"),
+        ("javascript:alert(1)", "not https"),
+        ("https://example.org:1023/", "a port of other services"),
     ],
 )
-def test_an_address_that_is_none_of_the_internet_is_refused(url: str) -> None:
-    with pytest.raises(AddressRefusedError):
+def test_an_address_that_is_none_of_the_internet_is_refused(url: str, why: str) -> None:
+    with pytest.raises(AddressRefusedError) as caught:
         parse_url(url, private=False)
+    assert str(caught.value) == why
 
 
 def test_public_addresses_are_taken_in_parts() -> None:
     assert parse_url("https://Example.org", private=False) == ("https", "example.org", 443, "/")
     assert parse_url(URL, private=False).path == "/likeness?a=1"
     assert parse_url("https://example.org:8443/x", private=False).port == 8443
+    assert parse_url("https://example.org:1024/", private=False).port == 1024
     assert parse_url("https://[2606:2800:220:1::1]/", private=False).host == "2606:2800:220:1::1"
     assert parse_url("http://127.0.0.1:9999/", private=True).scheme == "http"
 

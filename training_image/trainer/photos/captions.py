@@ -5,14 +5,16 @@ Captions are user text and stay in memory: verdicts contain codes alone.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from PIL import Image
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
@@ -22,9 +24,10 @@ from transformers import (
     InstructBlipForConditionalGeneration,
 )
 
-from contracts.documents.training import TaskPhoto
+from contracts.documents.photos import PhotoCaptions
+from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import CAPTIONER_CHANNEL
+from contracts.shared.layout import CAPTIONER_CHANNEL, PHOTOS_CHANNEL
 from contracts.shared.prompts import caption_for, names_subject
 from trainer.model.base import Base
 from trainer.process.resources import has_bf16
@@ -78,6 +81,53 @@ class Caption(NamedTuple):
     is_own: bool
     """Whether it describes this photo; otherwise it is the instance prompt."""
     codes: tuple[str, ...] = ()
+
+
+class Descriptions(NamedTuple):
+    """Where the descriptions of a task's photos come from."""
+
+    captioner: Captioner | None = None
+    """None: nobody describes photos now."""
+    written: Mapping[str, str] = MappingProxyType({})
+    """Descriptions that CaptionPhotos has written, by the photo's hash."""
+
+    def of(self, photo: TaskPhoto, image: Image.Image, request: TrainingRequest) -> str:
+        """Return the description of a photo; empty: there is none."""
+        if photo.sha256 in self.written:
+            return self.written[photo.sha256]
+        return "" if self.captioner is None else self.captioner.describe(image, Wording.of(request))
+
+
+def descriptions_of(root: Path, task: TrainingTask) -> Descriptions:
+    """Return the task's descriptions: what CaptionPhotos has written, or else the captioner.
+
+    Raises:
+        TrainingError: ``captioner_missing``, as ``captioner_of``; ``captions_unfinished``, if what
+            was written lacks a photo without a caption.
+    """
+    if task.captions is None:
+        return Descriptions(captioner_of(root, task.request))
+    found = read_captions(root / "input" / "data" / PHOTOS_CHANNEL / task.captions)
+    if undescribed(task, found):
+        raise TrainingError("captions_unfinished", "the written captions do not name every photo")
+    return Descriptions(written=found.captions)
+
+
+def read_captions(path: Path) -> PhotoCaptions:
+    """Return what was described so far; nothing where the file is missing or damaged."""
+    try:
+        return PhotoCaptions.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return PhotoCaptions()
+
+
+def undescribed(task: TrainingTask, written: PhotoCaptions) -> list[TaskPhoto]:
+    """Return the photos that have neither a caption of their own nor a written description."""
+    return [
+        photo
+        for photo in task.photos
+        if not (photo.caption or "").strip() and photo.sha256 not in written.captions
+    ]
 
 
 def captioner_of(root: Path, request: TrainingRequest) -> Captioner | None:
@@ -217,7 +267,7 @@ CAPTIONERS: dict[str, Callable[[Path], Captioner]] = {
 
 
 def choose_caption(
-    photo: TaskPhoto, image: Image.Image, request: TrainingRequest, captioner: Captioner | None
+    photo: TaskPhoto, image: Image.Image, request: TrainingRequest, descriptions: Descriptions
 ) -> Caption:
     """Return the caption of a photo; the user's own caption has priority."""
     own = " ".join((photo.caption or "").split())
@@ -226,7 +276,7 @@ def choose_caption(
         codes = () if is_named else ("trigger_added",)
         return Caption(trained_under(own, request), is_own=True, codes=codes)
     ignored = () if photo.caption is None else ("caption_ignored",)
-    description = "" if captioner is None else captioner.describe(image, Wording.of(request))
+    description = descriptions.of(photo, image, request)
     if not description:
         return Caption(trained_under(None, request), is_own=False, codes=ignored)
     parts = (request.autocaption_prefix, description, request.autocaption_suffix)

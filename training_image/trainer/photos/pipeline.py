@@ -27,10 +27,10 @@ from trainer.model.base import Base
 from trainer.photos.background import Segmenter, change_background
 from trainer.photos.captions import (
     Caption,
-    Captioner,
+    Descriptions,
     caption_codes,
-    captioner_of,
     choose_caption,
+    descriptions_of,
     on_device,
 )
 from trainer.photos.crop import cut_to_face
@@ -56,7 +56,7 @@ class PhotoPipeline:
     detector: Detector | None
     """None when no face is looked for."""
     segmenter: Segmenter
-    captioner: Captioner | None
+    descriptions: Descriptions
     sees_people: bool = False
     """Whether the detector is one of real faces."""
 
@@ -96,10 +96,10 @@ def make_photo_pipeline(root: Path, task: TrainingTask, side: int, base: Base) -
     """
     request = task.request
     detector = None if request.require_face is False else detector_of(base)
-    captioner = captioner_of(root, request)
+    descriptions = descriptions_of(root, task)
     people = chosen_detector(base) in REAL_FACES
     segmenter = segmenter_of(base, request)
-    pipeline = PhotoPipeline(root, task, side, detector, segmenter, captioner, people)
+    pipeline = PhotoPipeline(root, task, side, detector, segmenter, descriptions, people)
     if pipeline.needs_face and detector is None:
         code = "face_detector_missing"
         raise TrainingError(code, CODES[code].text)
@@ -115,7 +115,7 @@ def process_photos(
         TrainingError: ``photo_changed``; ``photos_refused``, if the request wants all photos;
             ``too_few_photos``. The last two carry the verdicts.
     """
-    with on_device(pipeline.captioner, base.device):
+    with on_device(pipeline.descriptions.captioner, base.device):
         done = [
             process_photo(pipeline, photo, pixels)
             for photo, pixels in read_ahead(pipeline.root, pipeline.task.photos)
@@ -187,7 +187,7 @@ def process_photo(
         refusal = {"verdict": "refused", "codes": (error.code,), "face": measures}
         return None, None, verdict.model_copy(update=refusal)
     whole = Image.fromarray(processed.pixels)
-    caption = choose_caption(task_photo, whole, pipeline.task.request, pipeline.captioner)
+    caption = choose_caption(task_photo, whole, pipeline.task.request, pipeline.descriptions)
     photo = Photo(
         index=task_photo.index,
         caption=caption.text,

@@ -85,6 +85,11 @@ class PhotoOptions(Document):
     caption_dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Probability that a photo is trained with an empty caption."""
 
+    @property
+    def changes_photos(self) -> bool:
+        """Whether a photo shows something else after the photo pipeline than before it."""
+        return self.background != "keep" or self.face_crop != "none"
+
     @model_validator(mode="after")
     def _photo_options_agree(self) -> "PhotoOptions":
         for field, needed in self._useless():

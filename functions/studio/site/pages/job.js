@@ -3,7 +3,7 @@ import { announce, ask, h } from "../dom.js";
 import { moment, t, time } from "../words.js";
 import { ENDED, facts, failure } from "./parts.js";
 
-const STAGES = [["InspectPhotos", ["AcceptRequest", "InspectPhotos"]], ["TrainAdapter", ["TrainAdapter", "SweepAdapter"]],
+const STAGES = [["InspectPhotos", ["AcceptRequest", "InspectPhotos"]], ["TrainAdapter", ["CaptionPhotos", "TrainAdapter", "SweepAdapter"]],
   ["PublishAdapter", ["PublishAdapter"]], ["WarmModel", ["WarmModel", "NotifyOwner", "NotifyFailure"]]];
 const WAIT = 20;
 
