@@ -1,6 +1,7 @@
 """The pages can be read: short lines, figures with their source, words that others know."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,8 @@ def test_only_what_has_a_heading_in_the_changelog_is_called_a_release(page: Path
     released = set(re.findall(r"^## \[?(\d+\.\d+\.\d+)", changelog, re.MULTILINE))
     named = set(A_RELEASE.findall(page.read_text())) - OF_OTHERS
     assert named <= released, "say `package format N`, or a version that has a tag"
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = Counter(path.name[:4] for path in (ROOT / "docs/decisions").glob("*.md"))
+    assert [number for number, many in numbers.items() if many > 1] == []

@@ -75,7 +75,7 @@ def test_an_endpoint_that_stays_grows_with_the_use_of_each_gpu_too() -> None:
 
 def test_the_template_knows_how_many_gpus_an_instance_has() -> None:
     known = {name: one["Count"] for name, one in template()["Mappings"]["Gpus"].items()}
-    assert known == {name: INSTANCES[name].gpus for name in endpoint_types()}
+    assert known == {name: str(INSTANCES[name].gpus) for name in endpoint_types()}
 
 
 def test_a_schedule_warms_either_endpoint_ahead() -> None:

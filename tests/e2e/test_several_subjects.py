@@ -6,16 +6,21 @@ The set is large enough for CaptionPhotos, which describes it before it is train
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts.base import hash_of_files
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.photos import PhotoCaptions
 from contracts.documents.training import TrainingPlan, TrainingResult
 from contracts.shared.layout import (
+    BASE_FILE,
     CAPTIONS_FILE,
+    base_prefix,
     captioner_prefix,
     captions_prefix,
     consent_row,
@@ -23,10 +28,11 @@ from contracts.shared.layout import (
     result_key,
 )
 from contracts.shared.names import captions_plan_id
+from contracts.shared.pipeline_files import REFINER_FOLDER
 from local.cloud.paths import ROOT
 from local.demo.picture import generate
 from local.demo.upload import BASES_BUCKET, consent
-from tests.e2e.stack import CAPTIONER_ID, SMALL, Stack, job_of, photos
+from tests.e2e.stack import BASE_ID, CAPTIONER_ID, SMALL, Stack, job_of, photos
 
 WOMAN, MAN = "a photo of a woman", "a photo of a man"
 SUBJECTS: list[dict[str, Any]] = [
@@ -69,6 +75,24 @@ def captioner(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@contextmanager
+def refiner_beside_the_base(stack: Stack) -> Iterator[None]:
+    """Put a refiner into the base's folder meanwhile; the endpoint has loaded the base already."""
+    s3, prefix = stack.cloud.client("s3"), base_prefix(BASE_ID)
+    key, file = prefix + BASE_FILE, f"{REFINER_FOLDER}/unet/weights.safetensors"
+    plain = s3.get_object(Bucket=BASES_BUCKET, Key=key)["Body"].read()
+    files = {file: "0" * 64}
+    refiner = {"sha256": hash_of_files(files), "files": files}
+    card = json.dumps(json.loads(plain) | {"refiner": refiner}).encode()
+    s3.put_object(Bucket=BASES_BUCKET, Key=prefix + file, Body=b"4.5 GB")
+    s3.put_object(Bucket=BASES_BUCKET, Key=key, Body=card)
+    try:
+        yield
+    finally:
+        s3.put_object(Bucket=BASES_BUCKET, Key=key, Body=plain)
+        s3.delete_object(Bucket=BASES_BUCKET, Key=prefix + file)
+
+
 def test_two_people_in_one_adapter_each_drawn_by_their_word(stack: Stack, captioner: Path) -> None:
     stack.upload("family", FILES, REQUEST)
     execution = stack.execution("family")
@@ -78,8 +102,9 @@ def test_two_people_in_one_adapter_each_drawn_by_their_word(stack: Stack, captio
     for file in captioner.iterdir():
         key = captioner_prefix(CAPTIONER_ID) + file.name
         s3.put_object(Bucket=BASES_BUCKET, Key=key, Body=file.read_bytes())
-    stack.redrive(execution)
-    execution = stack.execution("family")
+    with refiner_beside_the_base(stack):
+        stack.redrive(execution)
+        execution = stack.execution("family")
     assert execution["status"] == "SUCCEEDED", stack.notice("family")
     notice, job_id = stack.notice("family"), job_of(execution)
     check_captions(stack, execution, job_id)
@@ -115,12 +140,25 @@ def check_captions(stack: Stack, execution: dict[str, Any], job_id: str) -> None
     sagemaker = stack.cloud.client("sagemaker")
     (training,) = stack.training_jobs(job_id)
     read = sagemaker.describe_training_job(TrainingJobName=training["TrainingJobName"])
-    assert "captioner" not in {one["ChannelName"] for one in read["InputDataConfig"]}
+    channels = {one["ChannelName"]: one["DataSource"] for one in read["InputDataConfig"]}
+    assert "captioner" not in channels
+    check_no_refiner(stack, channels["base"]["S3DataSource"]["S3Uri"])
     record = stack.record("family")
     assert record.estimate is not None
     assert record.estimate.captioning_seconds > 0
     names = {training["TrainingJobName"], captioning["TrainingJobName"]}
     assert set(record.receipts) == names, "both jobs are paid"
+
+
+def check_no_refiner(stack: Stack, manifest: str) -> None:
+    """Check that the training has downloaded all of the base but its refiner."""
+    bucket, _, key = manifest.removeprefix("s3://").partition("/")
+    s3 = stack.cloud.client("s3")
+    first, *files = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    prefix = base_prefix(BASE_ID)
+    assert first == {"prefix": f"s3://{BASES_BUCKET}/{prefix}"}
+    stored = s3.list_objects_v2(Bucket=BASES_BUCKET, Prefix=prefix)["Contents"]
+    assert sorted(prefix + file for file in files) == [one["Key"] for one in stored]
 
 
 def draw(stack: Stack, notice: dict[str, Any], prompt: str) -> bytes:

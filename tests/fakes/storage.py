@@ -19,6 +19,7 @@ class MemoryStorage:
         self.gone: set[tuple[str, int]] = set()
         """Versions that were deleted for good."""
         self.stored: dict[str, datetime] = {}
+        self.content_types: dict[str, str] = {}
         """When each key was written: each write is a second after the one before."""
 
     @property
@@ -76,7 +77,7 @@ class MemoryStorage:
         return body
 
     def write(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
-        assert content_type
+        self.content_types[key] = content_type
         self.versions.setdefault(key, []).append(body)
         self.stored[key] = FIRST_WRITE + timedelta(seconds=sum(map(len, self.versions.values())))
         self.deleted.discard(key)

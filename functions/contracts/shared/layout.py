@@ -292,6 +292,11 @@ def base_prefix(base_id: str) -> str:
     return f"bases/{base_id}/"
 
 
+def base_manifest_key(plan_id: str) -> str:
+    """Key of SageMaker's ManifestFile for the ``base`` channel of a base with a refiner."""
+    return f"{TRAINING_PREFIX}{plan_id}/base.manifest"
+
+
 def speeds_key(base_id: str) -> str:
     """Key in the bases bucket of how fast a base trains on each instance type."""
     return f"{SPEEDS_PREFIX}{base_id}.json"

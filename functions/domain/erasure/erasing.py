@@ -165,6 +165,7 @@ def whole_plan(plan_id: str) -> Iterator[tuple[Store, str]]:
     yield "training plans", layout.plan_prefix(plan_id)
     yield "training plans", layout.photos_manifest_key(plan_id)
     yield "training plans", layout.class_images_manifest_key(plan_id)
+    yield "training plans", layout.base_manifest_key(plan_id)
     yield "training plans", layout.states_manifest_key(plan_id)
 
 

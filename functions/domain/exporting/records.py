@@ -67,7 +67,7 @@ def records_of_jobs(reach: Reach, services: ExportServices) -> Iterator[Records]
     yield Records("approvals", "approvals.json", approvals)
     pictures = pages(lambda before: services.pictures.of(tenant, PAGE, before), place_of)
     own = [one for one in pictures if one.model_id in jobs]
-    yield Records("picture rows", "pictures.json", dumped(own))
+    yield Records("picture orders", "pictures.json", dumped(own))
     uploads = [{"upload": upload} for upload in reach.uploads]
     yield Records("upload rows", "uploads.json", uploads)
 
@@ -77,7 +77,7 @@ def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records
     yield Records("people", "people.json", dumped(people_of(tenant, services)))
     keys = services.keys.of(tenant)
     yield Records(
-        "api keys",
+        "API keys",
         "keys.json",
         dumped(keys, {"secret_sha256"}),
         "without the hash of the secret" if keys else None,

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import IO, Any, cast
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from contracts.documents.erasure import ErasureSubject
+from contracts.documents.erasure import API_STORES, ErasureSubject
 from contracts.documents.export import (
     ExportCode,
     ExportedFile,
@@ -256,10 +256,6 @@ def manifest_of(
         files=tuple(files),
         kept_by_aws=tuple(expiring(services.elsewhere, now)),
     )
-
-
-API_STORES = {"approvals", "picture rows", "api keys", "webhooks", "webhook deliveries"}
-"""Records that are rows of the HTTP API."""
 
 
 def stores_of_records(

@@ -30,6 +30,7 @@ from contracts.documents.training import (
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
 from contracts.shared.names import captions_plan_id
+from contracts.shared.pipeline_files import REFINER_FOLDER
 from domain.ports.callbacks import Callbacks
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt, Jobs
@@ -73,6 +74,9 @@ from domain.training.sagemaker_job import (
     with_defaults,
 )
 from domain.training.services import LaunchServices, TrainingServices
+
+MAX_BASE_FILES = 10_000
+"""More than a base's folder has; without this limit a wrong folder could fill the manifest."""
 
 MAX_STATE_FILES = 10
 """More than a task's checkpoints and candidates together."""
@@ -360,11 +364,15 @@ def prepare(
     class_images = find_class_images(training.models, trained, card)
     states = find_states(training, trained)
     write_inputs(services, plan, class_images, states)
+    base_manifest = card.refiner is not None and not captions_only
+    if base_manifest:
+        write_base_manifest(services, plan.plan_id, order.jobs[0].base_id)
     captions = any(task.request.autocaption and task.captions is None for task in plan.tasks)
     inputs = Inputs(
         order.jobs[0].base_id,
         class_images=bool(class_images),
         captioner=captions,
+        base_manifest=base_manifest,
         states=bool(states),
     )
     return training_job_request(
@@ -574,6 +582,17 @@ def write_inputs(
     if states:
         body = json.dumps([{"prefix": models.uri(layout.TRAINING_PREFIX)}, *states]).encode()
         models.write(layout.states_manifest_key(plan_id), body, "application/json")
+
+
+def write_base_manifest(services: LaunchServices, plan_id: str, base_id: str) -> None:
+    """Write which files of the base a training needs: all but the refiner's 4.5 GB."""
+    prefix = layout.base_prefix(base_id)
+    stored = [one.key for one in services.bases.list(prefix, MAX_BASE_FILES)]
+    files = [key.removeprefix(prefix) for key in stored if not key.endswith("/")]
+    needed = [file for file in files if not file.startswith(f"{REFINER_FOLDER}/")]
+    body = json.dumps([{"prefix": services.bases.uri(prefix)}, *needed]).encode()
+    models = services.training.models
+    models.write(layout.base_manifest_key(plan_id), body, "application/json")
 
 
 def photos_manifest(plan: TrainingPlan, uploads_bucket: str) -> list[object]:

@@ -110,6 +110,8 @@ class Inputs(NamedTuple):
     """Whether there are stored class images."""
     captioner: bool = False
     """Whether a task asks for captions: others do not wait for the download."""
+    base_manifest: bool = False
+    """Whether a manifest says which of the base's files are downloaded: it has a refiner."""
     states: bool = False
     """Whether a task goes on from the checkpoint of a sweep's earlier rung."""
 
@@ -213,7 +215,6 @@ def channels(
     """
     plan_id = plan.plan_id
     plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
-    base_uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(inputs.base_id)}"
     manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
     class_images = []
     if inputs.class_images:
@@ -231,11 +232,20 @@ def channels(
     return [
         channel(layout.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
         channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
-        *([] if plan.captions_only else [channel(layout.BASE_CHANNEL, "S3Prefix", base_uri)]),
+        *([] if plan.captions_only else [base_channel(plan_id, inputs, settings)]),
         *captioner,
         *states,
         *class_images,
     ]
+
+
+def base_channel(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> dict[str, Any]:
+    """Return the channel with the base: its whole folder, or what a manifest names of it."""
+    if inputs.base_manifest:
+        uri = models_uri(layout.base_manifest_key(plan_id), settings)
+        return channel(layout.BASE_CHANNEL, "ManifestFile", uri)
+    uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(inputs.base_id)}"
+    return channel(layout.BASE_CHANNEL, "S3Prefix", uri)
 
 
 def channel(name: str, kind: str, uri: str) -> dict[str, Any]:

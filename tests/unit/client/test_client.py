@@ -121,7 +121,7 @@ def test_a_request_that_sagemaker_would_refuse_is_not_sent() -> None:
 
 
 class LinkedPicture(BaseHTTPRequestHandler):
-    """A bucket with one picture, behind a link that answers 503 at first."""
+    """A bucket with one picture, behind a link that answers 503 at first; each test has its own."""
 
     refusals = 1
 
@@ -139,7 +139,8 @@ class LinkedPicture(BaseHTTPRequestHandler):
 
 def test_a_link_is_followed_and_asked_for_again_when_it_does_not_answer() -> None:
     endpoint = MemoryEndpointInvoker()
-    with HTTPServer(("127.0.0.1", 0), LinkedPicture) as bucket:
+    own = type("OwnPicture", (LinkedPicture,), {})
+    with HTTPServer(("127.0.0.1", 0), own) as bucket:
         Thread(target=bucket.serve_forever, daemon=True).start()
         endpoint.link = f"http://127.0.0.1:{bucket.server_port}/answers/000.png?signed"
         answer = likeness(endpoint).generate(MODEL, "a photo")

@@ -63,6 +63,7 @@ def test_a_run_has_the_parameters_the_curve_and_the_scores() -> None:
     assert run.succeeded
     assert (run.ended_at - run.started_at).total_seconds() == 60
     assert run.parameters["rank"] == "base-default"
+    assert run.parameters["with_prior_preservation"] == "true"
     assert run.tags == {
         "application": "likeness",
         "job_id": job_id(1),
@@ -99,6 +100,7 @@ def test_a_trial_is_found_by_its_sweep_and_a_failure_by_its_code() -> None:
     (run,) = logged(world)
     assert (run.name, run.succeeded, run.measurements) == ("rank8", False, [])
     assert run.tags.items() >= {
+        "application": "likeness", "job_id": job_id(1), "base": spec(1).base_id,
         "sweep": job_id(7), "trial": "rank8", "rung": "0-25", "code": "gate_no_effect",
     }.items()  # fmt: skip
 

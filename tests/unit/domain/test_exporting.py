@@ -153,6 +153,53 @@ def _key() -> str:
     return layout.export_key("acme", ID)
 
 
+def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
+    world = Exporting()
+    world.live(1)
+    world.keys.add(
+        ApiKey(
+            key_id="0" * 16, tenant="acme", name="mine", scopes=("read",),
+            secret_sha256="5e" * 32, created_at=NOON.isoformat(),
+        )
+    )  # fmt: skip
+    world.erasures.api_rows = ["acme"]  # that key, as the table counts it
+    export(world)
+    manifest = unpacked(world)[0]
+    files = {one.path: (one.store, one.name) for one in manifest.files}
+    assert {path: of for path, of in files.items() if path.startswith("records/")} == {
+        f"records/{file}.json": (store, "")
+        for file, store in (
+            ("jobs", "job rows"), ("prices", "prices"), ("models", "model rows"),
+            ("approvals", "approvals"), ("pictures", "picture orders"), ("uploads", "upload rows"),
+            ("consents", "records of consents"), ("audit", "audit entries"), ("people", "people"),
+            ("keys", "API keys"), ("webhooks", "webhooks"),
+            ("deliveries", "webhook deliveries"),
+        )
+    }  # fmt: skip
+    stores = {one.store: one for one in manifest.stores}
+    assert (stores["API keys"].held, stores["other api rows"].held) == (1, 0)
+    assert stores["API keys"].why == "without the hash of the secret"
+    assert stores["webhooks"].why is None
+
+
+def test_a_picture_of_a_tenant_is_counted_in_one_store() -> None:
+    world = Exporting()
+    world.live(1)
+    world.uploads.write(layout.pictures_prefix("acme", "a") + "000.png", b"drawn")
+    export(world)
+    stores = {one.store: one for one in unpacked(world)[0].stores}
+    assert (stores["uploaded files"].held, stores["drawn pictures"].held) == (1, 1)
+
+
+def test_the_manifest_can_be_read_by_people() -> None:
+    world = Exporting()
+    world.live(1)
+    export(world)
+    with ZipFile(io.BytesIO(world.uploads.objects[_key()])) as archive:
+        text = archive.read("manifest.json").decode()
+    assert text.startswith('{\n "schema_version"')
+
+
 def test_names_of_uploads_stand_in_the_manifest_alone() -> None:
     world = Exporting()
     world.live(1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts.base import RefinerFiles, files_of
 from contracts.documents.capacity import CapacityChoice, CapacityMode
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.money import Estimate
@@ -38,7 +39,7 @@ from domain.training.planning import LaunchOrder, order_of
 from tests.contract.files import ROOT
 from tests.fakes.faults import before_next, die
 from tests.fakes.training import MemoryTrainer
-from tests.unit.training_kit import NOON, SETTINGS, World, job_id, record
+from tests.unit.training_kit import CARD, NOON, SETTINGS, World, job_id, record
 
 SECRET = MarkSecret(seed="s" * 32)
 CHOICE = CapacityChoice(capacity="warm", reason="stack", users=1)
@@ -591,3 +592,34 @@ def test_a_training_job_that_sagemaker_did_not_take_has_no_bill() -> None:
     world.trainer.limit = 0
     launch(world.launching, NOON)
     assert world.jobs.cost_records == {}
+
+
+def test_a_training_downloads_no_refiner_and_the_endpoint_does() -> None:
+    world = World()
+    refiner = {"refiner/model_index.json": "a" * 64, "refiner/unet/model.safetensors": "b" * 64}
+    card = CARD.model_copy(update={"refiner": RefinerFiles(sha256="c" * 64, files=refiner)})
+    prefix = layout.base_prefix(CARD.base_id)
+    write_document(world.bases, prefix + layout.BASE_FILE, card)
+    own = ("model_index.json", "priors/person.safetensors", *CARD.files)
+    for file in (*own, *refiner):
+        world.bases.write(prefix + file, b"x")
+    world.enter(1)
+    (name,) = launch(world.launching, NOON)
+    channels = world.trainer.requests[name]["InputDataConfig"]
+    (source,) = (one["DataSource"] for one in channels if one["ChannelName"] == "base")
+    key = layout.base_manifest_key(job_id(1))
+    assert source["S3DataSource"]["S3DataType"] == "ManifestFile"
+    assert source["S3DataSource"]["S3Uri"] == world.models.uri(key)
+    first, *files = json.loads(world.models.read(key, 10_000))
+    assert first == {"prefix": world.bases.uri(prefix)}
+    assert set(files) == {layout.BASE_FILE, *own}
+    assert set(files_of(card)) == {*CARD.files, *refiner}, "what the server fetches"
+
+
+def test_a_base_without_a_refiner_is_downloaded_as_it_lies() -> None:
+    world = World()
+    world.enter(1)
+    (name,) = launch(world.launching, NOON)
+    sources = world.trainer.requests[name]["InputDataConfig"]
+    places = {one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"] for one in sources}
+    assert places["base"] == f"s3://bases/{layout.base_prefix(CARD.base_id)}"

@@ -95,8 +95,9 @@ def test_a_report_has_48_hours_and_its_words_lie_with_the_picture_only() -> None
 def test_a_picture_that_is_not_in_base64_is_refused_before_anything_is_stored() -> None:
     uploads, cases = MemoryStorage("uploads"), MemoryTakedowns()
     services = ReportingServices(cases, uploads, PlainDecoder())
-    with pytest.raises(NoPictureError):
-        report(GIVEN.model_copy(update={"picture": "no!"}), services, NOON)
+    for text in ("no!", "YSBwa*WN0dXJl"):
+        with pytest.raises(NoPictureError):
+            report(GIVEN.model_copy(update={"picture": text}), services, NOON)
     assert (uploads.objects, cases.cases) == ({}, {})
 
 
@@ -179,6 +180,19 @@ def test_a_no_has_a_reason_and_is_final() -> None:
     assert after(services, *orders) == ["refused", "decided"]
     assert cases.cases[case().case_id].why == "consent_shown"
     assert markers(services) == []
+    again = decide(order("refuse", why="duplicate"), services, NOON)
+    assert again == TakedownAnswer(outcome="refused", cases=(cases.cases[case().case_id],))
+
+
+def test_a_no_after_a_yes_changes_nothing() -> None:
+    cases = MemoryTakedowns()
+    services = deciding(cases)
+    cases.add(case(models=(ONE,)))
+    late = order("refuse", why="duplicate")
+    assert after(services, order("accept"), late) == ["disabled", "decided"]
+    kept = cases.cases[case().case_id]
+    assert decide(late, services, NOON).cases == (kept,)
+    assert (kept.status, markers(services)) == ("accepted", [f"disabled/{ONE}"])
 
 
 def test_a_yes_that_loses_against_a_no_leaves_no_marker() -> None:
@@ -193,7 +207,8 @@ def test_a_yes_that_loses_against_a_no_leaves_no_marker() -> None:
         cases.replace(before, before.model_copy(update={"status": "refused", "why": "duplicate"}))
 
     services.models.write = refused_meanwhile  # type: ignore[method-assign]
-    assert after(services, order("accept")) == ["decided"]
+    answer = decide(order("accept"), services, NOON)
+    assert answer == TakedownAnswer(outcome="decided", cases=(cases.cases[case().case_id],))
     assert markers(services) == []
 
 
