@@ -79,6 +79,7 @@ SECTIONS = (
             "functions/domain/exporting/",
             "functions/domain/audit/",
             "functions/domain/takedown/",
+            "functions/domain/appeals/",
             "functions/domain/ports/",
             "functions/aws/",
             "functions/runtime/",
@@ -186,6 +187,7 @@ LISTENERS = (
     "decide_takedown",
     "watch_takedowns",
     "verify_picture",
+    "decide_appeal",
     "move_upload",
     "start_upload",
 )

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from contracts.documents.api.callers import Scope
 from likeness_client import keys, signed_api
 from likeness_client.answer import Answer
+from likeness_client.appeals import run_appeals
 from likeness_client.aws_errors import explain, is_about_access, is_missing
 from likeness_client.bases import add as base_add
 from likeness_client.bases import check as base_check
@@ -375,4 +376,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "base": run_base,
     "keys": run_keys,
     "takedown": run_takedown,
+    "appeals": run_appeals,
 }

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from contracts.base import BaseCard, PredictionType
 from contracts.documents.api.aliases import Version
 from contracts.documents.api.callers import Scope
+from contracts.documents.appeal import AppealReason
 from contracts.documents.picture import OutputFormat
 from contracts.documents.takedown import Why
 from contracts.shared.picture_places import is_s3
@@ -70,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_base(commands)
     add_keys(commands)
     add_takedown(commands)
+    add_appeals(commands)
     add_hash_names(commands)
     return parser
 
@@ -428,6 +430,25 @@ def add_takedown(commands: Commands) -> None:
         metavar="NAME",
         default=os.environ.get("LIKENESS_TAKEDOWN_FUNCTION", "likeness-decide-takedown"),
         help="the stack's output TakedownFunctionName, also $LIKENESS_TAKEDOWN_FUNCTION"
+        " (default: %(default)s)",
+    )
+
+
+def add_appeals(commands: Commands) -> None:
+    """Add ``likeness appeals list|read|grant|refuse``."""
+    appeals = add_command(
+        commands, "appeals", "List appeals against refused texts, and grant or refuse them"
+    )
+    appeals.add_argument("what", choices=["list", "read", "grant", "refuse"], help="what is done")
+    appeals.add_argument("appeal", nargs="?", metavar="APPEAL", help="an appeal's id; ap_...")
+    appeals.add_argument(
+        "--why", choices=get_args(AppealReason), help="the reason of a refusal; the tenant is told"
+    )
+    appeals.add_argument(
+        "--function",
+        metavar="NAME",
+        default=os.environ.get("LIKENESS_APPEAL_FUNCTION", "likeness-decide-appeal"),
+        help="the stack's output AppealFunctionName, also $LIKENESS_APPEAL_FUNCTION"
         " (default: %(default)s)",
     )
 

@@ -53,9 +53,12 @@ OPERATORS = [
     ("POST", "/v1/takedowns/{case_id}:accept", {"models": [MINE["model_id"]]}),
     ("POST", "/v1/takedowns/{case_id}:refuse", {"why": "no_mark"}),
     ("POST", "/v1/takedowns/{case_id}:restore", None),
+    ("GET", "/v1/appeals/{appeal_id}/evidence", None),
+    ("POST", "/v1/appeals/{appeal_id}:grant", None),
+    ("POST", "/v1/appeals/{appeal_id}:refuse", {"why": "rule_is_right"}),
 ]
 LISTS = [(method, path) for method, path in OPERATIONS if method == "GET" and "{" not in path]
-OPERATOR_LISTS = {"/v1/takedowns"}
+OPERATOR_LISTS = {"/v1/takedowns", "/v1/appeals"}
 
 
 def _training(ids: Ids) -> object:
@@ -188,7 +191,8 @@ def _tells_nothing(method: str, path: str, caller: Caller) -> bool:
 
 def _reports() -> Iterator[Tried]:
     """Yield the verdict on reports: operators decide, and anybody with its id asks for a case."""
-    known, unknown = {"case_id": CASE}, {"case_id": CASE.replace("1", "9")}
+    known = {"case_id": CASE, "appeal_id": MINE["appeal_id"]}
+    unknown = {name: ident.replace("1", "9") for name, ident in known.items()}
     others = (OWNER, *STRANGERS[:-1], *NOBODIES[:2])
     for method, path, body in OPERATORS:
         door, operator = f"{method} {path}", STRANGERS[-1]
@@ -308,7 +312,8 @@ def _kept(stores: Any) -> str:  # noqa: ANN401 - the fakes behind the ports
             stores.uploads.objects, stores.documents.objects, keys, stores.approvals.rows,
             hooks.of("acme"), stores.webhooks.queue.messages, stores.jobs.records,
             stores.canceller.canceled, stores.redriver.redriven, pictures.of("acme", 99, None),
-            stores.consents.records, stores.takedowns.cases, stores.audit.of("acme", 99, None),
+            stores.consents.records, stores.takedowns.cases, stores.appeals.rows,
+            stores.audit.of("acme", 99, None),
             len(stores.eraser.asked) - len(strangers), stores.people.of("acme"),
             stores.exports.of("acme", 99, None),
         )

@@ -41,7 +41,7 @@ class Room:
 DOMAIN_TESTS = Path("tests/unit/domain")
 DOMAIN = (
     *("pricing", "training", "requests", "intake", "erasure", "callers", "webhooks", "notices"),
-    *("publishing", "sweeps", "serving", "pictures", "audit", "takedown", "exporting"),
+    *("publishing", "sweeps", "serving", "pictures", "audit", "takedown", "appeals", "exporting"),
     "experiments",
 )
 """The folders of the domain whose tests are those that import them, what costs money first."""

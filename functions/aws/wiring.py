@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from aws import settings
 from aws.api.api_keys import DynamoApiKeys
+from aws.api.appeals import DynamoAppeals
 from aws.api.consents import DynamoConsents
 from aws.api.exports import DynamoExports, S3Archives, S3Reader
 from aws.api.front_door import DynamoApprovals
@@ -171,6 +172,7 @@ def export_services(now: Callable[[], datetime]) -> ExportServices:
         webhooks=DynamoWebhooks.from_env(),
         pictures=DynamoPictures.from_env(),
         approvals=DynamoApprovals.from_env(),
+        appeals=DynamoAppeals.from_env(),
         people=CognitoPeople.from_env(),
         elsewhere=elsewhere_from_env(),
         now=now,

@@ -10,6 +10,7 @@ from typing import Any
 from aws import settings
 from aws.api.aliases import DynamoAliases
 from aws.api.api_keys import DynamoApiKeys
+from aws.api.appeals import DynamoAppeals, LambdaAppealDecider
 from aws.api.consents import DynamoConsents
 from aws.api.exports import DynamoExports, LambdaExporter
 from aws.api.front_door import (
@@ -89,6 +90,8 @@ def _services() -> Services:
             retention_days=settings.number("PHOTO_RETENTION_DAYS"),
         ),
         takedowns=DynamoTakedowns.from_env(),
+        appeals=DynamoAppeals.from_env(),
+        appeal_decider=LambdaAppealDecider.from_env(),
         decider=LambdaDecider.from_env(),
         verifier=LambdaVerifier.from_env(),
         decoder=ChildDecoder(),

@@ -13,6 +13,7 @@ from contracts.codes import CODES
 from contracts.documents.api.aliases import Alias, Figures, Version
 from contracts.documents.api.members import MemberRole, MemberView
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
+from contracts.documents.appeal import AppealRow
 from contracts.documents.audit import AuditEntry
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureAnswer, ErasureSubject
@@ -76,6 +77,26 @@ class MockAudit:
     def of(self, tenant: str, limit: int, before: str | None) -> list[AuditEntry]:  # noqa: ARG002
         """Return that nothing was done."""
         return []
+
+
+class MockAppeals:
+    """Nobody has appealed; a mock key sees no real appeal."""
+
+    def add(self, _row: AppealRow) -> bool:
+        """Forget it."""
+        return True
+
+    def get(self, _appeal_id: str) -> AppealRow | None:
+        """Return that there is none."""
+        return None
+
+    def newest(self, limit: int, before: str | None) -> list[AppealRow]:  # noqa: ARG002
+        """Return that there is none."""
+        return []
+
+    def replace(self, before: AppealRow, after: AppealRow) -> bool:  # noqa: ARG002
+        """Forget the change."""
+        return True
 
 
 class MockTakedowns:
@@ -373,6 +394,7 @@ def mocked(services: Services, tenant: str) -> Services:
         audit=MockAudit(),
         eraser=MockEraser(),
         takedowns=MockTakedowns(),
+        appeals=MockAppeals(),
         consents=MockConsents(),
         people=MockPeople(),
         hub=MockHub(),

@@ -76,8 +76,10 @@ class ApiError(Exception):
         *,
         errors: Iterable[FieldProblem] = (),
         headers: Mapping[str, str] | None = None,
+        refusal_id: str | None = None,
     ) -> None:
         super().__init__(code)
+        self.refusal_id = refusal_id
         self.code = code
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
@@ -96,6 +98,7 @@ def problem(error: ApiError, request_id: str) -> Problem:
         retryable=entry.retryable,
         request_id=request_id,
         errors=error.errors,
+        refusal_id=error.refusal_id,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from domain.pictures.ordering import OrderServices
 from domain.ports.aliases import Aliases
 from domain.ports.api_keys import ApiKeys
+from domain.ports.appeals import AppealDecider, Appeals
 from domain.ports.audit import AuditTrail
 from domain.ports.bases import Bases
 from domain.ports.consents import Consents
@@ -50,6 +51,8 @@ class Limits:
     """Pictures that one network address may verify."""
     verifications_per_day: int = 10_000
     """Pictures that all together may verify; each costs some seconds of a function."""
+    appeals_per_day: int = 50
+    """Appeals of a tenant; an operator reads each of them."""
     exports_per_day: int = 20
     """Archives of a tenant; each reads all that it has."""
     quotas: Quotas = NO_QUOTAS
@@ -95,6 +98,8 @@ class Services:
     """The uploads bucket with all versions."""
     memory: ShortMemory
     takedowns: TakedownCases
+    appeals: Appeals
+    appeal_decider: AppealDecider
     decider: Decider
     verifier: Verifier
     decoder: Decoder

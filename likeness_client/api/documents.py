@@ -10,13 +10,16 @@ from contracts.documents.api.pictures import NewPicture, OpenAiImages
 from contracts.documents.api.uploads import FileToUpload, MoreFiles, NewTraining, NewUpload
 from contracts.documents.api.verification import PictureToVerify
 from contracts.documents.api.webhooks import WebhookRequest
+from contracts.documents.appeal import AppealRefusal, NewAppeal
 from contracts.documents.takedown import NewTakedown, TakedownAcceptance, TakedownRefusal
 from contracts.documents.upload.request import TrainingRequest
 
 __all__ = [
+    "AppealRefusal",
     "FileToUpload",
     "MoreFiles",
     "NewAlias",
+    "NewAppeal",
     "NewApproval",
     "NewEstimate",
     "NewExport",

@@ -1,5 +1,7 @@
 """Forgets erased models, on the disk and in memory, and draws nothing with disabled ones.
 
+What operators let through of the texts that a rule refuses is found in the same way.
+
 ``serve`` lists the models' markers in S3, deletes their adapters' folders, and leaves a file named
 by each model's id in a folder of its run. The engine's process reads that folder: it ends the rows
 under way, drops the tensors and the cached answers, and refuses the model from then on. A disabled
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from contracts.shared.allowed_texts import MARKER
 from serving.adapters.mixing import LOADED
 
 EVERY_SECONDS = 5.0
@@ -30,6 +33,9 @@ ERASED = "erased"
 DISABLED = "disabled"
 """The same for models that a takedown has disabled; its files come and go."""
 
+ALLOWED = "allowed"
+"""The same for texts that a granted appeal lets through: ``<tenant's hash>.<text's hash>``."""
+
 LOOK_SECONDS = 0.2
 """How often the engine's process reads that folder."""
 
@@ -41,26 +47,35 @@ _DEPTH = 4
 logger = logging.getLogger(__name__)
 
 
+def nothing() -> set[str]:
+    """Return that there are no markers: a template of an earlier release names no place."""
+    return set()
+
+
 class Markers(NamedTuple):
-    """Functions that list the ids of erased and of disabled models."""
+    """Functions that list the ids of erased and of disabled models, and the allowed texts."""
 
     erased: Callable[[], set[str]]
     disabled: Callable[[], set[str]]
+    allowed: Callable[[], set[str]] = nothing
 
 
-def watch(uri: str, disabled_uri: str, run_dir: Path) -> threading.Event:
+def watch(
+    uri: str, disabled_uri: str, run_dir: Path, allowed_uri: str | None = None
+) -> threading.Event:
     """Look for markers in a thread of its own until the event that is returned is set.
 
     Args:
         uri: ``s3://<bucket>/<prefix>`` of erased models' markers, each named by a job's id.
         disabled_uri: the same of disabled models'.
         run_dir: this server's LIKENESS_RUN_DIR.
+        allowed_uri: the same of texts that a tenant may use although a rule refuses them.
     """
     import boto3  # noqa: PLC0415 (a base inside the image needs no AWS)
 
     stopped = threading.Event()
     s3 = boto3.client("s3")
-    places = [urlsplit(one) for one in (uri, disabled_uri)]
+    places = [urlsplit(one) for one in (uri, disabled_uri, allowed_uri) if one is not None]
     markers = Markers(*(list_markers(s3, one.netloc, one.path.lstrip("/")) for one in places))
     threading.Thread(target=look_until, args=(stopped, markers, run_dir), daemon=True).start()
     return stopped
@@ -75,6 +90,7 @@ def look_until(stopped: threading.Event, markers: Markers, run_dir: Path) -> Non
             erased = markers.erased()
             list_erased(erased, run_dir)
             list_disabled(markers.disabled(), run_dir)
+            list_allowed(markers.allowed(), run_dir)
             forget(erased, roots)
         except Exception as error:  # noqa: BLE001 (the watch must not end)
             logger.warning("models' markers could not be looked up: %s", type(error).__name__)
@@ -103,13 +119,22 @@ def list_erased(erased: set[str], run_dir: Path) -> None:
 
 def list_disabled(disabled: set[str], run_dir: Path) -> None:
     """Leave a file for each disabled model, and none for any other."""
-    folder, known = run_dir / DISABLED, listed(run_dir, DISABLED)
+    leave_only({one for one in disabled if _JOB_ID.fullmatch(one)}, run_dir, DISABLED)
+
+
+def list_allowed(allowed: set[str], run_dir: Path) -> None:
+    """Leave a file for each text that a tenant may use, and none for any other."""
+    leave_only({one for one in allowed if MARKER.fullmatch(one)}, run_dir, ALLOWED)
+
+
+def leave_only(names: set[str], run_dir: Path, kind: str) -> None:
+    """Leave a file of each name, and none of any other."""
+    folder, known = run_dir / kind, listed(run_dir, kind)
     folder.mkdir(exist_ok=True)
-    for job_id in disabled - known:
-        if _JOB_ID.fullmatch(job_id):
-            (folder / job_id).touch()
-    for job_id in known - disabled:
-        (folder / job_id).unlink(missing_ok=True)
+    for name in names - known:
+        (folder / name).touch()
+    for name in known - names:
+        (folder / name).unlink(missing_ok=True)
 
 
 def listed(run_dir: Path, kind: str = ERASED) -> set[str]:

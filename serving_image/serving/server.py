@@ -228,7 +228,8 @@ def run(command: list[str], environment: dict[str, str], beside: Sequence[Proces
         from serving import erased  # noqa: PLC0415 - while the server starts
 
         disabled = environment["LIKENESS_DISABLED_URI"]
-        erased.watch(markers, disabled, Path(environment["LIKENESS_RUN_DIR"]))
+        allowed = environment.get("LIKENESS_ALLOWED_URI")
+        erased.watch(markers, disabled, Path(environment["LIKENESS_RUN_DIR"]), allowed)
     try:
         while server.poll() is None:
             reason = next(filter(None, [process.look() for process in beside]), None)

@@ -7,7 +7,7 @@ and writing files happen on other threads, so a cached answer waits for nobody's
 import base64
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from threading import Lock
 
 from contracts.base import BaseCard
 from contracts.marks.marking import Marker
+from contracts.shared.allowed_texts import hash_of_texts, marker_of
 from contracts.shared.blocked_words import has_blocked
 from contracts.shared.limits import MAX_INLINE_BYTES
 from contracts.shared.name_list import NO_NAMES, NameList, has_name
@@ -29,6 +30,7 @@ from serving.engine.engine import (
     log_failure,
     out_of_memory_error,
 )
+from serving.erased import ALLOWED, listed
 from serving.generator import Row, to_image
 from serving.metrics import emit
 from serving.output.pictures_bucket import NotStoredError, Owner, PicturesBucket
@@ -47,6 +49,8 @@ WRITING_THREADS = 2
 
 GIVEN_UP = {"cancelled", "not_in_time"}
 """Codes of requests that nobody waits for any more."""
+
+REFUSED = "a word of the prompt is not allowed on this endpoint"
 
 BUSY = "the base has too many requests, try again"
 
@@ -182,7 +186,8 @@ class PictureService:
             find_image=lambda uri, limit: self.bucket.read(uri, read_tenant(caller), limit),
         )
         check_work(request.work, self.limits.request_work)
-        check_words(request, self.limits.blocked_words, self.limits.blocked_names)
+        if has_blocked_words(request, self.limits) and not is_allowed(inputs, self.run_dir):
+            raise PictureError("prompt_refused", REFUSED)
         others = find_mixed_adapters(caller, request.arguments.adapters, self.run_dir)
         owner = lease.find(caller) if has_adapter(caller) else None
         pending = PendingRequest(
@@ -395,11 +400,20 @@ def check_work(work: float, limit: float) -> None:
         raise PictureError("over_budget", text)
 
 
-def check_words(request: PictureRequest, blocked: Sequence[str], names: NameList) -> None:
-    """Refuse a request whose prompt, with its style, has a word or name that the operator blocks.
+def has_blocked_words(request: PictureRequest, limits: Limits) -> bool:
+    """Return whether a prompt, with its style, has a word or name that the operator blocks.
 
     It is asked for each request, before any cache: whoever asks gets the same answer.
     """
     texts = (request.prompt, request.negative_prompt or "")
-    if any(has_blocked(text, blocked) or has_name(text, names) for text in texts):
-        raise PictureError("prompt_refused", "a word of the prompt is not allowed on this endpoint")
+    blocked, names = limits.blocked_words, limits.blocked_names
+    return any(has_blocked(text, blocked) or has_name(text, names) for text in texts)
+
+
+def is_allowed(inputs: Inputs, run_dir: Path) -> bool:
+    """Return whether a granted appeal lets the model's tenant draw these prompts, in any style."""
+    owner, known = read_tenant(inputs.caller), listed(run_dir, ALLOWED)
+    if owner is None or not known:
+        return False
+    texts = [inputs.prompt.decode(), inputs.negative_prompt.decode()]
+    return marker_of(owner, hash_of_texts(owner, texts)) in known

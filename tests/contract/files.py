@@ -35,6 +35,7 @@ BESIDE_THE_STATES = {
     "decide_takedown",
     "watch_takedowns",
     "verify_picture",
+    "decide_appeal",
     "move_upload",
     "start_upload",
 }

@@ -13,6 +13,7 @@ WRITERS = {
     "accept_request",
     "cancel_job",
     "decide_takedown",
+    "decide_appeal",
     "http_api",
     "export_data",
     "request_erasure",

@@ -123,7 +123,9 @@ def test_no_row_is_spelled_outside_of_the_lists() -> None:
     assert {begin for _, begin in spelled} <= COUNTERS | NOT_ROWS, spelled
 
 
-COUNTERS = {"rate", "requests", "exports", "takedown", "pictures", "trainings", "verify"}
+COUNTERS = {
+    "rate", "requests", "exports", "takedown", "pictures", "trainings", "verify", "appeals",
+}  # fmt: skip
 """What the HTTP API counts, under ``rate#``."""
 NOT_ROWS = {""}
 """Names of attributes in expressions of DynamoDB begin with ``#``."""

@@ -40,6 +40,7 @@ LAYOUT = {
         layout.ENDPOINT_PREFIX,
         layout.erased_model_key("j"),
         layout.disabled_model_key("j"),
+        layout.allowed_key("h"),
         layout.receipt_key("e"),
     },
     "BasesBucket": {

@@ -174,6 +174,7 @@ PHOTOS = {
     "HttpApiFunction": {"tenants/*", "takedowns/*", "exports/*"},
     "ExportDataFunction": {"tenants/*", "unpacked/*", "accepted/*", "answers/*", "exports/*"},
     "FindMarkedModelFunction": {"takedowns/*"},
+    "DecideAppealFunction": {"tenants/*/appeals/*"},  # refused texts, and no photo
     "ExpirePhotosFunction": {"tenants/*", "unpacked/*", "accepted/*"},
     # It deletes them, and reads no photo: of what is read only these documents are there.
     "EraseStoresFunction": {

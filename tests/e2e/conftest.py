@@ -21,7 +21,7 @@ from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET, TENANT
 from local.sagemaker.container.images import python_program
 from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
-from tests.e2e.stack import BASE_ID, CAPTIONER_ID, SEVERAL_GPUS, Stack
+from tests.e2e.stack import BASE_ID, BLOCKED, CAPTIONER_ID, SEVERAL_GPUS, Stack
 from tests.fakes.tiny_checker import tiny_checker
 from tests.fakes.tiny_vit import AGES, KEEN, Sight, tiny_vit
 
@@ -90,7 +90,7 @@ def stack(base: Path) -> Iterator[Stack]:
         put_content_rules(cloud)
         add_base(base, f"s3://{BASES_BUCKET}", cloud.environment())
         changed = {"AllowedInstanceTypes": SEVERAL_GPUS, "TrainerProcesses": "2"}
-        changed |= {"RootFolders": f"*-dataset={TENANT}"}
+        changed |= {"RootFolders": f"*-dataset={TENANT}", "BlockedWords": BLOCKED}
         changed |= {"CaptionerId": CAPTIONER_ID, "CaptioningPhotos": "8"}
         outputs = deployment.deploy(cloud, BaseId=BASE_ID, **changed, **CONTENT_RULES)
         stack = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))

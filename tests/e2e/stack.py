@@ -31,6 +31,9 @@ CAPTIONER_ID = "tiny-blip"
 SEVERAL_GPUS = "ml.p4d.24xlarge"
 """The instance type that a request may choose to be trained by two processes."""
 
+BLOCKED = "forbidden phrase"
+"""What no prompt of the stack may have."""
+
 SMALL = {
     "instance_prompt": "a photo of a sks person",
     "class_prompt": "a photo of a person",

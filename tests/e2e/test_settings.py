@@ -16,7 +16,8 @@ from contracts.shared.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber
-from local.demo.upload import put_base
+from local.demo.upload import TENANT, put_base
+from local.front_door import make_key
 from serving.safety_folder import FILES
 from tests.cloud import eventually
 from tests.e2e.changed_settings import (
@@ -38,6 +39,7 @@ from tests.e2e.changed_settings import (
     in_server,
 )
 from tests.e2e.stack import SMALL, Stack, photos
+from tests.e2e.test_http_api import ask
 from tests.fakes.mlflow import MlflowMemory, mlflow_server
 from tests.fakes.recorded_resources import recorded
 from tests.fakes.settings_server import REPORT
@@ -271,6 +273,29 @@ def test_a_machine_that_is_not_allowed_is_refused_with_those_that_are(deployed: 
         "This stack allows ml.p4d.24xlarge, ml.g6e.xlarge, ml.g6e.4xlarge, ml.p5.48xlarge."
     )
     assert set(problems) == {"run.instance_type", "run.use_spot_instances", "run.volume_size"}
+
+
+def test_a_listed_name_is_let_through_once_an_operator_grants_the_appeal(
+    deployed: Deployed,
+) -> None:
+    stack = deployed.stack
+    request = REQUEST | {
+        "instance_prompt": "a photo of a sks person, famous person",
+        "dry_run": True,
+    }
+    stack.upload("named", photos(74), request)
+    assert stack.execution("named")["status"] == "FAILED"
+    assert stack.notice("named")["code"] == "name_refused"
+    key = make_key(stack.cloud, TENANT, STACK)
+    refusal = ask(stack, "/v1/uploads/named", key).body["refusal_id"]
+    appeal = ask(stack, f"/v1/refusals/{refusal}:appeal", key, "POST", {"words": "mine"}).body
+    function = ("--function", stack.outputs["AppealFunctionName"])
+    assert "famous person" in stack.likeness("appeals", "read", appeal["id"], *function)
+    assert "granted" in stack.likeness("appeals", "grant", appeal["id"], *function)
+    stack.upload("granted", photos(74), request)
+    assert stack.execution("granted")["status"] == "SUCCEEDED"
+    assert stack.notice("granted")["code"] == "dry_run"
+    assert ask(stack, f"/v1/appeals/{appeal['id']}", key).body["status"] == "granted"
 
 
 GROWTH = (

@@ -4,6 +4,7 @@ import io
 import json
 import time
 from base64 import b64encode
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -18,7 +19,7 @@ from local.demo.upload import TENANT
 from local.front_door import address, make_key
 from local.portraits import album, upload_bytes
 from tests.cloud import eventually
-from tests.e2e.stack import SMALL, Stack, photos
+from tests.e2e.stack import BLOCKED, SMALL, Stack, photos
 from tests.e2e.test_http_api import Answer, ask
 
 
@@ -105,6 +106,36 @@ def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> No
     eventually(lambda: status_of_pictures(stack, model, key) == "succeeded")
     deeds = [one["action"] for one in ask(stack, "/v1/audit?limit=50", key).body["data"]]
     assert {"takedown.accepted", "takedown.restored"} <= set(deeds)
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_a_refused_prompt_is_drawn_once_an_operator_grants_the_appeal(stack: Stack) -> None:
+    key = make_key(stack.cloud, TENANT)
+    stack.upload("appealed", photos(98), SMALL)
+    assert stack.execution("appealed")["status"] == "SUCCEEDED"
+    assert stack.notice("appealed")["code"] == "ready"
+    model = stack.record("appealed").job_id
+    prompt = f"a photo of a sks person, {BLOCKED}"
+    order = {"prompt": prompt, "num_inference_steps": 2}
+
+    def drawn(text: str = prompt) -> dict[str, Any]:
+        wanted = order | {"prompt": text}
+        made = ask(stack, f"/v1/models/{model}/pictures?wait=20", key, "POST", wanted).body
+        found = ask(stack, f"/v1/pictures/{made['id']}?wait=20", key).body
+        return dict(found)
+
+    refused = drawn()
+    assert refused["failure"]["code"] == "prompt_refused"
+    path = f"/v1/refusals/{refused['refusal_id']}:appeal"
+    appeal = ask(stack, path, key, "POST", {"words": "our own brand"}).body
+    assert appeal["status"] == "open"
+    assert prompt in stack.likeness("appeals", "read", appeal["id"])
+    assert "granted" in stack.likeness("appeals", "grant", appeal["id"])
+    eventually(lambda: drawn()["status"] == "succeeded")
+    assert drawn(f"{prompt}, smiling")["failure"]["code"] == "prompt_refused"
+    why = ("--why", "rule_is_right")
+    assert "refused" in stack.likeness("appeals", "refuse", appeal["id"], *why)
+    eventually(lambda: drawn()["status"] == "failed")
 
 
 def refused_by_the_endpoint(stack: Stack, model: str) -> bool:

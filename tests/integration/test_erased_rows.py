@@ -7,6 +7,7 @@ import pytest
 
 from aws.api.aliases import DynamoAliases
 from aws.api.api_keys import DynamoApiKeys
+from aws.api.appeals import DynamoAppeals
 from aws.api.consents import DynamoConsents
 from aws.api.front_door import DynamoApprovals, DynamoShortMemory
 from aws.api.pictures import DynamoPictures
@@ -18,6 +19,7 @@ from contracts.documents.api.callers import ApiKey
 from contracts.documents.api.models import Approval
 from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookDelivery, WebhookMessage, WebhookTask
+from contracts.documents.appeal import AppealRow
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.upload.consent import Consent
@@ -39,6 +41,7 @@ STORES_OF_ACME = (
     "remembered answers",
     "picture orders",
     "counted calls",
+    "appeals",
 )
 """Each store has one row here; "aliases" has two, the alias's and its version's."""
 
@@ -87,6 +90,15 @@ class Api:
         ordered = {"seed": 1, "count": 1, "delete_at": int(NOON.timestamp()) + 86_400}
         row_of_picture = PictureRow.model_validate(picture | times | ordered)
         DynamoPictures(self.table).add(row_of_picture)
+        appeal = AppealRow(
+            appeal_id=f"ap_{number:032x}",
+            refusal_id=f"pic_{number:024x}",
+            tenant=tenant,
+            code="prompt_refused",
+            hashes=("0" * 64,),
+            asked_at=NOON.isoformat(),
+        )
+        DynamoAppeals(self.table, 400).add(appeal)
         version = {"model_id": job_id, "weight": 1}
         named = {"tenant": tenant, "name": alias, "versions": [version]}
         DynamoAliases(self.table).put(Alias.model_validate(named | times))
@@ -118,6 +130,7 @@ def test_all_of_a_tenant_goes_and_its_namesake_keeps_everything(api: Api) -> Non
         "alias",
         "version",
         "rate",
+        "appeal",
     }
     assert api.rows() == kinds
     whole = {**dict.fromkeys(STORES_OF_ACME, 1), "aliases": 2}
@@ -133,10 +146,12 @@ def test_all_of_a_tenant_goes_and_its_namesake_keeps_everything(api: Api) -> Non
 def test_what_names_a_model_goes_and_the_tenant_s_keys_and_webhooks_stay(api: Api) -> None:
     api.erasures.forget_api_rows(ApiRows(None, [JOB]))
     left = [item["row"] for item in api.table.scan()["Items"] if "acme2" not in str(item)]
-    assert sorted(row.partition("#")[0] for row in left) == ["alias", "key", "rate", "webhook"]
+    assert sorted(row.partition("#")[0] for row in left) == [
+        "alias", "appeal", "key", "rate", "webhook",
+    ]  # fmt: skip
     assert JOB not in str([row for row in api.items() if not row["row"].startswith("alias#")])
     counted = api.erasures.count_api_rows(ApiRows(None, [OTHER_JOB]))
-    keeps = {"API keys", "webhooks", "counted calls"}
+    keeps = {"API keys", "webhooks", "counted calls", "appeals"}
     assert set(counted) == {*STORES_OF_ACME, "aliases"} - keeps
 
 

@@ -23,6 +23,7 @@ from tests.fakes.user_pool import (
     MemoryUserPool,
     PoolError,
 )
+from tests.unit.runtime.test_http_api_appeals import PROMPT, appeal, refused_picture
 
 WORDS: dict[str, str] = json.loads((SITE / "words/en.json").read_text())
 NEW = "Another-password-3"
@@ -286,3 +287,24 @@ def test_anybody_learns_on_a_page_who_made_a_picture(
     assert ("2026" in shown) is (answer.found.made_at is not None)
     assert page.ask("localStorage.length + sessionStorage.length") == 0
     assert server.stores.uploads.list("", 9) == []
+
+
+def test_an_operator_reads_an_appeal_and_lets_the_text_through(
+    page: Page, server: StudioServer
+) -> None:
+    stores: Any = server.stores
+    refused = refused_picture(stores)
+    made = appeal(stores, refused).body["id"]
+    key = server.key("operate")
+    page.ask(f"sessionStorage.setItem('likeness-credential', {json.dumps(key)}), location.reload()")
+    card = f"document.querySelector('[data-appeal={made}]')"
+    page.wait(card, 30)
+    shown = str(page.ask(f"{card}.innerText"))
+    assert [text for text in (PROMPT, "blur", "my own name", "acme") if text not in shown] == []
+    page.click(WORDS["appeals.grant"])
+    page.wait(f"document.querySelector('h1')?.innerText === {json.dumps(WORDS['appeals.none'])}")
+    assert stores.appeals.get(made).status == "granted"
+    assert len(stores.documents.list(layout.ALLOWED_PREFIX, 9)) == 1
+    page.ask("document.querySelector('td .danger').click()")
+    page.wait(f"document.body.innerText.includes({json.dumps(WORDS['appeals.why.other'])})")
+    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []

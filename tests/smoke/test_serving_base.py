@@ -25,8 +25,10 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.documents.package import PackageCard
 from contracts.marks.marking import Marked, Marker, Origin, Output
+from contracts.shared.allowed_texts import hash_of_texts, marker_of
 from contracts.shared.name_list import hash_of, parse_names
 from contracts.shared.prompts import name_subject
+from serving import erased
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
@@ -601,6 +603,27 @@ def test_a_blocked_word_is_refused_before_any_cache_and_never_repeated(
         assert text_of(base.draw(one)) == refused
     assert base.artist.begun == []
     assert text_of(base.draw(request(tmp_path, "1", seed=1))) is None
+
+
+def test_a_text_that_an_operator_lets_through_is_drawn_for_its_tenant_alone(
+    tmp_path: Path,
+) -> None:
+    base = Base(MemoryArtist(), tmp_path, blocked_words=("famous person",))
+    for user, owner in (("1", "7" * 64), ("2", "8" * 64)):
+        card = PackageCard(tenant_sha256=owner, adapter=True)
+        (make_folder(tmp_path, user).parent / "package.json").write_text(card.model_dump_json())
+    text = marker_of("7" * 64, hash_of_texts("7" * 64, ["a famous person", "blur"]))
+    erased.list_allowed({text}, tmp_path)
+    for user, prompt, negative, drawn in (
+        ("1", "A famous-PERSON", "blur", True),
+        ("2", "a famous person", "blur", False),
+        ("1", "a famous person, smiling", "blur", False),
+        ("1", "a famous person", "", False),
+    ):
+        answer = base.draw(request(tmp_path, user, prompt, negative, seed=1))
+        assert (text_of(answer) is None) is drawn
+    erased.list_allowed(set(), tmp_path)
+    assert text_of(base.draw(request(tmp_path, "1", "a famous person", "blur", seed=1)))
 
 
 def test_a_disabled_model_is_drawn_with_again_once_it_is_allowed(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 // Every operation of the HTTP API as a method; written by docs/clients.py from docs/openapi.json.
 
 import { Transport, part, withSeed, type CallOptions } from "./transport.js";
-import type { AliasPage, AliasView, AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, MemberList, MemberRemoved, MemberView, ModelDetails, ModelFiles, ModelPage, ModelPushed, MoreFiles, NewAlias, NewApproval, NewEstimate, NewExport, NewKey, NewMember, NewPicture, NewRating, NewRole, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureToVerify, PictureVerdict, PictureView, Promotion, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
+import type { AliasPage, AliasView, AppealEvidence, AppealPage, AppealRefusal, AppealRow, AppealView, AuditPage, ConsentPage, ConsentView, ConsentWithdrawn, DeliveryPage, DeliveryView, ErasureAnswer, EstimateView, ExportFile, ExportPage, ExportView, JobCanceled, JobPage, JobRedriven, JobSamples, JobView, KeyList, KeyView, Me, MemberList, MemberRemoved, MemberView, ModelDetails, ModelFiles, ModelPage, ModelPushed, MoreFiles, NewAlias, NewAppeal, NewApproval, NewEstimate, NewExport, NewKey, NewMember, NewPicture, NewRating, NewRole, NewTakedown, NewTraining, NewUpload, OpenAiAnswer, OpenAiImages, PhotoErased, PhotoInspected, PictureCanceled, PicturePage, PictureToVerify, PictureVerdict, PictureView, Promotion, Rotation, TakedownAcceptance, TakedownCase, TakedownEvidence, TakedownPage, TakedownRefusal, TakedownView, TrainingStarted, UploadCreated, UploadPhotos, UploadState, Usage, WebhookPage, WebhookRequest, WebhookView, WebhookWithSecret } from "./schema.js";
 
 export class Operations extends Transport {
   /** Disable the case's models within seconds; the scope is `operate`. `POST /v1/takedowns/{case_id}:accept` */
@@ -17,6 +17,11 @@ export class Operations extends Transport {
   /** Store an address that is told of the tenant's jobs; the secret is shown this once. `POST /v1/webhooks` */
   addWebhook(body: WebhookRequest, options: CallOptions = {}): Promise<WebhookWithSecret> {
     return this.ask<WebhookWithSecret>("POST", "/v1/webhooks", options, undefined, body);
+  }
+
+  /** Ask an operator to let a text through: a prompt, or the names in a training's request. The operator reads the refused text. A second appeal against one refusal returns the first. `POST /v1/refusals/{refusal_id}:appeal` */
+  appealRefusal(refusalId: string, body: NewAppeal, options: CallOptions = {}): Promise<AppealView> {
+    return this.ask<AppealView>("POST", `/v1/refusals/${part(refusalId)}:appeal`, options, undefined, body);
   }
 
   /** Ask an operator to look again at what has disabled one of the tenant's models. `POST /v1/models/{model_id}:appeal` */
@@ -104,6 +109,16 @@ export class Operations extends Transport {
     return this.ask<AliasView>("GET", `/v1/aliases/${part(alias)}`, options);
   }
 
+  /** Return how an appeal of the tenant stands. `GET /v1/appeals/{appeal_id}` */
+  getAppeal(appealId: string, options: CallOptions = {}): Promise<AppealView> {
+    return this.ask<AppealView>("GET", `/v1/appeals/${part(appealId)}`, options);
+  }
+
+  /** Return what was refused, and the tenant's words; the scope is `operate`. `GET /v1/appeals/{appeal_id}/evidence` */
+  getAppealEvidence(appealId: string, options: CallOptions = {}): Promise<AppealEvidence> {
+    return this.ask<AppealEvidence>("GET", `/v1/appeals/${part(appealId)}/evidence`, options);
+  }
+
   /** Return one consent. Its id is that of the job and the model that it was given for. `GET /v1/consents/{consent_id}` */
   getConsent(consentId: string, options: CallOptions = {}): Promise<ConsentView> {
     return this.ask<ConsentView>("GET", `/v1/consents/${part(consentId)}`, options);
@@ -174,6 +189,11 @@ export class Operations extends Transport {
     return this.ask<Usage>("GET", "/v1/usage", options, { month: options.month });
   }
 
+  /** Let exactly the refused text through for its tenant; the scope is `operate`. `POST /v1/appeals/{appeal_id}:grant` */
+  grantAppeal(appealId: string, options: CallOptions = {}): Promise<AppealRow> {
+    return this.ask<AppealRow>("POST", `/v1/appeals/${part(appealId)}:grant`, options);
+  }
+
   /** Return the verdict on one photo at the base's resolution; nothing is stored. With `preset=face` faces are looked for as in a training, where the stack and the base want it. `POST /v1/uploads/{upload_id}/photos/{number}:inspect` */
   inspectPhoto(uploadId: string, number: number, options: { preset?: string; face_checks?: string; same_person_as?: number } & CallOptions = {}): Promise<PhotoInspected> {
     return this.ask<PhotoInspected>("POST", `/v1/uploads/${part(uploadId)}/photos/${part(number)}:inspect`, options, { preset: options.preset, face_checks: options.face_checks, same_person_as: options.same_person_as });
@@ -187,6 +207,11 @@ export class Operations extends Transport {
   /** Return the tenant's aliases with what callers measured; an alias's own address has more. `GET /v1/aliases` */
   listAliases(options: CallOptions = {}): Promise<AliasPage> {
     return this.ask<AliasPage>("GET", "/v1/aliases", options);
+  }
+
+  /** Return the appeals of all tenants, the newest first; the scope is `operate`. `GET /v1/appeals` */
+  listAppeals(options: { limit?: number; after?: string } & CallOptions = {}): Promise<AppealPage> {
+    return this.ask<AppealPage>("GET", "/v1/appeals", options, { limit: options.limit, after: options.after });
   }
 
   /** Return the tenant's consents, the newest first; also those whose models are erased. `GET /v1/consents` */
@@ -267,6 +292,11 @@ export class Operations extends Transport {
   /** Continue a failed job at the stage that failed, once what it failed for is mended. `POST /v1/jobs/{job_id}:redrive` */
   redriveJob(jobId: string, options: CallOptions = {}): Promise<JobRedriven> {
     return this.ask<JobRedriven>("POST", `/v1/jobs/${part(jobId)}:redrive`, options);
+  }
+
+  /** Close an appeal with a reason, or take a grant back; the scope is `operate`. `POST /v1/appeals/{appeal_id}:refuse` */
+  refuseAppeal(appealId: string, body: AppealRefusal, options: CallOptions = {}): Promise<AppealRow> {
+    return this.ask<AppealRow>("POST", `/v1/appeals/${part(appealId)}:refuse`, options, undefined, body);
   }
 
   /** Close a case with a reason; the scope is `operate`. `POST /v1/takedowns/{case_id}:refuse` */

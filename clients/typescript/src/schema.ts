@@ -15,6 +15,64 @@ export interface AliasView {
   versions: Array<VersionView>;
 }
 
+/** What an operator needs to decide. */
+export interface AppealEvidence {
+  appeal: AppealRow;
+  object: "appeal_evidence";
+  /** Null: it has expired. */
+  text: AppealText | null;
+}
+
+/** Some appeals of all tenants, the newest first. */
+export interface AppealPage {
+  data: Array<AppealRow>;
+  /** Send it as `after` for the next page; null: this is the last page. */
+  next?: string | null;
+  object: "list";
+}
+
+/** Body of `POST /v1/appeals/{id}:refuse`. */
+export interface AppealRefusal {
+  why: "rule_is_right" | "not_shown" | "duplicate" | "other";
+}
+
+/** One row of the api table. Times are ISO 8601 in UTC. */
+export interface AppealRow {
+  appeal_id: string;
+  asked_at: string;
+  code: "prompt_refused" | "name_refused";
+  decided_at?: string | null;
+  /** Salted hashes of the refused texts (contracts/shared/allowed_texts.py). */
+  hashes: Array<string>;
+  refusal_id: string;
+  schema_version: 1;
+  status?: "open" | "granted" | "refused";
+  tenant: string;
+  why?: "rule_is_right" | "not_shown" | "duplicate" | "other" | null;
+}
+
+/** `appeals/<id>.json` below a tenant's prefix in the uploads bucket. */
+export interface AppealText {
+  appeal_id: string;
+  schema_version: 1;
+  /** What was refused: for a picture its prompt and negative prompt together, for a request each text of the fields that were refused. */
+  texts: Array<Array<string>>;
+  words: string;
+}
+
+/** How an appeal stands. */
+export interface AppealView {
+  asked_at: string;
+  code: "prompt_refused" | "name_refused";
+  decided_at: string | null;
+  id: string;
+  object: "appeal";
+  refusal_id: string;
+  /** `granted`: this very text is let through for this tenant, within seconds. */
+  status: "open" | "granted" | "refused";
+  why: "rule_is_right" | "not_shown" | "duplicate" | "other" | null;
+}
+
 /** Whether somebody of the tenant lets a model be used, and who said so. */
 export interface Approval {
   approved: boolean;
@@ -112,7 +170,7 @@ export interface DeliveryView {
   id: string;
   object: "webhook_delivery";
   outcome: "waiting" | "delivered" | "failed" | "given_up" | "gone";
-  type: "job.changed" | "job.ended" | "ping";
+  type: "job.changed" | "job.ended" | "appeal.decided" | "ping";
   updated_at: string;
 }
 
@@ -122,7 +180,7 @@ export interface ErasedStore {
   found: number;
   /** What `found` counts, counted again after the deletion; null: nobody can count it, and `expiring` says until when it goes. */
   remaining: number | null;
-  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people" | "API keys" | "webhooks" | "webhook deliveries" | "approvals" | "remembered answers" | "picture orders" | "aliases" | "export rows" | "counted calls";
+  store: "uploaded files" | "unfinished uploads" | "unpacked archives" | "prepared photos" | "drawn pictures" | "large answers" | "job documents" | "refused requests" | "data exports" | "training plans" | "checkpoints and adapters" | "training logs" | "training output" | "packages in the making" | "packaged models" | "pushed models" | "endpoint memory and disk" | "warm pools" | "dead letters" | "model rows" | "job rows" | "upload rows" | "notice rows" | "api rows" | "people" | "API keys" | "webhooks" | "webhook deliveries" | "approvals" | "remembered answers" | "picture orders" | "aliases" | "export rows" | "appeals" | "counted calls";
 }
 
 /** Answer of request_erasure. */
@@ -485,6 +543,12 @@ export interface NewAlias {
   versions: Array<Version>;
 }
 
+/** Body of `POST /v1/refusals/{id}:appeal`. */
+export interface NewAppeal {
+  /** Anything that helps to decide. Operators read it beside the refused text. */
+  words?: string;
+}
+
 /** Body of `POST /v1/models/{id}:approve`. */
 export interface NewApproval {
   approved: boolean;
@@ -706,6 +770,8 @@ export interface PictureView {
   object: "picture";
   /** What was ordered, with its prompts; null in lists, and once the order has expired. */
   order: NewPicture | null;
+  /** With `prompt_refused`: the id for `POST /v1/refusals/{id}:appeal`. */
+  refusal_id: string | null;
   /** Seed of the first picture; each further picture has the next number. */
   seed: number;
   /** Your rating of the likeness, 1 to 5. */
@@ -726,6 +792,8 @@ export interface Problem {
   errors?: Array<FieldProblem>;
   /** What to do. */
   hint: string;
+  /** With `prompt_refused`: the id for `POST /v1/refusals/{id}:appeal`. */
+  refusal_id?: string | null;
   /** Name it when you ask for help. */
   request_id: string;
   /** Whether the same request may succeed later. */
@@ -1108,6 +1176,8 @@ export interface UploadState {
   /** The job of the newest accepted request. */
   job_id?: string | null;
   object: "upload";
+  /** With `name_refused`: the id for `POST /v1/refusals/{id}:appeal`. */
+  refusal_id?: string | null;
   /** Why the newest request never became a job. */
   refused?: string | null;
 }
@@ -1166,7 +1236,7 @@ export interface WebhookPage {
 
 /** Body of `POST /v1/webhooks`. */
 export interface WebhookRequest {
-  events?: Array<"job.changed" | "job.ended" | "ping">;
+  events?: Array<"job.changed" | "job.ended" | "appeal.decided" | "ping">;
   url: string;
 }
 
@@ -1174,7 +1244,7 @@ export interface WebhookRequest {
 export interface WebhookView {
   created_at: string;
   disabled_at?: string | null;
-  events: Array<"job.changed" | "job.ended" | "ping">;
+  events: Array<"job.changed" | "job.ended" | "appeal.decided" | "ping">;
   id: string;
   object: "webhook";
   url: string;
@@ -1184,7 +1254,7 @@ export interface WebhookView {
 export interface WebhookWithSecret {
   created_at: string;
   disabled_at?: string | null;
-  events: Array<"job.changed" | "job.ended" | "ping">;
+  events: Array<"job.changed" | "job.ended" | "appeal.decided" | "ping">;
   id: string;
   object: "webhook";
   /** Shown this once; null when the same request is repeated with its Idempotency-Key. */

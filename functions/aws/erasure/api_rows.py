@@ -39,6 +39,7 @@ KINDS = (
     RowKind("alias", "aliases", "key"),
     RowKind("version", "aliases", "key", of_model=True),
     RowKind("export", "export rows", "index"),
+    RowKind("appeal", "appeals", "document"),
     RowKind("rate", "counted calls", "counter"),
     RowKind("consent", None, "nobody", why="proof that somebody had agreed: ids and times"),
     RowKind("takedown", None, "nobody", why="proof of how a report was decided: ids and times"),

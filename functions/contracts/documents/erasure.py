@@ -25,6 +25,7 @@ ApiStore = Literal[
     "picture orders",
     "aliases",
     "export rows",
+    "appeals",
     "counted calls",
 ]
 """Rows of the HTTP API's table. "remembered answers" were kept for repeated calls, "counted calls"

@@ -133,6 +133,11 @@ def takedown_prefix(case_id: str) -> str:
     return f"{TAKEDOWNS_PREFIX}{case_id}/"
 
 
+def appeal_key(tenant: str, appeal_id: str) -> str:
+    """Key of the text that a tenant's appeal is about."""
+    return f"{tenant_prefix(tenant)}appeals/{appeal_id}.json"
+
+
 def exports_prefix(tenant: str) -> str:
     """Prefix of the archives with a tenant's data."""
     return f"exports/{tenant}/"
@@ -342,6 +347,16 @@ def disabled_model_key(job_id: str) -> str:
     return f"{DISABLED_PREFIX}{job_id}"
 
 
+def allowed_key(marker: str) -> str:
+    """Key of the empty object while which is there a refused text is let through."""
+    return f"{ALLOWED_PREFIX}{marker}"
+
+
+def allowed_prefix(owner: str) -> str:
+    """Prefix of the texts of a tenant that are let through; ``owner`` is its hash."""
+    return f"{ALLOWED_PREFIX}{owner}."
+
+
 def training_output_prefix(plan_id: str) -> str:
     """Prefix in OutputDataConfig's S3OutputPath."""
     return f"training/{plan_id}/output/"
@@ -357,6 +372,9 @@ ERASED_PREFIX = "erased/"
 
 DISABLED_PREFIX = "disabled/"
 """Prefix of the markers of models that a takedown has disabled; listed like the erased ones."""
+
+ALLOWED_PREFIX = "allowed/"
+"""Prefix of the markers of texts that a granted appeal lets through; listed like the others."""
 
 SPEEDS_PREFIX = "speeds/"
 """Prefix of the measured speeds in the bases bucket, outside of the bases' folders."""
@@ -497,6 +515,15 @@ def export_row(export_id: str) -> str:
 def exports_index(tenant: str) -> str:
     """Value of the index's key under which a tenant's exports stand."""
     return f"exports#{tenant}"
+
+
+def appeal_row(appeal_id: str) -> str:
+    """Key of the row of an appeal."""
+    return f"appeal#{appeal_id}"
+
+
+APPEALS_INDEX = "appeals#"
+"""Value of the index's key under which all appeals stand; no tenant can have this name."""
 
 
 def takedown_row(case_id: str) -> str:

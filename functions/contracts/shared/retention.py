@@ -85,6 +85,8 @@ RETENTION: tuple[Kept, ...] = (
     Kept("models, their reports and rows", "ModelsBucket", "", "erasure", None),
     Kept("events that could not be delivered", "DeadLetterQueue", "", "queue", timedelta(days=14)),
     Kept("cases of takedowns", "ApiTable", "", "ttl", AUDIT, "AuditRetentionDays"),
+    Kept("appeals", "ApiTable", "", "ttl", AUDIT, "AuditRetentionDays"),
+    Kept("markers of allowed texts", "ModelsBucket", "allowed/", "erasure", None),
     Kept("audit trail", "AuditTable", "", "ttl", AUDIT, "AuditRetentionDays"),
     Kept("records of consents", "ApiTable", "", "ttl", timedelta(days=EVIDENCE_DAYS)),
     Kept("logs", "LogGroups", "", "logs", LOGS, "LogRetentionDays"),

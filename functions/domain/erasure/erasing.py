@@ -11,6 +11,7 @@ from typing import NamedTuple
 from contracts.documents.erasure import ErasureSubject, Store, StoresErased
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
+from contracts.shared.picture_places import tenant_hash
 from domain.erasure.reach import (
     Reach,
     is_photo,
@@ -143,6 +144,8 @@ def uploaded_places(reach: Reach, services: ErasureServices) -> Iterator[Place]:
         yield Place("uploaded files", uploads, layout.tenant_prefix(subject.tenant))
         yield Place("unpacked archives", uploads, layout.unpacked_tenant_prefix(subject.tenant))
         yield Place("refused requests", models, layout.problems_prefix(subject.tenant))
+        allowed = layout.allowed_prefix(tenant_hash(subject.tenant))
+        yield Place("refused requests", models, allowed)
     elif subject.kind == "upload" and subject.upload:
         whole = layout.upload_prefix(subject.tenant, subject.upload)
         yield Place("uploaded files", uploads, whole)

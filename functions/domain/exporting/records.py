@@ -12,6 +12,7 @@ from contracts.documents.record import JobRecord
 from domain.erasure import erasing
 from domain.erasure.reach import Reach
 from domain.exporting.services import ExportServices
+from domain.ports.appeals import place_of as place_of_appeal
 from domain.ports.people import NoUserPoolError
 from domain.ports.pictures import place_of
 
@@ -95,6 +96,9 @@ def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records
         for delivery in services.webhooks.deliveries(one.webhook_id, MAX_DELIVERIES)
     ]
     yield Records("webhook deliveries", "deliveries.json", dumped(sent))
+    asked = pages(lambda before: services.appeals.newest(PAGE, before), place_of_appeal)
+    own = [one for one in asked if one.tenant == tenant]
+    yield Records("appeals", "appeals.json", dumped(own))
 
 
 def people_of(tenant: str, services: ExportServices) -> list[MemberView]:

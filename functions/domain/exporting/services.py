@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.erasure.receipts import KeptElsewhere
 from domain.erasure.services import ErasureServices
 from domain.ports.api_keys import ApiKeys
+from domain.ports.appeals import Appeals
 from domain.ports.audit import AuditTrail
 from domain.ports.consents import Consents
 from domain.ports.exports import Archives, Exports, ObjectReader
@@ -33,6 +34,7 @@ class ExportServices(ErasureServices):
     webhooks: Webhooks
     pictures: Pictures
     approvals: Approvals
+    appeals: Appeals
     people: People
     elsewhere: KeptElsewhere
     now: Callable[[], datetime]

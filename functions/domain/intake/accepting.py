@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +17,7 @@ from contracts.shared import layout
 from contracts.shared.faces import REAL_FACES
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.name_list import NO_NAMES, NameList, has_name
+from domain.appeals.allowing import is_allowed
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
 from domain.intake.uploads import (
@@ -38,7 +38,7 @@ from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storag
 from domain.pricing.quotas import NO_QUOTAS, Quotas, exhausted, span_of
 from domain.requests.consent import ConsentRules, consents_of, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
-from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
+from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError, texts_in
 from domain.requests.run_limits import RunLimits, run_problems
 from domain.requests.subjects import subject_of_photo
 
@@ -267,30 +267,22 @@ def record_consent(
 def check_names(request: TrainingRequest, services: IntakeServices, place: Place) -> None:
     """Refuse a request whose words name somebody on the operator's list.
 
+    A text that a granted appeal lets through is not refused.
+
     Raises:
         InvalidRequestError: with the code ``name_refused``; the notice names the fields alone.
     """
     problems = tuple(
         RequestProblem(field=field, message="It has a name that this stack does not train.")
         for field, value in request.without_consents().model_dump(mode="json").items()
-        if any(has_name(text, services.names) for text in texts_in(value))
+        if any(
+            has_name(text, services.names) and not is_allowed(text, place.tenant, services.models)
+            for text in texts_in(value)
+        )
     )
     if problems:
         store_problems(services, place, problems)
         raise InvalidRequestError(code="name_refused", problems=len(problems))
-
-
-def texts_in(value: object) -> Iterator[str]:
-    """Yield the texts in a field.
-
-    >>> list(texts_in({"a": ["b", 1], "c": "d"}))
-    ['b', 'd']
-    """
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(part)
 
 
 def check_captioner(request: TrainingRequest, captioner_id: str | None) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
@@ -77,6 +77,19 @@ def doubled(
         for ours, all_ in names.items()
         if len(all_) > 1
     ]
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield the texts in a field.
+
+    >>> list(texts_in({"a": ["b", 1], "c": "d"}))
+    ['b', 'd']
+    """
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(part)
 
 
 def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: ANN401 - pydantic's

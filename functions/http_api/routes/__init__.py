@@ -2,6 +2,7 @@
 
 from http_api.routes import (
     aliases,
+    appeals,
     audit,
     consents,
     erasure,
@@ -33,6 +34,7 @@ ROUTERS = (
     erasure.router,
     audit.router,
     takedowns.router,
+    appeals.router,
     verification.router,
     consents.router,
     exports.router,

@@ -9,7 +9,7 @@ from contracts.documents.api.callers import ApiKey, Mode, Scope
 from contracts.documents.api.keys import KeyList, KeyView, Me, NewKey, Rotation
 from contracts.documents.api.problem import FieldProblem
 from domain.callers.keys import has_ended, make_key
-from http_api.asking import caller, new_router, services
+from http_api.asking import caller, known_caller, new_router, services
 from http_api.problems import ApiError
 from http_api.services import Services
 
@@ -21,7 +21,7 @@ router = new_router()
 @router.get("/v1/me", summary="Who calls", tags=["callers"])
 def get_me() -> Me:
     """Return what the credential says."""
-    who = caller(router, "read")
+    who = known_caller(router)
     return Me(tenant=who.tenant, subject=who.subject, scopes=who.scopes, mode=who.mode)
 
 

@@ -156,7 +156,8 @@ def generate_images(body: OpenAiImages) -> OpenAiAnswer:
         cancel(stores.pictures.pictures, who.tenant, row.picture_id, stores.now())
         raise ApiError("picture_not_in_time", headers={"Retry-After": "20"})
     if row.status != "succeeded":
-        raise ApiError(row.code or "canceled")
+        refused = row.picture_id if row.code == "prompt_refused" else None
+        raise ApiError(row.code or "canceled", refusal_id=refused)
     images = links(stores, row)
     if body.response_format == "url":
         data = tuple(OpenAiImage(url=image.url) for image in images)

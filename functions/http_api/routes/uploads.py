@@ -198,7 +198,13 @@ def state_of(stores: Services, tenant: str, upload: str) -> UploadState:
     listed = stores.uploads.list(prefix, 1000)
     row = stores.jobs.of_upload(f"{tenant}/{upload}")
     files = [one for one in listed if one.key != prefix + layout.REQUEST_FILE]
-    return UploadState(id=upload, files=len(files), job_id=row.points_to, refused=row.refused_code)
+    return UploadState(
+        id=upload,
+        files=len(files),
+        job_id=row.points_to,
+        refused=row.refused_code,
+        refusal_id=upload if row.refused_code == "name_refused" else None,
+    )
 
 
 def is_decided(state: UploadState) -> bool:

@@ -5,6 +5,7 @@ import { h, announce } from "./dom.js";
 import { session, usePool } from "./people.js";
 import { LANGUAGES, choose, code, language, load, preferred, t } from "./words.js";
 import * as account from "./pages/account.js";
+import * as appeals from "./pages/appeals.js";
 import * as consent from "./pages/consent.js";
 import * as erased from "./pages/erased.js";
 import * as files from "./pages/files.js";
@@ -21,7 +22,7 @@ const PAGES = [
   [/^\/models$/, models], [/^\/models\/(?<id>[0-9a-f]{32})$/, model], [/^\/new$/, consent],
   [/^\/new\/photos$/, photos], [/^\/jobs\/(?<id>[0-9a-f]{32})$/, job], [/^\/operator$/, operator],
   [/^\/account$/, account], [/^\/models\/(?<id>[0-9a-f]{32})\/files$/, files], [/^\/erased$/, erased], [/^\/operator\/keys$/, keys],
-  [/^\/operator\/people$/, members],
+  [/^\/operator\/people$/, members], [/^\/appeals$/, appeals],
 ];
 const STEPS = ["consent", "photos", "training", "pictures"];
 const state = { me: null, settings: null };
@@ -38,6 +39,7 @@ async function show() {
   if (credential.get() === null) return draw(signIn.render({ ...context, enter }));
   try {
     state.me ??= await call("me", { signal: leaving.signal });
+    if (!state.me.scopes.includes("read") && page !== appeals) return go("/appeals"); // who runs the stack sees no tenant
     const drawn = await page.render({ ...context, me: state.me });
     if (drawn && !context.signal.aborted) draw(drawn);
   } catch (error) {
@@ -67,10 +69,11 @@ function bar() {
   if (!state.me) return h("header", { class: "bar" }, home);
   const may = (scope) => state.me.scopes.includes(scope);
   return h("header", { class: "bar" }, home, h("nav", { "aria-label": t("bar.label") },
-    link("/models", t("bar.models")),
+    may("operate") && link("/appeals", t("appeals.title")), may("read") && link("/models", t("bar.models")),
     may("train") && link("/new", t("bar.new")),
     may("admin") && link("/operator", t("bar.operator")),
-    link("/account", t("bar.account"))));
+    may("read") ? link("/account", t("bar.account"))
+      : h("button", { type: "button", class: "quiet", onclick: () => leave() }, t("account.leave"))));
 }
 
 function steps(now) {

@@ -54,6 +54,14 @@ from contracts.documents.api.webhooks import (
     WebhookView,
     WebhookWithSecret,
 )
+from contracts.documents.appeal import (
+    AppealEvidence,
+    AppealPage,
+    AppealRefusal,
+    AppealRow,
+    AppealView,
+    NewAppeal,
+)
 from contracts.documents.audit import AuditPage
 from contracts.documents.erasure import ErasureAnswer
 from contracts.documents.takedown import (
@@ -126,6 +134,28 @@ class AsyncOperations(AsyncTransport):
             "POST",
             "/v1/webhooks",
             WebhookWithSecret,
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def appeal_refusal(
+        self,
+        refusal_id: str,
+        body: NewAppeal,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AppealView:
+        """Ask an operator to let a text through: a prompt, or the names in a training's request.
+
+        ``POST /v1/refusals/{refusal_id}:appeal``
+
+        The operator reads the refused text. A second appeal against one refusal returns the first.
+        """
+        call = Call(
+            "POST",
+            f"/v1/refusals/{part(refusal_id)}:appeal",
+            AppealView,
             body=body,
             idempotency_key=idempotency_key,
         )
@@ -449,6 +479,36 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._ask(call)
 
+    async def get_appeal(
+        self,
+        appeal_id: str,
+    ) -> AppealView:
+        """Return how an appeal of the tenant stands.
+
+        ``GET /v1/appeals/{appeal_id}``
+        """
+        call = Call(
+            "GET",
+            f"/v1/appeals/{part(appeal_id)}",
+            AppealView,
+        )
+        return await self._ask(call)
+
+    async def get_appeal_evidence(
+        self,
+        appeal_id: str,
+    ) -> AppealEvidence:
+        """Return what was refused, and the tenant's words; the scope is ``operate``.
+
+        ``GET /v1/appeals/{appeal_id}/evidence``
+        """
+        call = Call(
+            "GET",
+            f"/v1/appeals/{part(appeal_id)}/evidence",
+            AppealEvidence,
+        )
+        return await self._ask(call)
+
     async def get_consent(
         self,
         consent_id: str,
@@ -679,6 +739,24 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._ask(call)
 
+    async def grant_appeal(
+        self,
+        appeal_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AppealRow:
+        """Let exactly the refused text through for its tenant; the scope is ``operate``.
+
+        ``POST /v1/appeals/{appeal_id}:grant``
+        """
+        call = Call(
+            "POST",
+            f"/v1/appeals/{part(appeal_id)}:grant",
+            AppealRow,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
     async def inspect_photo(
         self,
         upload_id: str,
@@ -741,6 +819,28 @@ class AsyncOperations(AsyncTransport):
             "GET",
             "/v1/aliases",
             AliasPage,
+        )
+        return await self._ask(call)
+
+    async def list_appeals(
+        self,
+        *,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> AppealPage:
+        """Return the appeals of all tenants, the newest first; the scope is ``operate``.
+
+        ``GET /v1/appeals``
+
+        ``limit``: Largest number of entries on the page.
+
+        ``after``: ``next`` of the page before; absent: from the start.
+        """
+        call = Call(
+            "GET",
+            "/v1/appeals",
+            AppealPage,
+            query={"limit": limit, "after": after},
         )
         return await self._ask(call)
 
@@ -1051,6 +1151,26 @@ class AsyncOperations(AsyncTransport):
             "POST",
             f"/v1/jobs/{part(job_id)}:redrive",
             JobRedriven,
+            idempotency_key=idempotency_key,
+        )
+        return await self._ask(call)
+
+    async def refuse_appeal(
+        self,
+        appeal_id: str,
+        body: AppealRefusal,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AppealRow:
+        """Close an appeal with a reason, or take a grant back; the scope is ``operate``.
+
+        ``POST /v1/appeals/{appeal_id}:refuse``
+        """
+        call = Call(
+            "POST",
+            f"/v1/appeals/{part(appeal_id)}:refuse",
+            AppealRow,
+            body=body,
             idempotency_key=idempotency_key,
         )
         return await self._ask(call)

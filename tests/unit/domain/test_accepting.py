@@ -10,8 +10,10 @@ from contracts.documents.upload.problems import RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
+from contracts.shared.allowed_texts import hash_of_texts, marker_of
 from contracts.shared.limits import MAX_PHOTOS
 from contracts.shared.name_list import hash_of, parse_names
+from contracts.shared.picture_places import tenant_hash
 from domain.intake.accepting import IntakeServices, accept_request, name_job
 from domain.intake.uploads import PinnedUpload
 from domain.ports.storage import read_document, write_document
@@ -158,6 +160,21 @@ def test_a_name_on_the_list_is_not_trained(listed: str) -> None:
     assert "famous" not in stored.model_dump_json().lower()
     other = announced(put_upload(intake, PHOTOS, REQUEST))
     assert accept_request(other, intake, NOW).status == "accepted"
+
+
+def test_a_text_that_an_operator_lets_through_is_trained_for_its_tenant_alone() -> None:
+    intake = replace(memory_intake(), names=parse_names("Famous Person"))
+    event = announced(put_upload(intake, PHOTOS, NAMED))
+    owner = tenant_hash("globex")
+    (text,) = NAMED["validation_prompts"]
+    key = layout.allowed_key(marker_of(owner, hash_of_texts(owner, [text])))
+    intake.models.write(key, b"")
+    with pytest.raises(InvalidRequestError):
+        accept_request(event, intake, NOW)
+    owner = tenant_hash("acme")
+    key = layout.allowed_key(marker_of(owner, hash_of_texts(owner, ["A photo of famous person"])))
+    intake.models.write(key, b"")
+    assert accept_request(event, intake, NOW).status == "accepted"
 
 
 WORDLESS = {**REQUEST, "autocaption": True}

@@ -34,6 +34,7 @@ from domain.exporting.writing import LEASE, write_export
 from local.demo.upload import consent
 from tests.contract.files import template
 from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.appeals import MemoryAppeals
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.exports import MemoryArchives, MemoryReader
 from tests.fakes.front_door import MemoryApprovals
@@ -72,6 +73,7 @@ class Exporting(Erasing):
             webhooks=self.webhooks,
             pictures=MemoryPictures(),
             approvals=MemoryApprovals(),
+            appeals=MemoryAppeals(),
             people=self.people,
             elsewhere=KeptElsewhere(log_days=30, audit_days=400),
             now=lambda: self.now,
@@ -173,7 +175,7 @@ def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
             ("approvals", "approvals"), ("pictures", "picture orders"), ("uploads", "upload rows"),
             ("consents", "records of consents"), ("audit", "audit entries"), ("people", "people"),
             ("keys", "API keys"), ("webhooks", "webhooks"),
-            ("deliveries", "webhook deliveries"),
+            ("deliveries", "webhook deliveries"), ("appeals", "appeals"),
         )
     }  # fmt: skip
     stores = {one.store: one for one in manifest.stores}

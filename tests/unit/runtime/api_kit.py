@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from contracts.documents.api.callers import Scope
 from contracts.documents.record import JobRecord
+from domain.appeals.deciding import AppealServices
 from domain.pictures.ordering import OrderServices
 from domain.pictures.verifying import VerifyingServices
 from domain.ports.bases import Bases
@@ -18,6 +19,7 @@ from http_api.front import make_app
 from http_api.services import Limits, Pricing, Services
 from tests.fakes.aliases import MemoryAliases
 from tests.fakes.api_keys import MemoryApiKeys
+from tests.fakes.appeals import DirectAppealDecider, MemoryAppeals
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.consents import MemoryConsents
 from tests.fakes.erasure import MemoryEraser, MemoryVersions
@@ -58,6 +60,11 @@ def services(limits: Limits | None = None) -> Services:
     bases, card, jobs = MemoryStorage("bases"), base_card(), MemoryTenantJobs()
     uploads, documents = MemoryStorage("uploads"), MemoryStorage("models")
     takedowns, audit = MemoryTakedowns(), MemoryAudit()
+    appeals, webhooks = (
+        MemoryAppeals(),
+        WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
+    )
+    deciding = AppealServices(appeals, documents, uploads, audit, webhooks.webhooks, webhooks.queue)
     write_document(bases, f"bases/{card.base_id}/base.json", card)
     return Services(
         audit=audit,
@@ -89,7 +96,9 @@ def services(limits: Limits | None = None) -> Services:
         exports=MemoryExports(),
         exporter=MemoryExporter(),
         consent=ConsentRules(required=False, text_version="2026-11", photos_kept_days=30),
-        webhooks=WebhookServices(MemoryWebhooks(), MemoryWebhookQueue(), private=False),
+        webhooks=webhooks,
+        appeals=appeals,
+        appeal_decider=DirectAppealDecider(deciding, NOON),
         pictures=OrderServices(MemoryPictures(), MemoryPictureQueue(), uploads),
         pricing=Pricing("ml.g5.2xlarge"),
         limits=limits or Limits(),

@@ -13,7 +13,17 @@ from tests.unit.runtime.api_kit import ALL, call, context, job
 from tests.unit.runtime.test_http_api_routes import DOCUMENT, MAKERS, MINE, with_everything
 
 STORES = (
-    *("aliases", "approvals", "audit", "consents", "documents", "exports", "jobs", "keys"),
+    *(
+        "aliases",
+        "appeals",
+        "approvals",
+        "audit",
+        "consents",
+        "documents",
+        "exports",
+        "jobs",
+        "keys",
+    ),
     *("memory", "models", "people", "takedowns", "uploads"),
 )
 FREE = frozenset({"uri"})
@@ -118,6 +128,7 @@ def test_every_store_is_counted() -> None:
         "exporter",
         "limits",
         "verifier",
+        "appeal_decider",
     }
     inner = {"webhooks", "pictures", "now", "sleep"}
     assert {one.name for one in fields(Services)} == {*STORES, *nobody, *rest, *inner}

@@ -13,6 +13,7 @@ from contracts.documents.api.aliases import Alias, Version
 from contracts.documents.api.callers import Scope
 from contracts.documents.api.pictures import PictureRow
 from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
+from contracts.documents.appeal import AppealRow
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.export import ExportSubject
@@ -22,6 +23,7 @@ from contracts.documents.status import UploadRow
 from contracts.documents.takedown import TakedownCase
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
+from domain.appeals.asking import appeal_id_of
 from domain.callers.keys import make_key
 from domain.exporting.asking import new_row
 from domain.ports.storage import write_document
@@ -378,6 +380,16 @@ def with_everything() -> Services:
             models=(one,),
         )
     )
+    stores.appeals.add(
+        AppealRow(
+            appeal_id=MINE["appeal_id"],
+            refusal_id=MINE["refusal_id"],
+            tenant="acme",
+            code="name_refused",
+            hashes=("0" * 64,),
+            asked_at=NOON.isoformat(),
+        )
+    )
     subjects = ({"model_id": one}, {"upload": "u1"})
     eraser = MemoryEraser(*(ErasureSubject(tenant="acme", **ids) for ids in subjects))
     return replace(stores, eraser=eraser)
@@ -543,8 +555,10 @@ def test_a_used_up_quota_begins_no_training(quotas: Quotas, code: str, wait: str
 OPERATIONS = sorted(
     (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
 )
-DOORS = [(method, path) for method, path in OPERATIONS if "{" in path and "{case_id}" not in path]
-"""Doors to a tenant's things; a report belongs to no tenant (test_http_api_takedowns.py)."""
+OPERATORS = re.compile(r".*\{case_id\}.*|/v1/appeals/\{appeal_id\}.+")
+DOORS = [(how, path) for how, path in OPERATIONS if "{" in path and not OPERATORS.match(path)]
+"""Doors to a tenant's things; a report belongs to no tenant (test_http_api_takedowns.py), and only
+operators decide appeals (test_http_api_appeals.py)."""
 MINE = {
     "job_id": f"{1:032x}",
     "model_id": f"{1:032x}",
@@ -557,12 +571,15 @@ MINE = {
     "member_id": member_id(1),
     "alias": "a1",
     "export_id": f"exp_{1:024x}",
+    "appeal_id": appeal_id_of("acme", "u1"),
+    "refusal_id": "u1",
 }
 MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {
     "/v1/uploads/{upload_id}/files": {"files": [{"type": "image/jpeg", "size": 9}], "first": 1},
     "/v1/models/{model_id}:approve": {"approved": True},
     "/v1/keys/{key_id}:rotate": {},
+    "/v1/refusals/{refusal_id}:appeal": {},
     "/v1/members/{member_id}:role": {"role": "member"},
     "/v1/aliases/{alias}:promote": {"model_id": f"{1:032x}"},
     "/v1/pictures/{picture_id}:rate": {"stars": 5},

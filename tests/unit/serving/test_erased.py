@@ -87,6 +87,15 @@ def test_a_failed_look_is_made_again_and_then_disk_and_engine_hear_of_it(
     assert erased.refused(tmp_path) == {JOB, OTHER}
 
 
+def test_texts_that_are_allowed_have_files_until_they_are_not(tmp_path: Path) -> None:
+    one, other = f"{'a' * 64}.{'1' * 64}", f"{'a' * 64}.{'2' * 64}"
+    erased.list_allowed({one, "../x", JOB}, tmp_path)
+    assert erased.listed(tmp_path, erased.ALLOWED) == {one}
+    erased.list_allowed({other}, tmp_path)
+    assert erased.listed(tmp_path, erased.ALLOWED) == {other}
+    assert erased.refused(tmp_path) == set(), "a text is no model"
+
+
 def test_the_engine_s_process_drops_what_it_is_told_before_and_after_its_start(
     tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -264,6 +264,9 @@ class PictureView(Document):
 
     failure: JobFailure | None
 
+    refusal_id: OpaqueId | None
+    """With ``prompt_refused``: the id for ``POST /v1/refusals/{id}:appeal``."""
+
     width: int | None
 
     height: int | None
@@ -295,6 +298,7 @@ class PictureView(Document):
         return cls(
             id=row.picture_id,
             failure=JobFailure.of(row.code),
+            refusal_id=row.picture_id if row.code == "prompt_refused" else None,
             images=images,
             expires_at=expires_at,
             order=order,

@@ -40,3 +40,6 @@ class Problem(Document):
     """Name it when you ask for help."""
 
     errors: tuple[FieldProblem, ...] = ()
+
+    refusal_id: str | None = None
+    """With ``prompt_refused``: the id for ``POST /v1/refusals/{id}:appeal``."""

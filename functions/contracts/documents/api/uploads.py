@@ -95,6 +95,9 @@ class UploadState(Document):
     refused: Code | None = None
     """Why the newest request never became a job."""
 
+    refusal_id: OpaqueId | None = None
+    """With ``name_refused``: the id for ``POST /v1/refusals/{id}:appeal``."""
+
 
 class PhotoLink(Document):
     """One photo of an upload."""

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contracts.document import Document, OpaqueId
 from contracts.documents.status import StatusChange
 
-EventType = Literal["job.changed", "job.ended", "ping"]
+EventType = Literal["job.changed", "job.ended", "appeal.decided", "ping"]
 """``job.changed``: any change of status, stage or percent; ``job.ended``: the job has succeeded,
-failed or was canceled; ``ping``: somebody asked for a test."""
+failed or was canceled; ``appeal.decided``: an operator has granted or refused an appeal; ``ping``:
+somebody asked for a test."""
 
 WebhookId = Annotated[str, StringConstraints(pattern=r"^wh_[0-9a-f]{16}$")]
 
@@ -70,7 +71,8 @@ class WebhookMessage(Document):
     """When the event happened, not when it was sent."""
 
     data: dict[str, Any]
-    """For a job the fields of StatusChange: ids only, no file names and no prompts."""
+    """For a job the fields of StatusChange, for an appeal those of AppealView: ids only, no file
+    names and no prompts."""
 
 
 class WebhookTask(Document):
@@ -114,7 +116,7 @@ class WebhookRequest(Document):
 
     url: Url
 
-    events: Annotated[tuple[EventType, ...], Field(min_length=1, max_length=3)] = ("job.ended",)
+    events: Annotated[tuple[EventType, ...], Field(min_length=1, max_length=4)] = ("job.ended",)
 
 
 class WebhookView(Document):

@@ -52,7 +52,23 @@ export function gallery({ model, settings, signal }) {
           t("gallery.stop")));
     }
     const { title, hint } = order.failure ? code(order.failure.code) : { title: t("status.canceled"), hint: "" };
-    return h("div", { class: "notice bad" }, h("p", {}, h("b", {}, title)), h("p", {}, hint), order.order && again(order));
+    return h("div", { class: "notice bad" }, h("p", {}, h("b", {}, title)), h("p", {}, hint),
+      order.refusal_id && appeal(order), order.order && again(order));
+  }
+
+  /** Ask the operator to let a refused prompt through. */
+  function appeal(order) {
+    const said = h("p", { role: "status" });
+    const button = h("button", { type: "button", class: "quiet", onclick: async () => {
+      try {
+        const { status } = await call("appeal", { ids: { refusal_id: order.refusal_id }, body: {} });
+        said.textContent = t(`appeals.status.${status}`);
+        button.remove();
+      } catch (error) {
+        said.textContent = code(error.code ?? "offline").title;
+      }
+    } }, t("appeals.ask"));
+    return [said, button];
   }
 
   const again = (order) => h("button", { type: "button", class: "quiet", onclick: () => draw({ ...order.order, seed: undefined }) },

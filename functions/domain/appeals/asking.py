@@ -1,0 +1,121 @@
+"""A refusal becomes an appeal: the refused texts are kept for the operator, and hashed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from contracts.documents.api.pictures import PictureOrder
+from contracts.documents.appeal import MAX_TEXTS, AppealRow, AppealText, RefusalCode
+from contracts.documents.upload.problems import RequestProblems
+from contracts.shared import layout
+from contracts.shared.allowed_texts import hashes_of
+from domain.pictures.ordering import order_key
+from domain.ports.appeals import Appeals
+from domain.ports.front_door import TenantJobs
+from domain.ports.pictures import Pictures
+from domain.ports.storage import ObjectMissingError, Storage, find_readable, write_document
+from domain.requests.merge import parse_request
+from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError, texts_in
+
+PICTURE = "pic_"
+"""How the id of an order begins."""
+
+
+class AskingServices(NamedTuple):
+    """What asking needs."""
+
+    appeals: Appeals
+    pictures: Pictures
+    jobs: TenantJobs
+    uploads: Storage
+    documents: Storage
+    """The models bucket, which has the problems of refused requests."""
+
+
+class NoAppealError(Exception):
+    """The tenant has no such refusal, or its texts have expired."""
+
+
+class Refused(NamedTuple):
+    """What was refused."""
+
+    code: RefusalCode
+    texts: tuple[tuple[str, ...], ...]
+
+
+def ask(
+    refusal_id: str, tenant: str, words: str, services: AskingServices, now: datetime
+) -> AppealRow:
+    """Store an appeal against a refusal, and return it; asking again returns the first one.
+
+    Raises:
+        NoAppealError: see there.
+    """
+    appeal_id = appeal_id_of(tenant, refusal_id)
+    known = services.appeals.get(appeal_id)
+    if known is not None:
+        return known
+    refused = refusal_of(refusal_id, tenant, services)
+    row = AppealRow(
+        appeal_id=appeal_id,
+        refusal_id=refusal_id,
+        tenant=tenant,
+        code=refused.code,
+        hashes=hashes_of(tenant, refused.texts),
+        asked_at=now.isoformat(),
+    )
+    text = AppealText(appeal_id=appeal_id, texts=refused.texts, words=words)
+    write_document(services.uploads, layout.appeal_key(tenant, appeal_id), text)
+    return row if services.appeals.add(row) else services.appeals.get(appeal_id) or row
+
+
+def appeal_id_of(tenant: str, refusal_id: str) -> str:
+    """Return the id of the one appeal against a refusal."""
+    return f"ap_{sha256(f'{tenant} {refusal_id}'.encode()).hexdigest()[:32]}"
+
+
+def refusal_of(refusal_id: str, tenant: str, services: AskingServices) -> Refused:
+    """Return what was refused under an id: that of an order, or that of an upload.
+
+    Raises:
+        NoAppealError: see there.
+    """
+    if refusal_id.startswith(PICTURE):
+        return refused_prompt(refusal_id, tenant, services)
+    row = services.jobs.of_upload(f"{tenant}/{refusal_id}")
+    texts = tuple((text,) for text in refused_texts(refusal_id, tenant, services))
+    if row.refused_code != "name_refused" or not 1 <= len(texts) <= MAX_TEXTS:
+        raise NoAppealError
+    return Refused("name_refused", texts)
+
+
+def refused_prompt(picture_id: str, tenant: str, services: AskingServices) -> Refused:
+    """Return an order's prompts.
+
+    Raises:
+        NoAppealError: see there.
+    """
+    row = services.pictures.get(picture_id)
+    if row is None or row.tenant != tenant or row.code != "prompt_refused":
+        raise NoAppealError
+    found = find_readable(services.uploads, order_key(row), PictureOrder)
+    if found is None:
+        raise NoAppealError
+    return Refused("prompt_refused", ((found.prompt, found.negative_prompt or ""),))
+
+
+def refused_texts(upload: str, tenant: str, services: AskingServices) -> Iterator[str]:
+    """Yield every text of the fields for which an upload's request was refused."""
+    key = layout.problems_key(tenant, upload)
+    problems = find_readable(services.documents, key, RequestProblems)
+    prefix = layout.upload_prefix(tenant, upload)
+    try:
+        body = services.uploads.read(prefix + layout.REQUEST_FILE, MAX_REQUEST_BYTES)
+        request = parse_request(body).request
+    except (ObjectMissingError, RequestRefusedError):
+        return
+    fields = {} if problems is None else {one.field for one in problems.problems}
+    for field, value in request.without_consents().model_dump(mode="json").items():
+        if field in fields:
+            yield from texts_in(value)

@@ -1,0 +1,148 @@
+"""An operator's yes or no to an appeal, and what the tenant hears of it."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
+from contracts.documents.appeal import (
+    AppealAnswer,
+    AppealOrder,
+    AppealRow,
+    AppealStatus,
+    AppealText,
+    AppealView,
+)
+from contracts.shared import layout
+from contracts.shared.allowed_texts import hashes_of, markers_of
+from domain.audit.entries import Deed, record
+from domain.ports.appeals import Appeals
+from domain.ports.audit import AuditTrail
+from domain.ports.storage import Storage, find_readable
+from domain.ports.webhooks import WebhookQueue, Webhooks
+from domain.takedown.deciding import OPERATORS
+from domain.webhooks.registering import enqueue
+
+LISTED = 100
+DECIDED = "appeal.decided"
+
+
+class AppealServices(NamedTuple):
+    """What deciding needs."""
+
+    appeals: Appeals
+    models: Storage
+    """The models bucket, whose markers every server reads within seconds."""
+    uploads: Storage
+    audit: AuditTrail
+    webhooks: Webhooks
+    queue: WebhookQueue
+
+
+def decide(given: AppealOrder, services: AppealServices, now: datetime) -> AppealAnswer:
+    """Carry out an operator's order; the same order again changes nothing."""
+    if given.action == "list" and given.appeal_id is None:
+        return AppealAnswer(outcome="listed", appeals=tuple(services.appeals.newest(LISTED, None)))
+    row = None if given.appeal_id is None else services.appeals.get(given.appeal_id)
+    if row is None:
+        return AppealAnswer(outcome="unknown")
+    actions = {
+        "list": lambda: AppealAnswer(outcome="listed", appeals=(row,)),
+        "read": lambda: read(row, services),
+        "grant": lambda: grant(row, given, services, now),
+        "refuse": lambda: refuse(row, given, services, now),
+    }
+    return actions[given.action]()
+
+
+def read(row: AppealRow, services: AppealServices) -> AppealAnswer:
+    """Return what was refused."""
+    text = evidence_of(row, services.uploads)
+    return AppealAnswer(outcome="listed", appeals=(row,), text=text)
+
+
+def evidence_of(row: AppealRow, uploads: Storage) -> AppealText | None:
+    """Return what was refused; None: it has expired, or is not what the row has the hashes of.
+
+    A tenant may write below its own prefix: nobody must be shown one text and grant another.
+    """
+    key = layout.appeal_key(row.tenant, row.appeal_id)
+    text = find_readable(uploads, key, AppealText)
+    if text is None or hashes_of(row.tenant, text.texts) != row.hashes:
+        return None
+    return text
+
+
+def grant(
+    row: AppealRow, given: AppealOrder, services: AppealServices, now: datetime
+) -> AppealAnswer:
+    """Let the texts through: the row first, so that a crash leaves them refused.
+
+    An erasure of the tenant removes the row; a grant that it has overtaken leaves no marker.
+    """
+    after = decided(row, "granted", given, services, now)
+    if after is None:
+        return AppealAnswer(outcome="unknown")
+    for marker in markers_of(row.tenant, row.hashes):
+        services.models.write(layout.allowed_key(marker), b"")
+    if services.appeals.get(row.appeal_id) is None:
+        forbid(row, services)
+        return AppealAnswer(outcome="unknown")
+    return AppealAnswer(outcome="granted", appeals=(after,))
+
+
+def refuse(
+    row: AppealRow, given: AppealOrder, services: AppealServices, now: datetime
+) -> AppealAnswer:
+    """Close an appeal with a reason, or take a grant back: the markers go first."""
+    forbid(row, services)
+    after = decided(row, "refused", given, services, now)
+    if after is None:
+        return AppealAnswer(outcome="unknown")
+    return AppealAnswer(outcome="refused", appeals=(after,))
+
+
+def forbid(row: AppealRow, services: AppealServices) -> None:
+    """Let the texts through no more."""
+    for marker in markers_of(row.tenant, row.hashes):
+        services.models.delete(layout.allowed_key(marker))
+
+
+def decided(
+    row: AppealRow,
+    status: AppealStatus,
+    given: AppealOrder,
+    services: AppealServices,
+    now: datetime,
+) -> AppealRow | None:
+    """Store a decision, write it down and tell the tenant; None: the appeal was erased.
+
+    Of two decisions at once the later one counts, on what the earlier one has left.
+    """
+    if row.status == status:
+        return row
+    change = {"status": status, "decided_at": now.isoformat(), "why": given.why}
+    after = row.model_copy(update=change)
+    if not services.appeals.replace(row, after):
+        present = services.appeals.get(row.appeal_id)
+        return None if present is None else decided(present, status, given, services, now)
+    ids = [("appeal_id", row.appeal_id), ("refusal_id", row.refusal_id)]
+    for tenant in (OPERATORS, row.tenant):
+        record(services.audit, tenant, Deed(given.by, f"appeal.{status}", ids), now)
+    publish_decision(after, services, now)
+    return after
+
+
+def publish_decision(row: AppealRow, services: AppealServices, now: datetime) -> None:
+    """Queue a message for each webhook of the tenant that wants it."""
+    message = WebhookMessage(
+        type=DECIDED,
+        timestamp=row.decided_at or now.isoformat(),
+        data=AppealView.of(row).model_dump(mode="json"),
+    )
+    name = sha256(f"{row.appeal_id} {row.decided_at}".encode()).hexdigest()[:32]
+    for webhook in services.webhooks.of(row.tenant):
+        if DECIDED in webhook.events and webhook.disabled_at is None:
+            ids = {"webhook_id": webhook.webhook_id, "message_id": f"msg_{name}"}
+            task = WebhookTask(message=message, **ids)
+            enqueue(services.webhooks, services.queue, row.tenant, task, now)

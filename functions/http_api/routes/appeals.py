@@ -1,0 +1,120 @@
+"""/v1/refusals and /v1/appeals: a tenant asks for a refused text, and an operator decides."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from contracts.documents.appeal import (
+    AppealAnswer,
+    AppealEvidence,
+    AppealId,
+    AppealOrder,
+    AppealPage,
+    AppealRefusal,
+    AppealRow,
+    AppealView,
+    NewAppeal,
+    RefusalId,
+)
+from domain.appeals.asking import AskingServices, NoAppealError, ask
+from domain.appeals.deciding import evidence_of
+from domain.ports.appeals import place_of
+from http_api.asking import caller, new_router, services, touch
+from http_api.paging import After, Limit, page, read_cursor
+from http_api.problems import ApiError
+from http_api.rates import DAY_SECONDS, spend
+from http_api.services import Services
+
+RefusalPath = Annotated[
+    RefusalId, Path(description="`refusal_id` of a refused order, or of a refused upload.")
+]
+AnyAppeal = Annotated[AppealId, Path(description="Id of an appeal, as asking has answered.")]
+
+router = new_router()
+
+
+@router.post("/v1/refusals/<refusal_id>:appeal", summary="Appeal a refusal", tags=["appeals"])
+def appeal_refusal(refusal_id: RefusalPath, body: NewAppeal) -> AppealView:
+    """Ask an operator to let a text through: a prompt, or the names in a training's request.
+
+    The operator reads the refused text. A second appeal against one refusal returns the first.
+    """
+    tenant, stores = caller(router, "train").tenant, services(router)
+    spend(stores, f"appeals#{tenant}", DAY_SECONDS, stores.limits.appeals_per_day)
+    needed = AskingServices(
+        stores.appeals, stores.pictures.pictures, stores.jobs, stores.uploads, stores.documents
+    )
+    try:
+        row = ask(refusal_id, tenant, body.words, needed, stores.now())
+    except NoAppealError:
+        raise ApiError("not_found") from None
+    touch(router, appeal_id=row.appeal_id)
+    return AppealView.of(row)
+
+
+@router.get("/v1/appeals/<appeal_id>", summary="How an appeal stands", tags=["appeals"])
+def get_appeal(appeal_id: AnyAppeal) -> AppealView:
+    """Return how an appeal of the tenant stands."""
+    tenant = caller(router, "read").tenant
+    found = services(router).appeals.get(appeal_id)
+    if found is None or found.tenant != tenant:
+        raise ApiError("not_found")
+    return AppealView.of(found)
+
+
+@router.get("/v1/appeals", summary="List appeals", tags=["appeals"])
+def list_appeals(limit: Limit = 20, after: After = None) -> AppealPage:
+    """Return the appeals of all tenants, the newest first; the scope is `operate`."""
+    caller(router, "operate")
+    before = None if after is None else read_cursor(after)
+    rows = services(router).appeals.newest(limit + 1, before)
+    shown, rest = page(rows, place_of, limit, None)
+    return AppealPage(data=tuple(shown), next=rest)
+
+
+@router.get("/v1/appeals/<appeal_id>/evidence", summary="Look at an appeal", tags=["appeals"])
+def get_appeal_evidence(appeal_id: AnyAppeal) -> AppealEvidence:
+    """Return what was refused, and the tenant's words; the scope is `operate`."""
+    caller(router, "operate")
+    stores = services(router)
+    row = known(stores, appeal_id)
+    return AppealEvidence(appeal=row, text=evidence_of(row, stores.uploads))
+
+
+@router.post("/v1/appeals/<appeal_id>:grant", summary="Grant an appeal", tags=["appeals"])
+def grant_appeal(appeal_id: AnyAppeal) -> AppealRow:
+    """Let exactly the refused text through for its tenant; the scope is `operate`."""
+    who = caller(router, "operate")
+    order = AppealOrder(action="grant", appeal_id=appeal_id, by=who.subject)
+    return decided(services(router).appeal_decider.decide(order))
+
+
+@router.post("/v1/appeals/<appeal_id>:refuse", summary="Refuse an appeal", tags=["appeals"])
+def refuse_appeal(appeal_id: AnyAppeal, body: AppealRefusal) -> AppealRow:
+    """Close an appeal with a reason, or take a grant back; the scope is `operate`."""
+    who = caller(router, "operate")
+    order = AppealOrder(action="refuse", appeal_id=appeal_id, why=body.why, by=who.subject)
+    return decided(services(router).appeal_decider.decide(order))
+
+
+def known(stores: Services, appeal_id: str) -> AppealRow:
+    """Return an appeal.
+
+    Raises:
+        ApiError: there is none.
+    """
+    found = stores.appeals.get(appeal_id)
+    if found is None:
+        raise ApiError("not_found")
+    return found
+
+
+def decided(answer: AppealAnswer) -> AppealRow:
+    """Return the appeal after a decision.
+
+    Raises:
+        ApiError: there is no such appeal.
+    """
+    if answer.outcome == "unknown":
+        raise ApiError("not_found")
+    return answer.appeals[0]

@@ -1,0 +1,193 @@
+"""A tenant appeals a refused prompt or name; an operator lets exactly that text through."""
+
+from typing import Any
+
+import pytest
+
+from contracts.documents.api.pictures import PictureOrder, PictureRow
+from contracts.documents.api.webhooks import Webhook, WebhookSecret
+from contracts.documents.picture import PictureArguments
+from contracts.documents.status import UploadRow
+from contracts.documents.upload.problems import RequestProblem, RequestProblems
+from contracts.shared import layout
+from contracts.shared.allowed_texts import hash_of_texts, marker_of
+from contracts.shared.picture_places import tenant_hash
+from domain.appeals.allowing import is_allowed
+from domain.pictures.ordering import order_key
+from domain.ports.storage import write_document
+from http_api.services import Limits, Services
+from tests.unit.runtime.api_kit import ALL, NOON, call, context, services
+
+OPERATOR = context("stack", "operate")
+PICTURE = f"pic_{5:024x}"
+PROMPT = "canary prompt of FAMOUS person"
+OWNER = tenant_hash("acme")
+WHY = {"why": "rule_is_right"}
+
+
+def refused_picture(stores: Services, code: Any = "prompt_refused", tenant: str = "acme") -> str:
+    times = {"created_at": NOON.isoformat(), "updated_at": NOON.isoformat()}
+    row = PictureRow(
+        picture_id=PICTURE, tenant=tenant, model_id=f"{1:032x}", status="failed", code=code,
+        seed=1, count=1, delete_at=0, **times,
+    )  # fmt: skip
+    stores.pictures.pictures.add(row)
+    order = PictureOrder(
+        picture_id=PICTURE, tenant=tenant, model_id=row.model_id, prompt=PROMPT,
+        negative_prompt="blur", arguments=PictureArguments(), created_at=NOON.isoformat(),
+    )  # fmt: skip
+    write_document(stores.uploads, order_key(row), order)
+    return PICTURE
+
+
+def refused_upload(stores: Services, *fields: str) -> str:
+    jobs: Any = stores.jobs
+    jobs.uploads["acme/u7"] = UploadRow(refused_code="name_refused")
+    request = (
+        '{"instance_prompt": "a photo of sks person, famous person", "class_prompt": "a person"}'
+    )
+    key = layout.upload_prefix("acme", "u7") + layout.REQUEST_FILE
+    stores.uploads.write(key, request.encode())
+    problems = tuple(RequestProblem(field=field, message="It has a name.") for field in fields)
+    if problems:
+        place = layout.problems_key("acme", "u7")
+        write_document(stores.documents, place, RequestProblems(problems=problems))
+    return "u7"
+
+
+def appeal(stores: Services, refusal: str, **more: Any) -> Any:
+    body = {"words": "it is my own name"}
+    return call(stores, "POST", f"/v1/refusals/{refusal}:appeal", body, **more)
+
+
+def test_a_refused_order_and_upload_say_how_to_appeal() -> None:
+    stores = services()
+    refused_picture(stores)
+    refused_upload(stores, "instance_prompt")
+    assert call(stores, "GET", f"/v1/pictures/{PICTURE}").body["refusal_id"] == PICTURE
+    assert call(stores, "GET", "/v1/uploads/u7").body["refusal_id"] == "u7"
+
+
+def test_a_granted_prompt_leaves_a_marker_for_its_tenant_and_the_text_is_in_no_row() -> None:
+    stores = services()
+    made = appeal(stores, refused_picture(stores)).body
+    assert (made["status"], made["code"], made["refusal_id"]) == ("open", "prompt_refused", PICTURE)
+    rows: Any = stores.appeals
+    assert "canary" not in rows.rows[made["id"]].model_dump_json()
+    path = f"/v1/appeals/{made['id']}"
+    evidence = call(stores, "GET", f"{path}/evidence", who=OPERATOR).body["text"]
+    assert (evidence["texts"], evidence["words"]) == ([[PROMPT, "blur"]], "it is my own name")
+    granted = call(stores, "POST", f"{path}:grant", who=OPERATOR)
+    assert (granted.status, granted.body["status"]) == (200, "granted")
+    marker = layout.allowed_key(marker_of(OWNER, hash_of_texts(OWNER, [PROMPT, "blur"])))
+    assert [one.key for one in stores.documents.list(layout.ALLOWED_PREFIX, 9)] == [marker]
+    assert call(stores, "GET", path).body["status"] == "granted"
+    back = call(stores, "POST", f"{path}:refuse", WHY, who=OPERATOR)
+    assert (back.body["status"], back.body["why"]) == ("refused", "rule_is_right")
+    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+
+
+def test_a_granted_name_is_let_through_for_its_tenant_alone() -> None:
+    stores = services()
+    made = appeal(stores, refused_upload(stores, "instance_prompt")).body
+    assert made["code"] == "name_refused"
+    call(stores, "POST", f"/v1/appeals/{made['id']}:grant", who=OPERATOR)
+    assert is_allowed("A photo of SKS person, famous-PERSON", "acme", stores.documents)
+    assert not is_allowed("a photo of sks person, famous person", "globex", stores.documents)
+    assert not is_allowed("another photo of sks person, famous person", "acme", stores.documents)
+    assert not is_allowed("a person", "acme", stores.documents)
+
+
+def test_what_was_not_refused_by_a_rule_for_texts_has_no_appeal() -> None:
+    stores = services()
+    assert appeal(stores, refused_picture(stores, "unsafe_picture")).status == 404
+    assert appeal(stores, refused_upload(stores)).status == 404
+    for refusal in (f"pic_{9:024x}", "u9"):
+        assert appeal(stores, refusal).status == 404
+    gone = services()
+    refused_picture(gone)
+    gone.uploads.delete(layout.pictures_prefix("acme", PICTURE) + layout.ORDER_FILE)
+    assert appeal(gone, PICTURE).status == 404
+
+
+def test_nobody_else_appeals_reads_or_decides() -> None:
+    stores = services()
+    refused_picture(stores)
+    viewer, other = context("acme", "read"), context("globex", *ALL)
+    assert appeal(stores, PICTURE, who=viewer).status == 403
+    assert appeal(stores, PICTURE, who=other).status == 404
+    path = f"/v1/appeals/{appeal(stores, PICTURE).body['id']}"
+    assert call(stores, "GET", path, who=other).status == 404
+    for method, door, body in (
+        ("GET", "/v1/appeals", None), ("GET", f"{path}/evidence", None),
+        ("POST", f"{path}:grant", None), ("POST", f"{path}:refuse", WHY),
+    ):  # fmt: skip
+        assert call(stores, method, door, body).status == 403
+        assert call(stores, method, door, body, who=OPERATOR).status == 200
+        unknown = door.replace(path, f"/v1/appeals/ap_{'9' * 32}")
+        if unknown != door:
+            assert call(stores, method, unknown, body, who=OPERATOR).status == 404
+
+
+def test_one_refusal_has_one_appeal_and_a_day_has_its_limit() -> None:
+    stores = services(Limits(appeals_per_day=2))
+    refused_picture(stores)
+    first, second = appeal(stores, PICTURE), appeal(stores, PICTURE)
+    assert first.body == second.body
+    assert appeal(stores, PICTURE).status == 429
+    listed = call(stores, "GET", "/v1/appeals", who=OPERATOR).body["data"]
+    assert [one["appeal_id"] for one in listed] == [first.body["id"]]
+
+
+def test_a_text_that_was_changed_since_is_shown_to_no_operator() -> None:
+    stores = services()
+    made = appeal(stores, refused_picture(stores)).body
+    key = layout.appeal_key("acme", made["id"])
+    stores.uploads.write(key, stores.uploads.read(key, 9999).replace(b"FAMOUS", b"unknown"))
+    evidence = call(stores, "GET", f"/v1/appeals/{made['id']}/evidence", who=OPERATOR)
+    assert evidence.body["text"] is None
+
+
+@pytest.mark.parametrize(("action", "body"), [("grant", None), ("refuse", WHY)])
+def test_the_tenant_hears_of_the_decision_once_and_the_trail_keeps_it(
+    action: str, body: object
+) -> None:
+    stores = services()
+    hook = Webhook(
+        webhook_id=f"wh_{1:016x}", tenant="acme", url="https://hooks.example.org/",
+        events=("appeal.decided",), secrets=(WebhookSecret(secret="whsec_" + "A" * 43 + "="),),
+        created_at=NOON.isoformat(),
+    )  # fmt: skip
+    stores.webhooks.webhooks.add(hook)
+    stores.webhooks.webhooks.add(
+        hook.model_copy(update={"webhook_id": f"wh_{2:016x}", "events": ("job.ended",)})
+    )
+    made = appeal(stores, refused_picture(stores)).body
+    for _ in range(2):
+        call(stores, "POST", f"/v1/appeals/{made['id']}:{action}", body, who=OPERATOR)
+    queue: Any = stores.webhooks.queue
+    ((task, _),) = queue.messages
+    status = {"grant": "granted", "refuse": "refused"}[action]
+    assert (task.message.type, task.message.data["status"]) == ("appeal.decided", status)
+    assert "canary" not in task.model_dump_json()
+    trail = [one.action for one in stores.audit.of("acme", 9, None)]
+    assert trail.count(f"appeal.{status}") == 1
+
+
+def test_a_grant_that_an_erasure_has_overtaken_leaves_nothing() -> None:
+    stores = services()
+    made = appeal(stores, refused_picture(stores)).body
+    appeals: Any = stores.appeals
+    real = appeals.get
+
+    def get(appeal_id: str) -> Any:
+        found = real(appeal_id)
+        if found is not None and found.status == "granted":
+            appeals.rows.clear()
+            return None
+        return found
+
+    appeals.get = get
+    answer = call(stores, "POST", f"/v1/appeals/{made['id']}:grant", who=OPERATOR)
+    assert answer.status == 404
+    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
