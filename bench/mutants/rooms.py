@@ -50,7 +50,7 @@ INDIRECT = {
     "requests": ("consent", "forms", "request_table"),
     "sweeps": ("grid",),
     "failures": ("causes", "notices", "sweep"),
-    "ports": ("accepting", "following", "forms", "launching"),
+    "ports": ("accepting", "following", "forms", "launching", "storage"),
 }
 """Tests that reach a folder through another one. All of them would take minutes for every mutant
 that they do not notice."""

@@ -18,6 +18,7 @@ from contracts.documents.upload.consent import Consent
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
 from contracts.shared.consent_texts import EVIDENCE_DAYS
+from contracts.shared.names import captions_plan_id
 from contracts.shared.picture_places import tenant_hash
 from domain.erasure.erasing import erase_stores
 from domain.erasure.receipts import KeptElsewhere, ReceiptServices, sign_receipt
@@ -385,6 +386,18 @@ def test_without_time_the_rows_stay_for_the_next_round() -> None:
     assert job_id(1) in world.jobs.records
     assert erase_stores(MODEL, world.erasing).remaining == 0
     assert job_id(1) not in world.jobs.records
+
+
+def test_the_captions_of_a_set_and_the_plan_that_wrote_them_go_with_its_model() -> None:
+    world = Erasing()
+    world.train(1)
+    plan, captions = captions_plan_id(job_id(1)), layout.captions_prefix(job_id(1))
+    world.models.write(layout.plan_key(plan), b"a plan with prompts")
+    world.models.write(layout.photos_manifest_key(plan), b"[]")
+    world.uploads.write(captions + layout.CAPTIONS_FILE, b"a man with a hat")
+    stop_and_erase(world, MODEL)
+    assert not world.models.list(f"{layout.TRAINING_PREFIX}{plan}/", 9)
+    assert not world.uploads.list(captions, 9)
 
 
 class KnownSigner:
