@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from contracts.shared.image_check import LABEL
+from contracts.shared.layout import classifier_prefix
 from contracts.shared.quotas import refusal_sentence
 from tests.fakes.aws_account import (
+    AGES_ID,
     BUCKET,
     KEY,
     NOW,
@@ -31,6 +33,7 @@ TRAINING, WARM, SPOT, ENDPOINT = (
 )
 FOLDER = "bases/portraits-sdxl/"
 WEIGHTS = FOLDER + "unet/diffusion_pytorch_model.safetensors"
+AGES_WEIGHTS = classifier_prefix(AGES_ID) + "model.safetensors"
 UPLOADS = f"{STACK}-uploadsbucket"
 JOBS = f"{STACK}-JobsTable"
 LAUNCHER = f"{STACK}-launch-training"
@@ -265,6 +268,13 @@ FAULTS = (
            do=write(WEIGHTS, bytes(5 * 2**20))),
     before("no captioner", "captioner_missing", given={"CaptionerId": "blip"}),
     before("no safety checker", "safety_checker_missing", given={"SafetyCheckerId": "sd"}),
+    before("no age estimate", "age_not_estimated", given={"AgeEstimatorId": "none"}),
+    before("no content filter", "classifier_missing", given={"ContentFilterId": "gone"}),
+    before("an age estimate without weights", "classifier_missing", do=write(AGES_WEIGHTS, None)),
+    before("a content filter without the label", "classifier_unusable",
+           given={"ContentFilterId": AGES_ID}),
+    before("an age estimate of another kind", "classifier_unusable",
+           do=write(classifier_prefix(AGES_ID) + "config.json", b'{"model_type": "swin"}')),
     before("no list of names", "names_missing", given={"BlockedNamesId": "figures"}),
     # ---- keys ----
     before("a key that is switched off", "key_disabled", do=bases_key("Disabled")),

@@ -370,6 +370,27 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "photo_not_allowed": CodeEntry(
+        "The photo is not allowed",
+        "The operator's content filter refuses this photo.",
+        "Remove the photo. If the filter is wrong, ask the operator and name the photo's number.",
+        "owner",
+        False,
+    ),
+    "photo_of_minor": CodeEntry(
+        "A person on the photo looks younger than 18",
+        "The age estimate is sure that a face on this photo is of a person under 18.",
+        "Remove the photo: only adults are trained. If it is wrong, ask the operator.",
+        "owner",
+        False,
+    ),
+    "classifier_unusable": CodeEntry(
+        "The check of photos does not work",
+        "A classifier that the operator has named is missing, incomplete or of another kind.",
+        "An operator runs likeness doctor, puts the folder right, and redrives the execution.",
+        "operator",
+        True,
+    ),
     "eyes_hidden": CodeEntry(
         "The eyes are closed or covered",
         "The photo is used, but the eyes on it look closed or covered, as by sunglasses.",

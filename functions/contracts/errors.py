@@ -64,6 +64,12 @@ class DecoderBrokenError(StageError):
     retryable = True
 
 
+class ClassifierUnusableError(StageError):
+    """A classifier of photos is missing or no ViT. Final: the operator must put it right."""
+
+    code = "classifier_unusable"
+
+
 class TooFewPhotosError(StageError):
     """Fewer usable photos than training needs. Final: the owner must add some."""
 

@@ -433,6 +433,28 @@ CATALOGUE: dict[str, Entry] = {
         " and the endpoint does not start.",
         "aws s3 cp NAMES.txt s3://{bucket}/{subject}  # or deploy with BlockedNamesId=none",
     ),
+    "classifier_missing": Entry(
+        ERROR,
+        "A classifier of photos is not there",
+        "{parameter} is {value}, but s3://{bucket}/{subject} lacks {missing}: no upload is trained,"
+        " and an endpoint with this content filter does not start.",
+        "aws s3 sync FOLDER s3://{bucket}/{subject}  # or deploy with {parameter}=none",
+    ),
+    "classifier_unusable": Entry(
+        ERROR,
+        "A classifier of photos cannot be used",
+        "{parameter} is {value}, but s3://{bucket}/{subject} is no ViTForImageClassification with"
+        " the named labels: no upload is trained, and an endpoint with this content filter does not"
+        " start.",
+        "aws s3 sync FOLDER s3://{bucket}/{subject}  # or name its labels, or {parameter}=none",
+    ),
+    "age_not_estimated": Entry(
+        NOTE,
+        "No age is estimated",
+        "{subject} is none: photos of minors are kept out by the consent alone, in which the caller"
+        " says that everybody is 18.",
+        DEPLOY + "AgeEstimatorId=NAME",
+    ),
     # ---- keys and secrets -------------------------------------------------------------------
     "marks_secret_missing": Entry(
         ERROR,

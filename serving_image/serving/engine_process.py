@@ -31,7 +31,7 @@ from serving.generator import Generator
 from serving.names_file import read_names
 from serving.output.marks import make_marker
 from serving.output.pictures_bucket import open_bucket
-from serving.output.safety import make_checker
+from serving.output.safety import SafetySettings, make_checker
 from serving.precision import PrecisionError
 from serving.requests import Inputs, Reply
 from serving.service import Limits, PictureService
@@ -108,7 +108,7 @@ def make_service(base: Path, device: torch.device, run_dir: Path) -> PictureServ
         adapters=adapters,
         answers=AnswerCache(settings.answer_bytes),
         marker=make_marker(os.environ.get(MARKS_FILE), os.environ),
-        checker=make_checker(os.environ.get("LIKENESS_SAFETY_DIR"), device),
+        checker=make_checker(SafetySettings.from_environment(), device),
         bucket=open_bucket(settings.pictures_bucket),
         limits=Limits(
             requests=settings.queue_size + settings.rows_per_pass,

@@ -32,6 +32,9 @@ UNITS = {
     "AdaptersResident": "Count",
     "AdapterBytes": "Bytes",
     "Unwatermarked": "Count",
+    "UnsafePictures": "Count",
+    "OverruledPictures": "Count",
+    "ContentScore": "None",
 }
 
 

@@ -34,7 +34,7 @@ from serving.erased import ALLOWED, listed
 from serving.generator import Row, to_image
 from serving.metrics import emit
 from serving.output.pictures_bucket import NotStoredError, Owner, PicturesBucket
-from serving.output.safety import Checker
+from serving.output.safety import Checker, figures_of
 from serving.requests import Inputs, PendingRequest, describe, make_answer
 from serving.tensors import (
     PictureError,
@@ -283,12 +283,14 @@ class PictureService:
         """Return the answer with the pictures of a job.
 
         Raises:
-            PictureError: the safety checker refuses a picture.
+            PictureError: a stage of the safety checks withholds a picture.
         """
         images = [to_image(job.pictures[index]) for index in range(len(job.rows))]
         with self.checking:
-            refused = any(self.checker.unsafe(images))
-        if refused:
+            verdicts = self.checker.check(images)
+        if found := figures_of(verdicts):
+            emit(found)
+        if any(verdict.unsafe for verdict in verdicts):
             raise PictureError("unsafe_picture", "the safety checker refused the picture")
         info = describe(pending, self.card, time.monotonic() - pending.taken)
         answer, unwatermarked = make_answer(pending, images, info, self.marker)

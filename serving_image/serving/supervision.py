@@ -40,17 +40,21 @@ class Found(NamedTuple):
     """File with the marks' secret."""
     names: Path | None = None
     """File with names that nobody may draw."""
+    filter: Path | None = None
+    """Folder of the content filter."""
 
 
 def engine_environment(base: Path, run_dir: Path, found: Found | None = None) -> dict[str, str]:
     """Return the environment that the processes of all engines have."""
-    checker, marks, names = found or Found()
+    checker, marks, names, content = found or Found()
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(map(str, ROOMS))
     environment["LIKENESS_BASE_DIR"] = str(base.resolve())
     environment["LIKENESS_RUN_DIR"] = str(run_dir)
     if checker is not None:
         environment["LIKENESS_SAFETY_DIR"] = str(checker.resolve())
+    if content is not None:
+        environment["LIKENESS_FILTER_DIR"] = str(content.resolve())
     if marks is not None:
         environment[MARKS_FILE] = str(marks.resolve())
     if names is not None:

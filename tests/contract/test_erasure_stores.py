@@ -28,6 +28,7 @@ KEPT_FOLDERS = {
     "speeds": "measured speeds of bases; no tenant",
     "captioners": "the operator's captioning models",
     "safety": "the operator's safety checkers",
+    "classifiers": "the operator's classifiers of photos and pictures",
     "names": "the operator's list of names",
     "receipts": "the receipts themselves: hashes and counts",
     "erased": "empty markers that tell the servers; expire after 30 days",

@@ -36,6 +36,7 @@ KEYS = {
     layout.class_images_prefix("k"): "priors/k/",
     layout.base_prefix("b"): "bases/b/",
     layout.captioner_prefix("c"): "captioners/c/",
+    layout.classifier_prefix("v"): "classifiers/v/",
     layout.staging_key(JOB): f"staging/{JOB}.tar.gz",
     layout.upload_row("t/u"): "upload#t/u",
     layout.ENDPOINT_PREFIX: "endpoint/",

@@ -93,7 +93,11 @@ FUNCTIONS = {
     ("decode.png_of", "save"): Writer(1, "photos", "memory"),
     # Numbers about faces, in memory and in this pipe alone.
     ("face_child.main", "write"): Writer(2, "text", "pipe"),
-    ("faces.ChildFaceFinder.find", "write"): Writer(1, "photos", "pipe"),
+    ("photo_child.PhotoChild.ask", "write"): Writer(1, "photos", "pipe"),
+    # probabilities of an operator's labels
+    ("classifier_child.main", "write"): Writer(2, "text", "pipe"),
+    ("classifiers.fetched", "write_bytes"): Writer(1, "weights", "scratch"),
+    ("classifiers.fetched", "rename"): Writer(1, "weights", "scratch"),
     ("unpack.main", "write"): Writer(1, "text", "pipe"),
     ("unpack.unpack", "write"): Writer(1, "photos", "pipe"),
     ("unpack.say", "write"): Writer(1, "text", "pipe"),

@@ -11,7 +11,7 @@ from contracts.shared.endpoint_tags import (
     MADE_BY,
     is_made_on_demand,
 )
-from contracts.shared.layout import names_key, safety_prefix
+from contracts.shared.layout import classifier_prefix, names_key, safety_prefix
 from domain.serving.endpoint import RELEASE_CHECKS, RELEASE_PAUSE_SECONDS
 from serving.metrics import NAMESPACE as ENGINE_NAMESPACE
 from serving.metrics import UNITS
@@ -19,6 +19,7 @@ from tests.contract.files import functions, template
 
 NAMES_FILE = names_key("${BlockedNamesId}")
 SAFETY_FOLDER = safety_prefix("${SafetyCheckerId}")
+FILTER_FOLDER = classifier_prefix("${ContentFilterId}")
 RESOURCES: dict[str, Any] = template()["Resources"]
 CONDITIONS: dict[str, Any] = template()["Conditions"]
 
@@ -142,6 +143,7 @@ def test_the_container_may_read_its_packages_and_its_base_and_nothing_else() -> 
     found = {condition: place["Fn::Sub"].partition(":::")[2] for condition, place, _ in chosen}
     assert found == {
         "HasSafetyChecker": f"${{BasesBucket}}/{SAFETY_FOLDER}*",
+        "HasContentFilter": f"${{BasesBucket}}/{FILTER_FOLDER}*",
         "HasBlockedNames": f"${{BasesBucket}}/{NAMES_FILE}",
     }
 
@@ -154,6 +156,24 @@ def test_server_and_intake_read_one_list_of_names() -> None:
     intake = functions()["accept_request"]
     assert intake["Environment"]["Variables"]["BLOCKED_NAMES_ID"] == {"Ref": "BlockedNamesId"}
     assert f"${{BasesBucket}}/{NAMES_FILE}" in str(intake["Policies"])
+
+
+def test_server_and_intake_have_one_content_filter_and_only_intake_estimates_ages() -> None:
+    container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
+    condition, uri, _ = container["Environment"]["LIKENESS_FILTER_URI"]["Fn::If"]
+    assert (condition, uri) == (
+        "HasContentFilter",
+        {"Fn::Sub": f"s3://${{BasesBucket}}/{FILTER_FOLDER}"},
+    )
+    intake = functions()["inspect_photos"]
+    variables = intake["Environment"]["Variables"]
+    for name, parameter in (("LABELS", "Labels"), ("THRESHOLD", "Threshold")):
+        found = {"Ref": f"ContentFilter{parameter}"}
+        assert variables[f"CONTENT_FILTER_{name}"] == found
+        assert container["Environment"][f"LIKENESS_FILTER_{name}"] == found
+    ages = classifier_prefix("${AgeEstimatorId}")
+    assert all(folder in str(intake["Policies"]) for folder in (FILTER_FOLDER, ages))
+    assert ages not in str(RESOURCES["EndpointRole"])
 
 
 def test_the_container_writes_large_answers_and_nothing_else() -> None:

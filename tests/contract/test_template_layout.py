@@ -47,6 +47,7 @@ LAYOUT = {
         layout.base_prefix("b"),
         layout.captioner_prefix("c"),
         layout.safety_prefix("s"),
+        layout.classifier_prefix("v"),
         layout.speeds_key("b"),
         layout.names_key("n"),
     },

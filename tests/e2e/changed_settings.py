@@ -12,6 +12,7 @@ REFUSING = "refusing-trainer"
 """Image of the trainer that refuses photos: tests/fakes/refusing_trainer.py."""
 CAPTIONER, CHECKER, CONSENT_TEXT = "a-captioner", "strict", "ours-2"
 NAMES = "figures"
+FILTER_ID, AGES_ID = "our-filter", "our-ages"
 MARKS_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shared-marks"
 """The test's own secret has this ARN with six characters more, which Secrets Manager chooses."""
 
@@ -73,6 +74,13 @@ CHANGED = {
     "VisibleLabel": "made by a model",
     "MarksSecretArn": MARKS_SECRET,
     "SafetyCheckerId": CHECKER,
+    "SafetyAdjustment": "0.05",
+    "ContentFilterId": FILTER_ID,
+    "ContentFilterLabels": "nsfw,gore",
+    "ContentFilterThreshold": "0.75",
+    "AgeEstimatorId": AGES_ID,
+    "MinorLabels": "3-9,10-19",
+    "MinorThreshold": "0.95",
     "TritonLogVerbose": "1",
     "ModelLoadThreads": "5",
     "UploadWaitSeconds": "44",
@@ -193,6 +201,10 @@ def in_server(arrived: Arrived) -> dict[str, object]:
         "MarksSecretArn": server["LIKENESS_MARKS_SECRET"],
         "BlockedNamesId": server["LIKENESS_NAMES_URI"].split("/")[4].removesuffix(".txt"),
         "SafetyCheckerId": server["LIKENESS_SAFETY_URI"].split("/")[4],
+        "SafetyAdjustment": server["LIKENESS_SAFETY_ADJUSTMENT"],
+        "ContentFilterId": server["LIKENESS_FILTER_URI"].split("/")[4],
+        "ContentFilterLabels": server["LIKENESS_FILTER_LABELS"],
+        "ContentFilterThreshold": server["LIKENESS_FILTER_THRESHOLD"],
         "TritonLogVerbose": server["SAGEMAKER_TRITON_LOG_VERBOSE"],
         "ModelLoadThreads": server["SAGEMAKER_TRITON_MODEL_LOAD_THREAD_COUNT"],
     }
@@ -236,6 +248,9 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "TrainingsAtOnce": accept["TRAININGS_AT_ONCE"],
         "UsdPerMonth": accept["USD_PER_MONTH"],
         "ApprovalRequired": arrived.functions["http_api"]["APPROVAL_REQUIRED"],
+        "AgeEstimatorId": arrived.functions["inspect_photos"]["AGE_ESTIMATOR_ID"],
+        "MinorLabels": arrived.functions["inspect_photos"]["AGE_ESTIMATOR_LABELS"],
+        "MinorThreshold": arrived.functions["inspect_photos"]["AGE_ESTIMATOR_THRESHOLD"],
         "CaptioningPhotos": arrived.functions["inspect_photos"]["CAPTIONING_PHOTOS"],
         "MaxCaptioningSeconds": launch["MAX_CAPTIONING_SECONDS"],
         "FaceChecks": arrived.functions["inspect_photos"]["FACE_CHECKS"],

@@ -13,14 +13,29 @@ from pathlib import Path
 import pytest
 
 from bench.workflow.__main__ import images
+from contracts.shared.layout import classifier_prefix, safety_prefix
 from local import deployment, sagemaker
 from local.cloud.paths import ROOT
-from local.cloud.server import serve
+from local.cloud.server import Cloud, serve
 from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET, TENANT
 from local.sagemaker.container.images import python_program
 from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
 from tests.e2e.stack import BASE_ID, BLOCKED, CAPTIONER_ID, SEVERAL_GPUS, Stack
+from tests.fakes.tiny_checker import tiny_checker
+from tests.fakes.tiny_vit import AGES, KEEN, Sight, tiny_vit
+
+CONTENT_RULES = {
+    "SafetyCheckerId": "flags-all",
+    "ContentFilterId": "colours",
+    "AgeEstimatorId": "ages",
+}
+"""The content rules of the stack; test_content.py shows them."""
+
+FILTER_FILES = tiny_vit({"normal": "", "nsfw": "yellow"}, KEEN)
+"""Refuses what is yellowish: of the untrained base's pictures those that begin with an image."""
+
+AGES_FILES = tiny_vit(AGES, Sight(gain=16))
 
 
 @pytest.fixture(scope="session")
@@ -72,12 +87,40 @@ def stack(base: Path) -> Iterator[Stack]:
     sagemaker.configure(sagemaker.Settings(images={**images(), **reporting}))
     with serve() as cloud:
         cloud.client("s3").create_bucket(Bucket=BASES_BUCKET)
+        put_content_rules(cloud)
         add_base(base, f"s3://{BASES_BUCKET}", cloud.environment())
         changed = {"AllowedInstanceTypes": SEVERAL_GPUS, "TrainerProcesses": "2"}
         changed |= {"RootFolders": f"*-dataset={TENANT}", "BlockedWords": BLOCKED}
         changed |= {"CaptionerId": CAPTIONER_ID, "CaptioningPhotos": "8"}
-        outputs = deployment.deploy(cloud, BaseId=BASE_ID, **changed)
-        yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
+        outputs = deployment.deploy(cloud, BaseId=BASE_ID, **changed, **CONTENT_RULES)
+        stack = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
+        stack.configure("inspect-photos", without_checks(stack.settings("inspect-photos")))
+        yield stack
+
+
+def put_content_rules(cloud: Cloud) -> None:
+    """Put both classifiers, and a safety checker that flags every picture, into their bucket."""
+    files = {classifier_prefix("colours") + name: body for name, body in FILTER_FILES.items()}
+    files |= {classifier_prefix("ages") + name: body for name, body in AGES_FILES.items()}
+    files |= {safety_prefix("flags-all") + name: body for name, body in tiny_checker(-2).items()}
+    for key, body in files.items():
+        cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=body)
+
+
+def without_checks(settings: dict[str, str]) -> dict[str, str]:
+    """Return InspectPhotos' settings without classifiers: most tests' photos have any colour."""
+    return settings | {"CONTENT_FILTER_ID": "none", "AGE_ESTIMATOR_ID": "none"}
+
+
+@pytest.fixture
+def content_checks(stack: Stack) -> Iterator[None]:
+    """Give InspectPhotos, for one test, the classifiers that the stack was deployed with."""
+    settings = stack.settings("inspect-photos")
+    variables = {"CONTENT_FILTER_ID": CONTENT_RULES["ContentFilterId"]}
+    variables |= {"AGE_ESTIMATOR_ID": CONTENT_RULES["AgeEstimatorId"]}
+    stack.configure("inspect-photos", settings | variables)
+    yield
+    stack.configure("inspect-photos", settings)
 
 
 @pytest.fixture(autouse=True)

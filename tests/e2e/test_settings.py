@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from contracts.shared.layout import checkpoints_prefix, names_key
+from contracts.shared.layout import checkpoints_prefix, classifier_prefix, names_key
 from contracts.shared.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
@@ -21,10 +21,12 @@ from local.front_door import make_key
 from serving.safety_folder import FILES
 from tests.cloud import eventually
 from tests.e2e.changed_settings import (
+    AGES_ID,
     BASES_BUCKET,
     CAPTIONER,
     CHANGED,
     CHECKER,
+    FILTER_ID,
     MARKS_SECRET,
     NAMES,
     STACK,
@@ -42,6 +44,7 @@ from tests.fakes.mlflow import MlflowMemory, mlflow_server
 from tests.fakes.recorded_resources import recorded
 from tests.fakes.settings_server import REPORT
 from tests.fakes.settings_trainer import SEEN_FILE
+from tests.fakes.tiny_vit import AGES, FILTER, tiny_vit
 
 REQUEST = {**SMALL, "consent": None, "autocaption": True}
 """Without a consent, which the changed stack does not ask for."""
@@ -80,9 +83,13 @@ def make_secret(cloud: Cloud) -> str:
 
 
 def put_folders(cloud: Cloud) -> None:
-    """Put captioner, safety checker and list of names where the changed stack expects them."""
+    """Put what BasesBucket holds beside the base where the changed stack expects it."""
     files = [f"captioners/{CAPTIONER}/config.json", *(f"safety/{CHECKER}/{name}" for name in FILES)]
     bodies = dict.fromkeys(files, b"{}") | {names_key(NAMES): b"Famous Person"}
+    classifiers = {FILTER_ID: FILTER | {"gore": "red"}, AGES_ID: AGES}
+    for name, labels in classifiers.items():
+        found = tiny_vit(labels)
+        bodies |= {classifier_prefix(name) + file: body for file, body in found.items()}
     for key, body in bodies.items():
         cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=body)
 

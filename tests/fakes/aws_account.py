@@ -20,9 +20,11 @@ from botocore.model import OperationModel, Shape
 
 from contracts.base import hash_of_files
 from contracts.shared.image_check import LABEL
+from contracts.shared.layout import classifier_prefix
 from likeness_client.doctor.account import Account, action_of
 from likeness_client.doctor.checks.strict import GATEWAYS, INTERFACES, WRITERS
 from likeness_client.doctor.template import shipped
+from tests.fakes.tiny_vit import AGES, tiny_vit
 
 Answer = dict[str, Any]
 REGION, ACCOUNT, STACK, BUCKET = "eu-central-1", "123456789012", "likeness", "company-bases"
@@ -30,6 +32,7 @@ REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 MACHINES = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine"
 NOW = datetime.now(UTC)
 BASE_FILES = {"model_index.json": b"{}", "unet/diffusion_pytorch_model.safetensors": b"weights"}
+AGES_ID = "ages"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0d0e-1"
 
 
@@ -55,6 +58,7 @@ def parameters() -> dict[str, str]:
         "TrainingQuota": "2",
         "ConsentTextVersion": "2026-01",
         "MonthlyBudgetUsd": "500",
+        "AgeEstimatorId": AGES_ID,
     }
 
 
@@ -176,9 +180,11 @@ def good_labels() -> dict[str, str]:
 
 
 def good_objects() -> dict[str, bytes]:
-    """Return a base's folder."""
+    """Return a base's folder, and that of an age estimate."""
     folder = "bases/portraits-sdxl/"
     files = {folder + path: body for path, body in BASE_FILES.items()}
+    ages = classifier_prefix(AGES_ID)
+    files |= {ages + name: body for name, body in tiny_vit(AGES).items()}
     return {**files, folder + "base.json": json.dumps(card()).encode()}
 
 

@@ -37,7 +37,7 @@ from serving.engine.speed import Speed
 from serving.engine_process import dump_info
 from serving.generator import OverflowedError, Row
 from serving.output.pictures_bucket import NoBucket, NotStoredError, Owner, Stored
-from serving.output.safety import NoChecker, make_checker
+from serving.output.safety import SafetySettings, Stages, make_checker
 from serving.requests import Inputs
 from serving.service import Limits, PictureService
 from tests.smoke import serving_kit as kit
@@ -145,7 +145,7 @@ class Base:
             adapters=self.adapters,
             answers=AnswerCache(capacity_bytes=10_000),
             marker=Marker(None),
-            checker=NoChecker(),
+            checker=Stages(),
             bucket=NoBucket(),
             limits=Limits(seconds=1e12, **limits),
             count_chunks=artist.count_chunks,
@@ -714,7 +714,7 @@ def test_the_operator_s_checker_withholds_pictures(
 ) -> None:
     base = Base(MemoryArtist(), tmp_path)
     folder = make_safety_folder(tmp_path / "safety", threshold)
-    base.service.checker = make_checker(str(folder), torch.device("cpu"))
+    base.service.checker = make_checker(SafetySettings(str(folder)), torch.device("cpu"))
     answers = base.execute([request(tmp_path, "1"), request(tmp_path, "2")])
     expected = None
     if unsafe:

@@ -32,6 +32,17 @@ class FaceMetrics(Document):
     """The detector's confidence, on the detector's own scale."""
 
 
+class ContentScores(Document):
+    """What the operator's classifiers say of a photo; the photo itself is kept nowhere for it."""
+
+    refused: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Probability of the content filter's refused labels; absent: there is no filter."""
+
+    under_18: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Largest probability, among the faces, of a label of people under 18; absent: there is no age
+    estimate, or no face was found."""
+
+
 class PhotoVerdict(Document):
     """One photo: accepted unchanged, repaired, or refused with a reason."""
 
@@ -71,6 +82,10 @@ class PhotoVerdict(Document):
 
     face: FaceMetrics | None = None
     """Metrics of the largest face; absent: no face was looked for, or none was found."""
+
+    content: ContentScores | None = None
+    """Scores of the operator's classifiers; absent: there are none, or the photo was refused
+    before."""
 
 
 class PhotoReport(Document):

@@ -317,6 +317,11 @@ def safety_prefix(checker_id: str) -> str:
     return f"safety/{checker_id}/"
 
 
+def classifier_prefix(classifier_id: str) -> str:
+    """Prefix of a picture classifier's folder in the bases bucket, for intake and server."""
+    return f"classifiers/{classifier_id}/"
+
+
 def names_key(list_id: str) -> str:
     """Key in the bases bucket of a list of names that nobody may train or draw with."""
     return f"names/{list_id}.txt"

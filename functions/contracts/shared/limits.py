@@ -61,6 +61,12 @@ MAX_FACE_SECONDS = 20
 MAX_FACES_SECONDS = 240
 """Processor seconds for the faces of an upload after which no further photo is looked at."""
 
+MAX_CLASSIFIER_SECONDS = 20
+"""Largest number of processor seconds for one picture in a classifier."""
+
+MAX_CLASSIFYING_SECONDS = 600
+"""Processor seconds of a classifier's process; after half of them an upload gets a new one."""
+
 MAX_ARCHIVE_SECONDS = 20
 """Largest number of processor seconds for unpacking all archives of an upload."""
 

@@ -149,9 +149,9 @@ def advice_on_variety(
 
 
 def refused(photo: PhotoVerdict, code: str) -> PhotoVerdict:
-    """Return the refusal of a photo that was good until its faces were looked at."""
-    subject = photo.subject
-    return PhotoVerdict(index=photo.index, verdict="refused", codes=(code,), subject=subject)
+    """Return the refusal of a photo that was good until its pixels were looked at."""
+    kept = photo.model_dump(include={"index", "subject", "content"})
+    return PhotoVerdict(**kept, verdict="refused", codes=(code,))
 
 
 def people_on(

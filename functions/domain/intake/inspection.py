@@ -22,6 +22,13 @@ from contracts.shared.name_list import NO_NAMES, NameList, has_name
 from contracts.shared.prompts import names_subject
 from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
+from domain.intake.content import (
+    NO_JUDGES,
+    ContentJudges,
+    ContentServices,
+    check_content,
+    passing,
+)
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces, looks_for_faces
 from domain.intake.imports import store_import
 from domain.intake.inspection_progress import Progress
@@ -71,6 +78,8 @@ class InspectionServices:
     """Number of photos to describe from which CaptionPhotos comes before the training."""
     names: NameList = NO_NAMES
     """Names that nobody may train, in a caption either."""
+    judges: ContentJudges = NO_JUDGES
+    """The operator's classifiers of photos."""
 
     @property
     def pricing(self) -> PricingServices:
@@ -89,7 +98,7 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
         PersonsMixedError: the photos show several people, and none of them on most photos.
         InvalidRequestError: a caption has a name of the operator's list (``name_refused``).
         ImportRefusedError: the LoRA of an import cannot be read, or cannot be served.
-        DecoderBrokenError: the face finder does not start.
+        DecoderBrokenError: the face finder or a classifier does not start.
         PhotosRefusedError: a photo is refused, and the request demands that all pass.
         TooExpensiveError: a dry run's estimate is above what the request allows.
         PriceUnknownError: a dry run has ``max_cost_usd``, and the instance type has no price.
@@ -177,10 +186,11 @@ def report_on(
         services.has_time,
         thresholds_of(accepted.request, services.thresholds),
     )
-    plain = verdicts_of(accepted.photos, normalising, progress)
+    content = ContentServices(services.uploads, services.judges, job_id, services.has_time)
+    plain = check_content(verdicts_of(accepted.photos, normalising, progress), content)
     checked = faces_checked(plain, accepted, services)
     verdicts = checked.photos
-    class_photos = tuple(stored_class(accepted.class_photos, normalising, progress))
+    class_photos = passing(stored_class(accepted.class_photos, normalising, progress), content)
     all_of_class = len(class_photos) == len(accepted.class_photos)
     report = PhotoReport(
         job_id=job_id,

@@ -9,6 +9,7 @@ from contracts.documents.photos import PhotoVerdict
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
+from domain.intake.content import NO_JUDGES, ContentJudges, judged
 from domain.intake.faces import looks_for_faces, on_faces, on_person, people_on
 from domain.intake.normalisation import MAX_PHOTO_BYTES, limits_for, refuse_poor
 from domain.intake.photo_quality import ADVICE, advice_on
@@ -39,13 +40,15 @@ class OnePhotoServices:
     faces: FaceFinder | None = None
     """None where the stack looks for no faces at intake."""
     thresholds: IntakeThresholds = DEFAULTS
+    judges: ContentJudges = NO_JUDGES
+    """The operator's classifiers of photos."""
 
 
 def inspect_one_photo(asked: PhotoToInspect, services: OnePhotoServices) -> PhotoInspected:
     """Return the verdict on a photo at the base's resolution.
 
     Raises:
-        DecoderBrokenError: the decoder or the face finder does not start.
+        DecoderBrokenError: the decoder, the face finder or a classifier does not start.
     """
     card = services.bases.card(services.bases.base_id)
     limits = limits_for(card.resolution)
@@ -57,8 +60,10 @@ def inspect_one_photo(asked: PhotoToInspect, services: OnePhotoServices) -> Phot
         refuse_poor(photo, services.thresholds)
     except PhotoRejectedError as error:
         return answer(PhotoVerdict(index=asked.number, verdict="refused", codes=(error.code,)))
+    verdict = judged(plain_verdict(asked.number, photo), photo.png, services.judges)
+    if verdict.verdict == "refused":
+        return answer(verdict)
     faces = () if finder is None else finder.find(photo.png)
-    verdict = plain_verdict(asked.number, photo)
     if finder is not None:
         verdict = with_faces(verdict, faces, services.thresholds)
     if verdict.verdict == "refused":

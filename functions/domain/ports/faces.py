@@ -22,6 +22,8 @@ class FoundFace(NamedTuple):
     """Whether the detector of upright frontal faces found it; otherwise it is turned or covered."""
     embedding: tuple[float, ...]
     """128 numbers; those of one person lie near each other. Never logged, never stored."""
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Left, top, right and bottom of the face in pixels of the photo; may reach beyond it."""
 
 
 class FaceFinder(Protocol):

@@ -12,7 +12,6 @@ Sources: Dalal and Triggs 2005 (HOG); King 2015, arXiv 1502.00046 (the network's
 
 import io
 import json
-import resource
 import sys
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeAlias
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.shared.limits import MAX_FACE_SECONDS, MAX_FACES_SECONDS
-from runtime.imaging.child_limits import STARTED, limit_process
+from runtime.imaging.child_limits import STARTED, grant_seconds, limit_process
 from runtime.imaging.eyes import iris_contrast
 
 MEMORY_BYTES = 1536 * 1024 * 1024
@@ -66,14 +65,6 @@ def main() -> None:
         png = sys.stdin.buffer.read(int.from_bytes(length))
         sys.stdout.buffer.write(json.dumps(faces_of(png, models)).encode() + b"\n")
         sys.stdout.buffer.flush()
-
-
-def grant_seconds(seconds: int) -> None:
-    """Let this process use so many further processor seconds."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    used = int(usage.ru_utime + usage.ru_stime)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (min(hard, used + 1 + seconds), hard))
 
 
 def load() -> Models:
@@ -141,6 +132,7 @@ def measured(
         "turn": round(turn_of(places), 3),
         "iris_contrast": round(iris_contrast(Image.fromarray(small).convert("L"), places), 3),
         "embedding": list(descriptor),
+        "box": [round(side / scale, 1) for side in corners(box)],
     }
 
 

@@ -1,6 +1,7 @@
 """The verdict on one photo before a training is that of InspectPhotos for the same photo."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -15,6 +16,7 @@ from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 from domain.ports.faces import FoundFace
 from tests.fakes.faces import MemoryFaceFinder, face
 from tests.fakes.intake import memory_intake
+from tests.unit.domain.test_content import judges
 from tests.unit.domain.test_inspection import PlainDecoder
 
 PREFIX = "tenants/acme/uploads/first/"
@@ -224,3 +226,17 @@ def test_the_other_photo_is_decoded_small_since_only_its_face_counts() -> None:
     own, compared = bench.decoder.limits
     assert own.min_side == compared.min_side == 64
     assert (own.max_side, compared.max_side) == (MAX_SIDE, COMPARED_SIDE)
+
+
+@pytest.mark.parametrize(
+    ("photo", "code"), [(b"bad", "photo_not_allowed"), (b"child", "photo_of_minor")]
+)
+def test_one_photo_passes_the_filters_of_a_training_before_its_face_is_judged(
+    photo: bytes, code: str
+) -> None:
+    bench = Bench()
+    bench.services = replace(bench.services, judges=judges())
+    answer = bench.inspect(photo)
+    assert (answer.verdict, answer.codes) == ("refused", (code,))
+    assert answer.advice == (CODES[code].hint,)
+    assert bench.inspect(b"good").verdict == "accepted"

@@ -9,7 +9,7 @@ import pytest
 from bench.people import eyes
 from contracts.errors import DecoderBrokenError
 from contracts.shared.thresholds import DEFAULTS
-from runtime.imaging import faces
+from runtime.imaging import photo_child
 from runtime.imaging.faces import ChildFaceFinder
 from tests.fakes.people import ASTRONAUT, PRESIDENT, photo, png
 
@@ -50,7 +50,7 @@ def test_a_finder_that_does_not_start_says_so(
     finder: ChildFaceFinder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = {"PYTHONHOME": "/nowhere"}
-    monkeypatch.setattr(faces, "environment_of_child", nowhere.copy)
+    monkeypatch.setattr(photo_child, "environment_of_child", nowhere.copy)
     with pytest.raises(DecoderBrokenError):
         finder.find(b"")
 

@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from serving import server
-from serving.safety_folder import FILES, SafetyFolderError, resolve_checker
+from serving.safety_folder import FILES, SafetyFolderError, resolve_checker, resolve_filter
 from serving.supervision import Found, engine_environment
+from tests.fakes.tiny_vit import FILTER, tiny_vit, write_vit
 
 TRITON = server.Triton(Path("/t/bin/tritonserver"), Path("/t/backends"), (), ())
 URI = "s3://bases/safety/strict/"
@@ -93,3 +94,41 @@ def test_the_models_are_told_where_the_checker_lies(
     found = engine_environment(tmp_path, tmp_path, Found(write(tmp_path / "checker")))
     assert found["LIKENESS_SAFETY_DIR"] == str(tmp_path / "checker")
     assert "LIKENESS_SAFETY_DIR" not in engine_environment(tmp_path, tmp_path)
+
+
+def filter_in(folder: Path, labels: str = "nsfw") -> Path | None:
+    return resolve_filter(str(folder), labels, folder / "cache")
+
+
+def test_a_content_filter_is_used_where_its_folder_lies(tmp_path: Path) -> None:
+    assert resolve_filter(None, "nsfw", tmp_path) is None
+    folder = write_vit(tmp_path / "filter", FILTER)
+    assert filter_in(folder) == folder
+    found = engine_environment(tmp_path, tmp_path, Found(filter=folder))
+    assert found["LIKENESS_FILTER_DIR"] == str(folder)
+
+
+def test_a_filter_in_s3_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"classifiers/ours/{name}": body for name, body in tiny_vit(FILTER).items()}
+    serve_bucket(monkeypatch, files)
+    folder = resolve_filter("s3://bases/classifiers/ours/", "nsfw", tmp_path)
+    assert folder is not None
+    assert {path.name for path in folder.iterdir()} == set(tiny_vit(FILTER))
+
+
+@pytest.mark.parametrize(
+    ("labels", "file", "reason"),
+    [
+        ("gore", None, "normal, nsfw"),
+        ("nsfw", "model.safetensors", "lacks model.safetensors"),
+        ("nsfw", "config.json", "lacks config.json"),
+    ],
+)
+def test_a_filter_that_cannot_be_used_stops_the_start(
+    tmp_path: Path, labels: str, file: str | None, reason: str
+) -> None:
+    folder = write_vit(tmp_path, FILTER)
+    if file is not None:
+        (folder / file).unlink()
+    with pytest.raises(SafetyFolderError, match=f"{reason}.*check LIKENESS_FILTER_URI"):
+        filter_in(folder, labels)
