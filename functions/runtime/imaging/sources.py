@@ -1,7 +1,8 @@
 """Open a photo of each format: checked, without metadata, and with only its header read."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -60,8 +61,19 @@ def open_photo(body: bytes, kind: str, max_pixels: int) -> Source:
         PhotoRejectedError: with the code.
     """
     limit = min(max_pixels, MAX_PIXELS_OF.get(kind, max_pixels))
-    Image.MAX_IMAGE_PIXELS = limit
-    return _OPENERS[kind](body, limit)
+    with pillow_limit(limit):
+        return _OPENERS[kind](body, limit)
+
+
+@contextmanager
+def pillow_limit(pixels: int) -> Iterator[None]:
+    """Let Pillow warn of larger pictures inside the block; the limit is the whole process's."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = pixels
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def check_header(image: Image.Image, min_side: int) -> None:

@@ -322,3 +322,9 @@ def test_counting_stops_when_there_is_enough() -> None:
     pieces = [packed[:1000], packed[1000:]]
     assert 1 <= unpacked_length(pieces, 1) <= 1 << 20
     assert unpacked_length([], 10) == 0
+
+
+def test_pillow_s_limit_is_what_it_was_before_a_photo_was_read() -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    assert answer(encoded(picture()), {"kind": "JPEG", **LIMITS, "max_pixels": 1000})[1] == b""
+    assert before == Image.MAX_IMAGE_PIXELS
