@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def prepare(room: Room, folder: Path) -> None:
     write_config(room, folder, sorted({name.partition("/")[0] for name in names} - {"src"}))
     for part in (folder, folder / "mutants"):
         remove_others(part, [*names, *(f"mutants/{name}" for name in names)])
+    forget_data(folder, names)
     forget_survivors(folder)
     mark.write_text(now)
 
@@ -115,6 +117,15 @@ def write_config(room: Room, folder: Path, also: list[str]) -> None:
         only=json.dumps(only), also=json.dumps(also), tests=json.dumps(room.tests)
     )
     (folder / "pyproject.toml").write_text(text + settings)
+
+
+def forget_data(folder: Path, names: Iterable[str]) -> None:
+    """Remove mutmut's copies of files that changed and are no code: it copies what is missing."""
+    for name in names:
+        copy = folder / "mutants" / name
+        if copy.suffix != ".py" and copy.is_file():
+            if copy.read_bytes() != (folder / name).read_bytes():
+                copy.unlink()
 
 
 def forget_survivors(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bench.mutants import named, scratch
 from bench.mutants.__main__ import Tally, rooms_with, stale_figure, sums, tally_of
-from bench.mutants.generated import Verdicts, forget_survivors, verdicts_of
+from bench.mutants.generated import Verdicts, forget_data, forget_survivors, verdicts_of
 from bench.mutants.named import NamedMutant, NamedMutantError, check_fragment, outcome_of, run_tests
 from bench.mutants.rooms import ROOMS, ROOT, Room, chosen_rooms
 from bench.mutants.sample import drawn
@@ -149,6 +149,16 @@ def test_a_run_that_was_cut_off_does_not_meet_its_target() -> None:
     figures = {figure.name: figure for figure in sums([Tally(9, 0, 0, 5), Tally(9, 2, 0, 0)])}
     assert figures["generated mutants noticed"].met is True
     assert figures["generated mutants not run yet"].met is False
+
+
+def test_a_document_that_changed_is_copied_anew(tmp_path: Path) -> None:
+    for name, text in (("a.json", "new"), ("mutants/a.json", "old"), ("mutants/a.py", "code")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "a.py").write_text("other code")
+    forget_data(tmp_path, ["a.json", "a.py", "gone.json"])
+    assert not (tmp_path / "mutants/a.json").exists()
+    assert (tmp_path / "mutants/a.py").exists(), "mutmut asks it for its functions"
 
 
 def test_survivors_are_tested_again_and_killed_ones_are_not(tmp_path: Path) -> None:
