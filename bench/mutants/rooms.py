@@ -138,7 +138,11 @@ ROOMS = (
             "trainer/optimisation/step.py",
             "trainer/photos/masks.py",
         ),
-        ("tests/smoke/test_training_guards.py", "tests/smoke/test_training_rules.py"),
+        (
+            "tests/smoke/test_training_arithmetic.py",
+            "tests/smoke/test_training_guards.py",
+            "tests/smoke/test_training_rules.py",
+        ),
         environment="torch",
     ),
 )

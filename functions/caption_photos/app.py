@@ -16,7 +16,7 @@ from aws.jobs.table import DynamoJobs
 from aws.wiring import pricing_services
 from contracts.documents.stages import CaptionPhotosInput
 from domain.pricing.agreement import agree_on_price
-from domain.training.launching import queue_for_captions
+from domain.training.queueing import queue_for_captions
 from runtime.clock import now
 from runtime.handlers import stage
 

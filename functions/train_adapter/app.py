@@ -16,7 +16,7 @@ from aws.storage import S3Storage
 from aws.wiring import pricing_services
 from contracts.documents.stages import TrainAdapterInput
 from domain.pricing.agreement import agree_on_price
-from domain.training.launching import queue_for_training
+from domain.training.queueing import queue_for_training
 from runtime.clock import now
 from runtime.handlers import stage
 

@@ -37,6 +37,7 @@ from contracts.shared.pipeline_files import variant_of
 from contracts.shared.samplers import SAMPLERS
 from serving.adapters.hooks import AdapterHooks, Mix
 from serving.adapters.reader import COMPONENTS, find_layers
+from serving.output.truth import Pixels
 from serving.precision import DTYPE, choose_dtype
 from serving.prompt_weights import WeightedPrompt, literal, read_weights
 from serving.prompts import check_clip_skip, count_chunks, encode_prompts
@@ -68,9 +69,6 @@ INSIDE_MASK = Kinds(StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipe
 
 Network = Literal["base", "refiner"]
 """Which UNet draws."""
-
-Pixels = np.ndarray[Any, Any]
-"""A picture, (height, width, 3) float32 in [0, 1]; not finite where numbers overflowed."""
 
 
 @dataclass(frozen=True)

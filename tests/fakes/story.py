@@ -20,7 +20,8 @@ from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import read_document
 from domain.training.following import follow, reconcile
-from domain.training.launching import launch, queue_for_training
+from domain.training.launching import launch
+from domain.training.queueing import queue_for_training
 from domain.training.services import LaunchServices, TrainingServices
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.unit.training_kit import NOON, SETTINGS, World, given, inspect, job_id, spec

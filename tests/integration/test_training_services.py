@@ -39,7 +39,8 @@ from domain.training import planning
 from domain.training.billing import Settled, settle_cost_records
 from domain.training.following import reconcile
 from domain.training.keep_alive import COLD_WORTH
-from domain.training.launching import launch, queue_for_training
+from domain.training.launching import launch
+from domain.training.queueing import queue_for_training
 from domain.training.services import LaunchServices, TrainingServices
 from local.sagemaker.container.images import python_program
 from runtime.clock import now

@@ -20,7 +20,7 @@ from tests.smoke.test_serving import ONE_STEP_OF_255, difference, draw_with_diff
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
-USERS = 3
+USERS = 2
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_both_devices_draw_what_plain_diffusers_draws(
     assert worst <= ONE_STEP_OF_255
     counts = drawn_by(server)
     assert sum(counts.values()) == len(answers)
-    assert min(counts.get("0", 0), counts.get("1", 0)) >= len(answers) // 4, counts
+    assert set(counts) == {"0", "1"}, counts
     about = server.metrics()[0]["_aws"]["CloudWatchMetrics"][0]
     assert about["Dimensions"] == [["service"], ["service", "device"]]
 
@@ -90,23 +90,25 @@ def test_a_dead_engine_s_requests_are_drawn_by_the_other_and_it_comes_back(
     server: kit.Server, users: list[kit.User], expected: list[kit.Picture]
 ) -> None:
     dead, other = server.engine_pids()
-    with ThreadPoolExecutor(2 * USERS) as pool:
+    with ThreadPoolExecutor(3 * USERS) as pool:
         os.kill(dead, signal.SIGSTOP)  # what it has stays in flight
-        asked = ask_all(pool, server, users, 2)
+        asked = ask_all(pool, server, users, 3)
         wait_until(lambda: any(one.done() for one in asked))
         assert not all(one.done() for one in asked), "the stopped one holds some"
         os.kill(dead, signal.SIGKILL)
         answers = [one.result() for one in asked]
     assert [answer.status for answer in answers] == [200] * len(answers)
-    worst = max(difference(a.picture, e) for a, e in zip(answers, expected * 2, strict=True))
+    worst = max(difference(a.picture, e) for a, e in zip(answers, expected * 3, strict=True))
     assert worst <= ONE_STEP_OF_255
-    assert "engine 0 on cpu died (-9); starting it again" in server.log.read_text(errors="replace")
+    died = "engine 0 on cpu died (-9); starting it again"
+    wait_until(lambda: died in server.log.read_text(errors="replace"))
     assert server.call("GET", "/ping").status == 200
     answered = len(server.metrics())
 
     def draws_again() -> bool:
-        assert server.draw(users[0], use_cache=False).status == 200
-        assert server.draw(users[1], use_cache=False).status == 200
+        with ThreadPoolExecutor(2 * USERS) as pool:  # one after another, all may have one home
+            replies = [one.result() for one in ask_all(pool, server, users, 2)]
+        assert {reply.status for reply in replies} == {200}
         return any(line["device"] == "0" for line in server.metrics()[answered:])
 
     wait_until(draws_again)

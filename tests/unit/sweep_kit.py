@@ -33,7 +33,8 @@ from domain.ports.storage import read_document, write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
 from domain.sweeps.sweep import plan_sweep, rank_sweep
 from domain.training.following import follow, follow_result
-from domain.training.launching import launch, queue_for_training
+from domain.training.launching import launch
+from domain.training.queueing import queue_for_training
 from domain.training.services import LaunchServices, TrainingServices
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload

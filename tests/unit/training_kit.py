@@ -21,7 +21,7 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.shared import layout
 from contracts.shared.names import plan_id_of_name
 from domain.ports.storage import Storage, write_document
-from domain.training.launching import queue_for_training
+from domain.training.queueing import queue_for_training
 from domain.training.sagemaker_job import TrainingSettings
 from domain.training.services import LaunchServices, TrainingServices
 from tests.fakes.callbacks import MemoryCallbacks

@@ -1,6 +1,7 @@
 // Whether a delivery is from the stack: the receiver's half of Standard Webhooks.
 
 import type { StatusChange } from "./events.js";
+import type { AppealView } from "./schema.js";
 
 const MAX_AGE_SECONDS = 300;
 
@@ -15,6 +16,7 @@ export class ForgedDeliveryError extends Error {
 /** The body of a delivery; the data of a job are ids, status and code: no file names and no prompts. */
 export type WebhookMessage =
   | { type: "job.changed" | "job.ended"; timestamp: string; data: StatusChange }
+  | { type: "appeal.decided"; timestamp: string; data: AppealView }
   | { type: "ping"; timestamp: string; data: Record<string, unknown> };
 
 export type Headers = Iterable<[string, string]> | Record<string, string | string[] | undefined>;

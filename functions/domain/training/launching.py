@@ -15,26 +15,17 @@ from typing import Any, Literal
 
 from contracts.base import BaseCard
 from contracts.documents.capacity import CapacityChoice
-from contracts.documents.class_images import ClassImageSet
-from contracts.documents.job import AcceptedUpload
-from contracts.documents.photos import PhotoReport, StoredFile
 from contracts.documents.record import JobRecord, WaitingFor
-from contracts.documents.stages import CaptionPhotosInput, TrainAdapterInput
 from contracts.documents.training import (
-    PhotosCaptioned,
-    TaskPhoto,
-    TrainedAdapter,
     TrainingPlan,
     TrainingTask,
 )
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
-from contracts.shared.names import captions_plan_id
 from contracts.shared.pipeline_files import REFINER_FOLDER
-from domain.ports.callbacks import Callbacks
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt, Jobs
-from domain.ports.storage import Storage, find_document, read_document, write_document
+from domain.ports.storage import read_document
 from domain.ports.trainer import NoCapacity, Refused, Run, Trainer
 from domain.pricing.step_sharing import users_per_step
 from domain.training.capacity import (
@@ -43,16 +34,14 @@ from domain.training.capacity import (
     choose_capacity,
     is_own_choice_of_spot,
 )
-from domain.training.class_images import class_images_manifest, find_class_images
+from domain.training.class_images import find_class_images
 from domain.training.following import (
     LAUNCH_GRACE,
-    answer,
     find_trained,
     settle,
-    verdict_of_result,
 )
+from domain.training.inputs import find_states, write_inputs
 from domain.training.keep_alive import expect_pool
-from domain.training.marks import MarksOfTrainings
 from domain.training.planning import (
     LaunchOrder,
     PlanningRules,
@@ -74,58 +63,15 @@ from domain.training.sagemaker_job import (
     with_defaults,
 )
 from domain.training.services import LaunchServices, TrainingServices
+from domain.training.tasks import marked, task_or_failure
 
 MAX_BASE_FILES = 10_000
 """More than a base's folder has; without this limit a wrong folder could fill the manifest."""
 
-MAX_STATE_FILES = 10
-"""More than a task's checkpoints and candidates together."""
 
 Start = Literal[
     "started", "nothing_left", "no_capacity", "no_spot", "quota_zero", "training_refused"
 ]
-
-
-def queue_for_training(
-    given: TrainAdapterInput, jobs: Jobs, models: Storage, callbacks: Callbacks, now: datetime
-) -> None:
-    """Queue the job until its token is answered; answer at once when an adapter exists already.
-
-    A new token means that the state behind the old one has ended. A failure that is known by now
-    was the answer to the old token, so it is removed: it must not fail the new attempt too.
-    """
-    job_id = given.job.job_id
-    record = jobs.get(job_id)
-    verdict = verdict_of_result(models, record) if record is not None else "wait"
-    if isinstance(verdict, TrainedAdapter):
-        jobs.advance(job_id, "TrainAdapter", now)
-        answer(callbacks, given.task_token, verdict, job_id)
-        return
-    old_token = record.task_token if record is not None else None
-    if verdict != "wait" and old_token not in {None, given.task_token}:
-        jobs.leave_queue(job_id, str(old_token), now)
-    elif record is not None and old_token and record.plan_id == captions_plan_id(job_id):
-        # The answer to CaptionPhotos came first, and its writer has not left the queue yet.
-        jobs.leave_queue(job_id, old_token, now)
-    jobs.enqueue(job_id, given.task_token, now)
-
-
-def queue_for_captions(
-    given: CaptionPhotosInput, jobs: Jobs, callbacks: Callbacks, now: datetime
-) -> None:
-    """Queue the job until its token is answered; answer at once when the captions exist already.
-
-    A new token means that the state behind the old one has ended, as in ``queue_for_training``.
-    """
-    job_id = given.job.job_id
-    jobs.advance(job_id, "CaptionPhotos", now)
-    record = jobs.get(job_id)
-    if record is not None and record.captioned:
-        name = record.training_job_name or ""
-        captioned = PhotosCaptioned(job_id=job_id, training_job_name=name)
-        answer(callbacks, given.task_token, captioned, job_id)
-        return
-    jobs.enqueue(job_id, given.task_token, now, "CaptionPhotos")
 
 
 def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str]:
@@ -465,125 +411,6 @@ def claim(jobs: Jobs, order: LaunchOrder, choice: CapacityChoice, now: datetime)
     return claimed
 
 
-def task_or_failure(
-    services: TrainingServices, record: JobRecord, now: datetime
-) -> TrainingTask | None:
-    """Return the task; when its documents are gone, fail the waiting state and return None."""
-    try:
-        task = task_of(services.models, record)
-    except TrainingFailedError as error:
-        settle(services, record, error, now)
-        return None
-    return task.model_copy(update={"captions": captions_of(task, services.jobs)})
-
-
-def task_of(models: Storage, record: JobRecord) -> TrainingTask:
-    """Return the request and the photos that passed; the consent is no business of the trainer.
-
-    Raises:
-        TrainingFailedError: these documents are missing.
-    """
-    accepted = find_document(models, layout.accepted_upload_key(record.job_id), AcceptedUpload)
-    report = find_document(models, layout.photo_report_key(record.job_id), PhotoReport)
-    photos = photos_of(report) if report is not None else ()
-    adapter = None if report is None else report.adapter
-    if accepted is None or not (photos or adapter):
-        raise TrainingFailedError(reason="documents_missing")
-    of_class = () if report is None else class_photos_of(report)
-    return TrainingTask(
-        job_id=record.job_id,
-        request=accepted.request.without_consents(),
-        photos=photos,
-        class_photos=of_class,
-        adapter=None if adapter is None else in_channel(record.job_id, adapter),
-        rung=accepted.rung,
-    )
-
-
-def captions_of(task: TrainingTask, jobs: Jobs) -> str | None:
-    """Return where the ``photos`` channel has the captions that CaptionPhotos wrote; None: none.
-
-    The trials of a sweep have its photos, and its captions with them.
-    """
-    if not task.request.autocaption or not task.photos:
-        return None
-    job_id = task.photos[0].file.partition("/")[0]
-    described = jobs.get(job_id)
-    done = described is not None and described.captioned
-    return layout.captions_in_channel(job_id) if done else None
-
-
-def marked(task: TrainingTask, marks: MarksOfTrainings) -> TrainingTask:
-    """Return the task with the keys that mark its pictures."""
-    return task.model_copy(update={"marks": marks.of(task.job_id)})
-
-
-def class_photos_of(report: PhotoReport) -> tuple[StoredFile, ...]:
-    """Return the user's own pictures of the class, by their names in the ``photos`` channel."""
-    return tuple(in_channel(report.job_id, stored) for stored in report.class_photos)
-
-
-def photos_of(report: PhotoReport) -> tuple[TaskPhoto, ...]:
-    """Return the photos that have a normalised copy."""
-    return tuple(
-        TaskPhoto(
-            index=photo.index,
-            file=f"{report.job_id}/{photo.file}",
-            sha256=photo.sha256,
-            caption=photo.caption,
-            mask=None if photo.mask is None else in_channel(report.job_id, photo.mask),
-            repeats=photo.repeats,
-            subject=photo.subject,
-        )
-        for photo in report.usable
-        if photo.file is not None and photo.sha256 is not None
-    )
-
-
-def in_channel(job_id: str, stored: StoredFile) -> StoredFile:
-    """Return a file of the job by its name in the ``photos`` channel."""
-    return StoredFile(file=f"{job_id}/{stored.file}", sha256=stored.sha256)
-
-
-def find_states(services: TrainingServices, tasks: Sequence[TrainingTask]) -> list[str]:
-    """Return the keys of the checkpoints that tasks go on from, below ``training/``."""
-    rungs = [task.rung for task in tasks if task.rung is not None]
-    earlier = [rung.continues for rung in rungs if rung.continues is not None]
-    stored = [one for job_id in earlier for one in state_of(services, job_id)]
-    return [key.removeprefix(layout.TRAINING_PREFIX) for key in stored]
-
-
-def state_of(services: TrainingServices, job_id: str) -> list[str]:
-    """Return the keys of the checkpoints that a rung's job has left; none if they have expired."""
-    record = services.jobs.get(job_id)
-    plans = [job_id] if record is None or record.plan_id is None else [record.plan_id, job_id]
-    for plan_id in plans:
-        prefix = layout.state_prefix(plan_id, job_id)
-        if stored := services.models.list(prefix, MAX_STATE_FILES):
-            return [one.key for one in stored]
-    return []
-
-
-def write_inputs(
-    services: LaunchServices,
-    plan: TrainingPlan,
-    class_images: Sequence[ClassImageSet],
-    states: Sequence[str] = (),
-) -> None:
-    """Write the plan and the manifests where the request's channels expect them."""
-    models, plan_id = services.training.models, plan.plan_id
-    write_document(models, layout.plan_key(plan_id), plan)
-    manifest = photos_manifest(plan, services.settings.uploads_bucket)
-    body = json.dumps(manifest).encode()
-    models.write(layout.photos_manifest_key(plan_id), body, "application/json")
-    if class_images:
-        body = json.dumps(class_images_manifest(models, class_images)).encode()
-        models.write(layout.class_images_manifest_key(plan_id), body, "application/json")
-    if states:
-        body = json.dumps([{"prefix": models.uri(layout.TRAINING_PREFIX)}, *states]).encode()
-        models.write(layout.states_manifest_key(plan_id), body, "application/json")
-
-
 def write_base_manifest(services: LaunchServices, plan_id: str, base_id: str) -> None:
     """Write which files of the base a training needs: all but the refiner's 4.5 GB."""
     prefix = layout.base_prefix(base_id)
@@ -593,24 +420,3 @@ def write_base_manifest(services: LaunchServices, plan_id: str, base_id: str) ->
     body = json.dumps([{"prefix": services.bases.uri(prefix)}, *needed]).encode()
     models = services.training.models
     models.write(layout.base_manifest_key(plan_id), body, "application/json")
-
-
-def photos_manifest(plan: TrainingPlan, uploads_bucket: str) -> list[object]:
-    """Return SageMaker's ManifestFile: a common prefix, then the keys below it, each once.
-
-    The trials of one sweep share their photos.
-    """
-    files = dict.fromkeys(file for task in plan.tasks for file in files_of(task))
-    return [{"prefix": f"s3://{uploads_bucket}/{layout.ACCEPTED_PREFIX}"}, *files]
-
-
-def files_of(task: TrainingTask) -> list[str]:
-    """Return the files that the task needs in the ``photos`` channel."""
-    masks = [photo.mask.file for photo in task.photos if photo.mask is not None]
-    return [
-        *(photo.file for photo in task.photos),
-        *masks,
-        *(stored.file for stored in task.class_photos),
-        *([] if task.captions is None else [task.captions]),
-        *([] if task.adapter is None else [task.adapter.file]),
-    ]

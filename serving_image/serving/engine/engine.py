@@ -20,8 +20,8 @@ import torch
 from serving.engine.memory import MemoryPlan
 from serving.engine.order import StartTags, turn
 from serving.engine.speed import Speed
-from serving.generator import Conditions, Drawing, Network, OverflowedError, Pixels, Row
-from serving.output.truth import is_degenerate, is_finite
+from serving.generator import Conditions, Drawing, Network, OverflowedError, Row
+from serving.output.truth import Pixels, is_degenerate, is_finite
 from serving.tensors import PictureError, SecondPass, erased_error
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)

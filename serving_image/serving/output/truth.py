@@ -1,8 +1,11 @@
 """Whether a picture shows anything: a black, uniform or saturated one is no answer."""
 
+from typing import Any
+
 import numpy as np
 
-from serving.generator import Pixels
+Pixels = np.ndarray[Any, Any]
+"""A picture, (height, width, 3) float32 in [0, 1]; not finite where numbers overflowed."""
 
 MIN_RANGE = 4 / 255
 """A picture whose channels all vary by less is uniform; black is one case of it."""

@@ -28,7 +28,7 @@ from domain.notices.services import NoticeServices
 from domain.ports.storage import write_document
 from domain.pricing.agreement import PricingServices, agree_on_price
 from domain.pricing.estimating import START_SECONDS, make_estimate, offer_at
-from domain.training.launching import task_of
+from domain.training.tasks import task_of
 from tests.fakes.notifier import MemoryNotifier
 from tests.unit.training_kit import CARD, World, job_id, spec
 from trainer.config.recipe import make_recipe, plan_task

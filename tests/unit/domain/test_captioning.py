@@ -18,8 +18,9 @@ from domain.ports.storage import read_document, write_document
 from domain.pricing.estimating import START_SECONDS
 from domain.training.cancellation import cancel
 from domain.training.following import follow_training_job, reconcile
-from domain.training.launching import launch, queue_for_captions
+from domain.training.launching import launch
 from domain.training.planning import work_seconds
+from domain.training.queueing import queue_for_captions
 from domain.training.services import LaunchServices
 from tests.unit.training_kit import NOON, REQUEST, SETTINGS, World, inspect, job_id, spec
 

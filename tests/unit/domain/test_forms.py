@@ -14,7 +14,8 @@ from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import inspect_photos
 from domain.ports.storage import read_document
 from domain.requests.consent import ConsentRules
-from domain.training.launching import files_of, task_of
+from domain.training.inputs import files_of
+from domain.training.tasks import task_of
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
 from tests.fakes.jobs import MemoryJobs
 from tests.unit.domain.test_archives import zipped

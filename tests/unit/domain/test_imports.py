@@ -22,7 +22,8 @@ from domain.ports.storage import read_document, write_document
 from domain.pricing.estimating import make_estimate
 from domain.pricing.step_sharing import shape_of
 from domain.requests.merge import parse_request
-from domain.training.launching import files_of, task_of
+from domain.training.inputs import files_of
+from domain.training.tasks import task_of
 from likeness_client.imports import NotImportedError, Order, name_upload, read, request_of
 from tests.fakes.intake import NOW, REQUEST, announced, base_card, memory_intake, put_upload
 from tests.unit.domain.test_inspection import PlainDecoder, inspection_of

@@ -25,17 +25,10 @@ from domain.ports.storage import read_document, write_document
 from domain.ports.trainer import CreateOutcome, NoCapacity
 from domain.pricing.grid import changed
 from domain.training.following import LAUNCH_GRACE, reconcile
-from domain.training.launching import (
-    claim,
-    launch,
-    may_be_trained,
-    start,
-    task_of,
-    tenants_of,
-    untrained,
-)
+from domain.training.launching import claim, launch, may_be_trained, start, tenants_of, untrained
 from domain.training.marks import MarksOfTrainings
 from domain.training.planning import LaunchOrder, order_of
+from domain.training.tasks import task_of
 from tests.contract.files import ROOT
 from tests.fakes.faults import before_next, die
 from tests.fakes.training import MemoryTrainer

@@ -168,3 +168,17 @@ def test_a_request_is_found_again_however_it_was_made() -> None:
     cache, request = AnswerCache(100), ask(**ASKED)
     cache.put(key(request), answer(10))
     assert cache.find(key(replace(request))) is not None
+
+
+def test_what_erased_models_have_drawn_is_forgotten_and_not_kept_again() -> None:
+    cache, mine = AnswerCache(100), "1" * 32
+    drawn = replace(answer(10), job_ids=frozenset({mine, "2" * 32}))
+    cache.put("mine", drawn)
+    cache.put("other", replace(answer(30), job_ids=frozenset({"3" * 32})))
+    cache.drop({mine})
+    assert ([*cache.answers], cache.bytes) == (["other"], 30)
+    cache.put("mine", drawn)
+    assert cache.find("mine") is None
+    cache.allow({mine})
+    cache.put("mine", drawn)
+    assert cache.find("mine") is not None

@@ -21,6 +21,7 @@ from serving.base_folder import (
     sha256_of,
     verify,
 )
+from serving.devices import DEVICE_NUMBER
 from serving.names import BASE_PID_FILE
 from tests.unit.serving.test_server import MemoryEngine, write_base
 
@@ -215,6 +216,7 @@ def test_a_request_is_one_line_that_cloudwatch_reads(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], service: str | None
 ) -> None:
     monkeypatch.delenv("LIKENESS_SERVICE", raising=False)
+    monkeypatch.delenv(DEVICE_NUMBER, raising=False)
     if service is not None:
         monkeypatch.setenv("LIKENESS_SERVICE", service)
     began = int(time.time() * 1000)
@@ -234,6 +236,19 @@ def test_a_request_is_one_line_that_cloudwatch_reads(
             ],
         }
     ]
+
+
+def test_a_device_has_a_dimension_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(DEVICE_NUMBER, "1")
+    metrics.emit({"Requests": 2})
+    reported = json.loads(capsys.readouterr().out)
+    (directive,) = reported["_aws"]["CloudWatchMetrics"]
+    assert (reported["device"], directive["Dimensions"]) == (
+        "1",
+        [["service"], ["service", "device"]],
+    )
 
 
 # --- the base -------------------------------------------------------------------------------

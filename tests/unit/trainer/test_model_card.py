@@ -10,7 +10,14 @@ from contracts.documents.training import GateReport, RankedPicture, TrainingMetr
 from contracts.shared.layout import webui_file
 from contracts.shared.steps import Dataset, count_steps
 from tests.unit.trainer.test_recipe import CARD, WHOLE, recipe_of, task
-from trainer.export.model_card import about_gate, about_training, write_card
+from trainer.export.model_card import (
+    about_gate,
+    about_import,
+    about_subjects,
+    about_training,
+    scores_of_each,
+    write_card,
+)
 
 RECIPE = recipe_of(**WHOLE)
 PLAN = count_steps(task(**WHOLE).request, CARD.training, Dataset((1,) * 9))
@@ -128,6 +135,33 @@ def test_a_missed_floor_is_named() -> None:
         "| the photos among themselves | 0.900 |",
         "| share of the class that was lost | 0.400 |",
         f"| share of what prompts ask for that is shown | {NOBODY_READ} |",
+    ]
+
+
+def test_each_subject_has_its_word_and_its_scores() -> None:
+    two = tuple(RECIPE.subjects[0]._replace(trigger_word=word) for word in ("zwx", "ohwx"))
+    assert "mean one each: `zwx`, `ohwx`." in about_subjects(replace(RECIPE, subjects=two))
+    scores = [
+        {"trigger_word": "zwx", "passed": True, "effect": 0.2},
+        {"trigger_word": "ohwx", "passed": False, "effect": 0.0, "codes": ("gate_no_effect",)},
+    ]
+    report = GateReport.model_validate({"passed": False, "effect": 0.0, "subjects": scores})
+    lines = scores_of_each(report).splitlines()
+    assert lines[0].startswith("Above is the worst score")
+    assert lines[-2:] == [
+        "| `zwx` | passed | 0.200 | - | - | - | - |",
+        "| `ohwx` | failed: gate_no_effect | 0.000 | - | - | - | - |",
+    ]
+
+
+def test_an_import_says_what_is_known_of_it() -> None:
+    lines = about_import(replace(RECIPE, text_encoder_rank=None), "5e" * 32).splitlines()
+    assert lines[2:] == [
+        "| trained | elsewhere; converted exactly |",
+        f"| file's sha256 | {'5e' * 32} |",
+        "| rank | 16 |",
+        "| text encoders' rank | not changed |",
+        f"| layers of the UNet | {len(RECIPE.target_modules)} |",
     ]
 
 

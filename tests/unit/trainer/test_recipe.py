@@ -131,6 +131,11 @@ def test_text_encoders_may_have_a_rank_and_alpha_of_their_own() -> None:
     assert own.alpha_of("text_encoder") == 8
 
 
+def test_rslora_scales_by_the_root_of_the_rank() -> None:
+    recipe = recipe_of(rank=16, lora_alpha=4, use_rslora=True)
+    assert recipe.alpha_of("unet") / recipe.rank_of("unet") == 4 / 16**0.5
+
+
 def test_prodigy_finds_its_own_rate() -> None:
     recipe = recipe_of(optimizer="prodigy", train_text_encoder=True)
     assert (recipe.learning_rate, recipe.text_encoder_lr) == (1.0, 1.0)
