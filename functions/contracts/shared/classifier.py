@@ -153,7 +153,7 @@ def chosen_labels(text: str, labels: Iterable[str]) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     unknown = [label for label in named if label not in known]
     if unknown or not named:
-        raise ClassifierError(f"of its labels ({', '.join(sorted(known))}) choose other ones")
+        raise ClassifierError(f"it lacks a named label; it has {', '.join(sorted(known))}")
     return named
 
 
