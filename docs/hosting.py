@@ -1,4 +1,4 @@
-"""Write the tables of docs/hosting.md from contracts/shared/accelerators.py.
+"""Write the tables of docs/hosting.md from contracts/shared/instances/accelerators.py.
 
 Usage: python docs/hosting.py [--check]
 Each table stands between two marker comments; --check only says whether it is up to date.
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from contracts.shared.accelerators import (
+from contracts.shared.instances.accelerators import (
     DEFAULT_AMIS,
     INFERENCE_AMIS,
     INSTANCES,

@@ -12,12 +12,12 @@ from contracts.codes import CODES
 from contracts.documents.job import PinnedObject
 from contracts.documents.photos import PhotoVerdict
 from contracts.errors import StageError
-from contracts.shared.consent_texts import CURRENT
 from contracts.shared.layout import REQUEST_FILE, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
-from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
-from contracts.shared.retention import UPLOADS
-from contracts.shared.tokens import trigger_codes
+from contracts.shared.people.consent_texts import CURRENT
+from contracts.shared.people.retention import UPLOADS
+from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD
+from contracts.shared.words.tokens import trigger_codes
 from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from contracts.shared.name_list import NameListError, hash_of, parse_names
+from contracts.shared.words.name_list import NameListError, hash_of, parse_names
 from likeness_client.exit_codes import ExitCode
 
 

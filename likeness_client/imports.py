@@ -21,8 +21,8 @@ from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import ImportRefusedError
 from contracts.shared import layout
-from contracts.shared.faces import may_show_people
 from contracts.shared.limits import MAX_IMPORT_BYTES
+from contracts.shared.people.faces import may_show_people
 from domain.intake.imports import check_import
 from likeness_client.aws_errors import CONFIG
 from likeness_client.exit_codes import ExitCode

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from contracts.shared.endpoint_tags import is_made_on_demand
+from contracts.shared.instances.endpoint_tags import is_made_on_demand
 from contracts.shared.names import TRAINING_JOB_PREFIX
 from likeness_client import stack as stacks
 from likeness_client.aws_errors import CONFIG

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.documents.hosting import ModelAnswer, ModelQuestion
-from contracts.shared.assignment import choose
+from contracts.shared.pictures.assignment import choose
 from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import call
 

@@ -48,7 +48,7 @@ def knobs(root: Path = ROOT) -> list[Knob]:
     found: set[Knob] = set()
     for program, folders in FOLDERS.items():
         trees = {path: ast.parse(path.read_text()) for path in sources(root, folders)}
-        shared = [ast.parse(path.read_text()) for path in sorted((root / NAMES).glob("*.py"))]
+        shared = [ast.parse(path.read_text()) for path in sorted((root / NAMES).rglob("*.py"))]
         constants = {n: v for tree in [*shared, *trees.values()] for n, v in constants_of(tree)}
         for path, tree in trees.items():
             module = Module(path, tree, constants)

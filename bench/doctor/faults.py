@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from contracts.shared.image_check import LABEL
+from contracts.shared.instances.image_check import LABEL
+from contracts.shared.instances.quotas import refusal_sentence
 from contracts.shared.layout import classifier_prefix
-from contracts.shared.quotas import refusal_sentence
 from tests.fakes.aws_account import (
     AGES_ID,
     BUCKET,

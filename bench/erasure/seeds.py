@@ -15,7 +15,7 @@ from contracts.documents.package import TargetModel
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from contracts.shared.names import build_training_job_name
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
 from domain.exporting.asking import new_row
 
 EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution:likeness-train-adapter:"

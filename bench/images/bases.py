@@ -16,7 +16,7 @@ SUITE = "bookworm"
 """Debian 12, whose Python is 3.11."""
 
 NEEDS = "python=3.11 cuda=none driver=none"
-"""What the stand-ins hold, as the images' label says it (contracts/shared/image_check.py)."""
+"""What the stand-ins hold, as the images' label says it (image_check.py)."""
 
 PACKAGES = (
     "ca-certificates",

@@ -22,7 +22,7 @@ from diffusers import (
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from contracts.shared.lora_names import to_sgm
+from contracts.shared.weights.lora_names import to_sgm
 
 Picture = np.ndarray[Any, Any]
 Line = dict[str, str | float]

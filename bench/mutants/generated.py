@@ -123,9 +123,9 @@ def forget_data(folder: Path, names: Iterable[str]) -> None:
     """Remove mutmut's copies of files that changed and are no code: it copies what is missing."""
     for name in names:
         copy = folder / "mutants" / name
-        if copy.suffix != ".py" and copy.is_file():
-            if copy.read_bytes() != (folder / name).read_bytes():
-                copy.unlink()
+        is_data = copy.suffix != ".py" and copy.is_file()
+        if is_data and copy.read_bytes() != (folder / name).read_bytes():
+            copy.unlink()
 
 
 def forget_survivors(folder: Path) -> None:

@@ -86,7 +86,7 @@ ROOMS = (
     Room(
         "contracts/shared",
         "functions",
-        ("contracts/shared/*.py",),
+        ("contracts/shared/*.py", "contracts/shared/*/*.py"),
         (
             "tests/unit/contracts",
             "tests/contract/test_template_layout.py",

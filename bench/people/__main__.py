@@ -29,7 +29,7 @@ from bench.report import Figure, finish
 from contracts.documents.api.uploads import PhotoToInspect
 from contracts.documents.photos import PhotoVerdict
 from contracts.shared import layout
-from contracts.shared.thresholds import DEFAULTS
+from contracts.shared.people.thresholds import DEFAULTS
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces
 from domain.intake.one_photo import OnePhotoServices, inspect_one_photo
 from domain.ports.bases import Bases

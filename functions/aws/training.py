@@ -11,7 +11,7 @@ from aws.clients import client
 from aws.parameters.bases import captioner_from_env
 from contracts.documents.capacity import CapacityMode
 from contracts.documents.upload.options import Precision
-from contracts.shared.quotas import MAX_SENTENCE, quota_in
+from contracts.shared.instances.quotas import MAX_SENTENCE, quota_in
 from domain.ports.trainer import CreateOutcome, NoCapacity, Refused, TrainingState
 from domain.training.sagemaker_job import Network, TrainingSettings
 

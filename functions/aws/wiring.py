@@ -32,7 +32,7 @@ from aws.parameters.marks import marks_from_env
 from aws.rate_limit import RateLimiter
 from aws.storage import S3Storage
 from aws.training import SageMakerTrainer, settings_from_env
-from contracts.shared.thresholds import IntakeThresholds
+from contracts.shared.people.thresholds import IntakeThresholds
 from domain.erasure.receipts import KeptElsewhere, ReceiptServices
 from domain.erasure.services import ErasingServices, StoppingServices
 from domain.exporting.services import ExportServices

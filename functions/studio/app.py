@@ -15,8 +15,8 @@ from aws import settings
 from aws.api.hub import hub_bucket_from_env
 from aws.clients import client
 from aws.parameters.consent import text_version_from_env
-from contracts.shared.consent_texts import VALID_DAYS
 from contracts.shared.limits import MIN_PHOTOS
+from contracts.shared.people.consent_texts import VALID_DAYS
 from runtime.handlers import stage
 
 SITE = Path(__file__).parent / "site"

@@ -11,7 +11,7 @@ from typing import Any
 
 from contracts.base import Architecture, BaseCard, PredictionType
 from contracts.shared.layout import BASE_FILE, base_prefix
-from contracts.shared.pipeline_files import CONFIG_SUFFIXES
+from contracts.shared.weights.pipeline_files import CONFIG_SUFFIXES
 from likeness_client.bases import configs as file_configs
 from likeness_client.bases.card import (
     earlier_card,

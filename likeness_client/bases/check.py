@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contracts.base import BaseCard, contradiction_in, files_of
 from contracts.shared.layout import BASE_FILE, base_prefix
-from contracts.shared.pipeline_files import (
+from contracts.shared.weights.pipeline_files import (
     MODEL_INDEX,
     REFINER_FOLDER,
     missing_files,

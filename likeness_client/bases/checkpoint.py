@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from contracts.base import Architecture, PredictionType
-from contracts.shared.safetensors import MAX_HEADER_BYTES
+from contracts.shared.weights.safetensors import MAX_HEADER_BYTES
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import refuse_other_inputs
 

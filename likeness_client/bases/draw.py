@@ -12,7 +12,7 @@ from diffusers import DiffusionPipeline, StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
 from contracts.base import BaseCard
-from contracts.shared.pipeline_files import REFINER_FOLDER, unused_components, variant_of
+from contracts.shared.weights.pipeline_files import REFINER_FOLDER, unused_components, variant_of
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import Pipeline
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.base import Architecture, PredictionType
-from contracts.shared.pipeline_files import (
+from contracts.shared.weights.pipeline_files import (
     CONFIG_SUFFIXES,
     MODEL_INDEX,
     UNUSED,

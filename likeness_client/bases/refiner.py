@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.base import RefinerFiles, hash_of_files
-from contracts.shared.pipeline_files import (
+from contracts.shared.weights.pipeline_files import (
     CONFIG_SUFFIXES,
     MODEL_INDEX,
     REFINER_FOLDER,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from contracts.shared.picture_places import is_s3
+from contracts.shared.pictures.picture_places import is_s3
 from likeness_client.defaults import PATIENCE_SECONDS
 from likeness_client.exit_codes import EXPLAINED
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from contracts.documents.api.aliases import Version
-from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
+from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD
 from likeness_client.command_line.parts import (
     Commands,
     add_api,

@@ -10,9 +10,9 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.faces import may_show_people
 from contracts.shared.layout import REQUEST_FILE
 from contracts.shared.limits import MIN_PHOTOS
+from contracts.shared.people.faces import may_show_people
 from contracts.shared.suffixes import CONSENT_FILE
 from local.demo.upload import TRIGGER_WORD, plain_request
 

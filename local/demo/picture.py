@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from contracts.documents.picture import GEN_ARGS, GENERATED_IMAGE, INFO, PROMPT, WIRE_SHAPE
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.faces import names_a_person
-from contracts.shared.prompts import name_subject
+from contracts.shared.people.faces import names_a_person
+from contracts.shared.words.prompts import name_subject
 from local.cloud.server import Cloud
 
 OF_PEOPLE = (

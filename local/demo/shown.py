@@ -15,9 +15,9 @@ from PIL import Image
 
 from contracts.base import BaseCard
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.faces import needs_face
-from contracts.shared.gpu_check import find_gpus
+from contracts.shared.instances.gpu_check import find_gpus
 from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
+from contracts.shared.people.faces import needs_face
 from local.cloud.paths import ROOT
 from local.demo.own import OwnInputError, OwnPhotos
 from local.embedded_base import PORTRAITS

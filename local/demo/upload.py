@@ -8,7 +8,6 @@ from PIL import Image
 
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.consent_texts import CURRENT
 from contracts.shared.layout import (
     BASE_FILE,
     REQUEST_FILE,
@@ -16,6 +15,7 @@ from contracts.shared.layout import (
     base_prefix,
     upload_prefix,
 )
+from contracts.shared.people.consent_texts import CURRENT
 from local.cloud.server import Cloud
 from local.embedded_base import PORTRAITS
 from local.portraits import Photo, album, upload_bytes

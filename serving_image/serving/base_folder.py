@@ -12,7 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from contracts.base import BaseCard, contradiction_in, files_of
-from contracts.shared.pipeline_files import MODEL_INDEX, missing_files, missing_refiner_files
+from contracts.shared.weights.pipeline_files import (
+    MODEL_INDEX,
+    missing_files,
+    missing_refiner_files,
+)
 
 CARD = "base.json"
 

@@ -5,8 +5,14 @@ import runpy
 from importlib.util import find_spec
 from pathlib import Path
 
-from contracts.shared.accelerators import Version, amis_for, has_gpu, version_text
-from contracts.shared.gpu_check import ALLOW_CPU, NoGpuError, check_gpu, find_gpus, image_cuda
+from contracts.shared.instances.accelerators import Version, amis_for, has_gpu, version_text
+from contracts.shared.instances.gpu_check import (
+    ALLOW_CPU,
+    NoGpuError,
+    check_gpu,
+    find_gpus,
+    image_cuda,
+)
 
 INSTANCE_TYPE = "LIKENESS_INSTANCE_TYPE"
 """Environment variable with the instance type; the template sets it, SageMaker does not."""

@@ -17,7 +17,7 @@ from threading import Lock, Thread
 import torch
 
 from contracts.documents.package import GenerationInfo
-from contracts.shared.gpu_check import NoGpuError
+from contracts.shared.instances.gpu_check import NoGpuError
 from serving import erased
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import AdapterReader

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from contracts.shared.allowed_texts import MARKER
+from contracts.shared.words.allowed_texts import MARKER
 from serving.adapters.mixing import LOADED
 
 EVERY_SECONDS = 5.0

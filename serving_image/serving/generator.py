@@ -33,8 +33,8 @@ from PIL.Image import Image, fromarray
 from torch import Tensor
 
 from contracts.base import BaseCard
-from contracts.shared.pipeline_files import variant_of
-from contracts.shared.samplers import SAMPLERS
+from contracts.shared.pictures.samplers import SAMPLERS
+from contracts.shared.weights.pipeline_files import variant_of
 from serving.adapters.hooks import AdapterHooks, Mix
 from serving.adapters.reader import COMPONENTS, find_layers
 from serving.output.truth import Pixels

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from contracts.shared.name_list import (
+from contracts.shared.words.name_list import (
     MAX_BYTES,
     NO_NAMES,
     NameList,

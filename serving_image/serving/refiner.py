@@ -13,7 +13,7 @@ from diffusers import StableDiffusionXLImg2ImgPipeline, UNet2DConditionModel
 from torch import Tensor
 
 from contracts.base import BaseCard
-from contracts.shared.pipeline_files import REFINER_FOLDER, variant_of
+from contracts.shared.weights.pipeline_files import REFINER_FOLDER, variant_of
 from serving.tensors import PictureError
 
 AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE = 6.0, 2.5

@@ -17,8 +17,8 @@ from contracts.documents.package import (
     RefinerInfo,
 )
 from contracts.marks.marking import Marker
-from contracts.shared.prompts import has_placeholder, name_subject
-from contracts.shared.samplers import SAMPLERS
+from contracts.shared.pictures.samplers import SAMPLERS
+from contracts.shared.words.prompts import has_placeholder, name_subject
 from serving.adapters.cache import Lease
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter

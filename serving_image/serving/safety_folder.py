@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from contracts.shared import classifier
-from contracts.shared.classifier import ClassifierError, chosen_labels, read_folder
+from contracts.shared.people.classifier import ClassifierError, chosen_labels, read_folder
 from serving.base_folder import fetch
 
 FILES = (

@@ -15,10 +15,10 @@ from threading import Lock
 
 from contracts.base import BaseCard
 from contracts.marks.marking import Marker
-from contracts.shared.allowed_texts import hash_of_texts, marker_of
-from contracts.shared.blocked_words import has_blocked
 from contracts.shared.limits import MAX_INLINE_BYTES
-from contracts.shared.name_list import NO_NAMES, NameList, has_name
+from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
+from contracts.shared.words.blocked_words import has_blocked
+from contracts.shared.words.name_list import NO_NAMES, NameList, has_name
 from serving.adapters.cache import AdapterCache, Lease
 from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
 from serving.answer_cache import Answer, AnswerCache, answer_key

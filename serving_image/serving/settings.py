@@ -5,8 +5,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.shared.blocked_words import NONE, parse_words
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.words.blocked_words import NONE, parse_words
 
 QUEUE_SIZE = 64
 """Requests that may wait, beside those of one pass."""

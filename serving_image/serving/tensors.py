@@ -28,9 +28,9 @@ from contracts.documents.picture import (
     PictureCode,
 )
 from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS, SIDE_STEP
-from contracts.shared.samplers import SAMPLERS, rename_arguments
-from contracts.shared.styles import apply_style
-from contracts.shared.upscalers import DEFAULT_UPSCALER
+from contracts.shared.pictures.samplers import SAMPLERS, rename_arguments
+from contracts.shared.pictures.upscalers import DEFAULT_UPSCALER
+from contracts.shared.words.styles import apply_style
 from serving.output.pictures_bucket import NoPictureError
 
 MAX_ARGUMENTS_BYTES = 4096
@@ -76,7 +76,7 @@ class SecondPass(NamedTuple):
     """How a finished picture is enlarged and drawn again."""
 
     upscaler: str
-    """A name of contracts.shared.upscalers."""
+    """A name of contracts.shared.pictures.upscalers."""
     num_inference_steps: int
     height: int
     width: int

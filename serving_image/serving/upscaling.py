@@ -71,4 +71,4 @@ ENLARGERS: dict[str, Enlarger] = {
     "Lanczos": partial(enlarge_pixels, method=Resampling.LANCZOS),
     "Nearest": partial(enlarge_pixels, method=Resampling.NEAREST),
 }
-"""By the names of contracts.shared.upscalers."""
+"""By the names of contracts.shared.pictures.upscalers."""

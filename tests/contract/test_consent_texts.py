@@ -5,7 +5,13 @@ from hashlib import sha256
 
 import pytest
 
-from contracts.shared.consent_texts import CURRENT, EVIDENCE_DAYS, TEXTS, VALID_DAYS, ConsentText
+from contracts.shared.people.consent_texts import (
+    CURRENT,
+    EVIDENCE_DAYS,
+    TEXTS,
+    VALID_DAYS,
+    ConsentText,
+)
 from studio.app import SITE
 from tests.contract.files import template
 

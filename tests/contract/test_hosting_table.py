@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.shared.accelerators import (
+from contracts.shared.instances.accelerators import (
     INFERENCE_AMIS,
     INSTANCES,
     MIN_DRIVERS,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.shared import layout
-from contracts.shared.retention import RETENTION, Kept
+from contracts.shared.people.retention import RETENTION, Kept
 from tests.contract.files import ROOT, template
 
 RESOURCES = template()["Resources"]

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.shared import suffixes
 from contracts.shared.names import TRAINING_JOB_PREFIX
-from contracts.shared.prompts import PLACEHOLDER
+from contracts.shared.words.prompts import PLACEHOLDER
 from tests.contract.files import ROOT
 
 FOLDERS = ("functions", "training_image", "serving_image", "likeness_client")
@@ -50,7 +50,7 @@ def test_no_module_spells_a_shared_rule_for_itself(path: Path) -> None:
 def test_one_error_stands_for_a_rejected_photo() -> None:
     classes = [
         node.name
-        for path in [*MODULES, *sorted((ROOT / "functions/contracts/shared").glob("*.py"))]
+        for path in [*MODULES, *sorted((ROOT / "functions/contracts/shared").rglob("*.py"))]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     ]

@@ -4,8 +4,8 @@ from typing import Any
 
 from aws.endpoint.lifecycle import HOST_NAMESPACE, NAMESPACE
 from contracts.documents.hosting import ReaperEvent
-from contracts.shared.accelerators import INSTANCES, endpoint_types
-from contracts.shared.endpoint_tags import (
+from contracts.shared.instances.accelerators import INSTANCES, endpoint_types
+from contracts.shared.instances.endpoint_tags import (
     APPLICATION,
     CLOUDFORMATION,
     MADE_BY,

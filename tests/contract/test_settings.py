@@ -14,7 +14,7 @@ import pytest
 from aws.parameters.run_limits import run_limits_from_env
 from aws.training import settings_from_env
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
-from contracts.shared.accelerators import INSTANCES, training_types
+from contracts.shared.instances.accelerators import INSTANCES, training_types
 from contracts.shared.limits import MAX_RUN_SECONDS, MAX_VOLUME_GB, MIN_RUN_SECONDS
 from domain.training.sagemaker_job import Inputs, Placement, training_job_request
 from local.knobs import Knob, KnobError, doors, knobs, parameters_in

@@ -15,7 +15,7 @@ from contracts.documents.api.verification import WatermarkStated
 from contracts.documents.erasure import STORES
 from contracts.documents.record import JobRecord
 from contracts.documents.takedown import MAX_PICTURE_BYTES, CaseStatus, Credentials, Reason
-from contracts.shared.styles import STYLES
+from contracts.shared.words.styles import STYLES
 from studio.app import ALLOWED, SITE, TYPES, files
 from tests.contract.files import ROOT, template
 

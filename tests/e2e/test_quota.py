@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.shared.quotas import quota_in
+from contracts.shared.instances.quotas import quota_in
 from local.demo.upload import TENANT
 from local.sagemaker.settings import configure, current
 from tests.e2e.stack import SMALL, Stack, photos

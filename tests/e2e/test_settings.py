@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from contracts.shared.layout import checkpoints_prefix, classifier_prefix, names_key
-from contracts.shared.mark_keys import MarkSecret
+from contracts.shared.people.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber

@@ -28,7 +28,7 @@ from contracts.shared.layout import (
     result_key,
 )
 from contracts.shared.names import captions_plan_id
-from contracts.shared.pipeline_files import REFINER_FOLDER
+from contracts.shared.weights.pipeline_files import REFINER_FOLDER
 from local.cloud.paths import ROOT
 from local.demo.picture import generate
 from local.demo.upload import BASES_BUCKET, consent

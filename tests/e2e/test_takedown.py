@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from contracts.marks import watermark
-from contracts.shared.mark_keys import mark_id, marking_keys, parse_secret
+from contracts.shared.people.mark_keys import mark_id, marking_keys, parse_secret
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT
 from local.front_door import address, make_key

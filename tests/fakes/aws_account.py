@@ -19,7 +19,7 @@ from botocore import xform_name
 from botocore.model import OperationModel, Shape
 
 from contracts.base import hash_of_files
-from contracts.shared.image_check import LABEL
+from contracts.shared.instances.image_check import LABEL
 from contracts.shared.layout import classifier_prefix
 from likeness_client.doctor.account import Account, action_of
 from likeness_client.doctor.checks.strict import GATEWAYS, INTERFACES, WRITERS

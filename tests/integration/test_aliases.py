@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from aws.api.aliases import DynamoAliases
 from contracts.documents.api.aliases import Alias, Figures, Version
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
 from domain.ports.aliases import Aliases, VersionKey
 from local.cloud.server import REGION, Cloud
 from serving.output.pictures_bucket import NoPictureError, Owner, S3Bucket

@@ -11,7 +11,7 @@ import pytest
 
 from aws.endpoint.lifecycle import HOST_NAMESPACE, SageMakerEndpointLifecycle, Stack
 from aws.endpoint.models import DynamoModels
-from contracts.shared.endpoint_tags import CLOUDFORMATION, MADE_BY
+from contracts.shared.instances.endpoint_tags import CLOUDFORMATION, MADE_BY
 from domain.serving.endpoint import reap, wake
 from domain.serving.growth import LOOKED_AT, Growth, grow
 from tests.cloud import eventually

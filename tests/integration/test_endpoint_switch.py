@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.documents.hosting import ModelAnswer, ModelQuestion
-from contracts.shared.endpoint_tags import MADE_BY
+from contracts.shared.instances.endpoint_tags import MADE_BY
 from likeness_client.models import ask
 from local import deployment
 from tests.cloud import eventually, item_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.shared.gpu_check import ALLOW_CPU
+from contracts.shared.instances.gpu_check import ALLOW_CPU
 from local.sagemaker.container.images import Program, product_images, python_program
 from tests.cloud import eventually
 

@@ -11,7 +11,7 @@ import pytest
 
 from aws.training import SageMakerTrainer
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
-from contracts.shared.quotas import QuotaLimit, quota_in, quota_name, refusal_sentence
+from contracts.shared.instances.quotas import QuotaLimit, quota_in, quota_name, refusal_sentence
 from domain.ports.trainer import NoCapacity, Refused, Trainer
 from domain.training.sagemaker_job import Inputs, Placement, training_job_request
 from local.cloud.server import Cloud

@@ -17,8 +17,8 @@ from safetensors.torch import load_file  # noqa: E402
 from contracts.documents.training import GateReport, TrainingMetrics  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from contracts.shared.layout import webui_file  # noqa: E402
-from contracts.shared.lora_names import kohya_name  # noqa: E402
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
+from contracts.shared.weights.lora_names import kohya_name  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
 from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.export.adapter_files import write_adapter  # noqa: E402

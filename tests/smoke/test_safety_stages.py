@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
-from contracts.shared.classifier import ClassifierError
+from contracts.shared.people.classifier import ClassifierError
 from runtime.imaging.vision_transformer import load
 from serving.output.safety import (
     ContentFilter,

@@ -25,9 +25,9 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from contracts.documents.package import PackageCard
 from contracts.marks.marking import Marked, Marker, Origin, Output
-from contracts.shared.allowed_texts import hash_of_texts, marker_of
-from contracts.shared.name_list import hash_of, parse_names
-from contracts.shared.prompts import name_subject
+from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
+from contracts.shared.words.name_list import hash_of, parse_names
+from contracts.shared.words.prompts import name_subject
 from serving import erased
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from contracts.shared.samplers import CLASSES, SAMPLERS
+from contracts.shared.pictures.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.engine.engine import Engine, Job, is_shortage
 from serving.engine.memory import MemoryPlan, peak_bytes, trace_needs

@@ -18,7 +18,7 @@ import torch
 from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, DiffusionPipeline
 from PIL import Image
 
-from contracts.shared.samplers import CLASSES, SAMPLERS
+from contracts.shared.pictures.samplers import CLASSES, SAMPLERS
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.generator import Generator, Row

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from contracts.shared.safetensors import read_layout
+from contracts.shared.weights.safetensors import read_layout
 from serving.adapters.mmap import copy_values, map_file, split_tensors
 
 pytestmark = pytest.mark.serving

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
 
-from contracts.shared.gpu_check import ALLOW_CPU  # noqa: E402
+from contracts.shared.instances.gpu_check import ALLOW_CPU  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from trainer.job import FAILED  # noqa: E402

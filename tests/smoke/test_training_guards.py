@@ -19,7 +19,7 @@ from contracts.base import GateFloors  # noqa: E402
 from contracts.documents.photos import PhotoVerdict  # noqa: E402
 from contracts.documents.training import GateReport, TrainingTask  # noqa: E402
 from contracts.documents.upload.photo_options import PhotoOptions  # noqa: E402
-from contracts.shared.faces import names_a_person  # noqa: E402
+from contracts.shared.people.faces import names_a_person  # noqa: E402
 from contracts.shared.rejection import PhotoRejectedError  # noqa: E402
 from tests.smoke.test_training_rules import recipe  # noqa: E402
 from trainer.evaluation.gate import (  # noqa: E402

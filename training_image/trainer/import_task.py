@@ -17,8 +17,8 @@ from contracts.documents.photos import StoredFile
 from contracts.documents.training import TrainingMetrics, TrainingResult, TrainingTask
 from contracts.shared.layout import ADAPTER_FOLDER, PHOTOS_CHANNEL
 from contracts.shared.limits import MAX_ADAPTER_BYTES
-from contracts.shared.lora_names import with_text_model
 from contracts.shared.steps import NO_STEPS
+from contracts.shared.weights.lora_names import with_text_model
 from trainer.config.recipe import Recipe, make_recipe
 from trainer.evaluation.gate import make_sampling_requests
 from trainer.export.adapter_files import list_files, write_adapter

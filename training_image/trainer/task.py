@@ -23,8 +23,8 @@ from contracts.documents.training import (
     TrainingTask,
 )
 from contracts.shared.layout import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
-from contracts.shared.prompts import name_subject
 from contracts.shared.steps import StepBudget
+from contracts.shared.words.prompts import name_subject
 from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.contact_sheet import make_contact_sheet
 from trainer.evaluation.gate import draw_evidence, make_sampling_requests, recognised

@@ -42,7 +42,7 @@ export interface AppealRow {
   asked_at: string;
   code: "prompt_refused" | "name_refused";
   decided_at?: string | null;
-  /** Salted hashes of the refused texts (contracts/shared/allowed_texts.py). */
+  /** Salted hashes of the refused texts (contracts/shared/words/allowed_texts.py). */
   hashes: Array<string>;
   refusal_id: string;
   schema_version: 1;

@@ -8,7 +8,12 @@ from botocore.exceptions import ClientError
 from aws import settings
 from aws.clients import client
 from contracts.documents.hosting import EndpointStatus
-from contracts.shared.endpoint_tags import APPLICATION, MADE_BY, ON_DEMAND, is_made_on_demand
+from contracts.shared.instances.endpoint_tags import (
+    APPLICATION,
+    MADE_BY,
+    ON_DEMAND,
+    is_made_on_demand,
+)
 
 _STATUS: dict[str, EndpointStatus] = {
     "Creating": "starting",

@@ -3,7 +3,7 @@
 from aws import settings
 from aws.storage import S3Storage
 from contracts.shared import layout
-from contracts.shared.name_list import MAX_BYTES, NO_NAMES, NameList, parse_names
+from contracts.shared.words.name_list import MAX_BYTES, NO_NAMES, NameList, parse_names
 from domain.ports.bases import Bases
 
 NO_CAPTIONER, NO_LIST = "none", "none"

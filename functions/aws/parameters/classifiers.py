@@ -9,7 +9,8 @@ from typing import NamedTuple
 from aws import settings
 from aws.storage import S3Storage
 from contracts.errors import ClassifierUnusableError
-from contracts.shared.classifier import (
+from contracts.shared.layout import classifier_prefix
+from contracts.shared.people.classifier import (
     FILES,
     MAX_CONFIG_BYTES,
     MAX_WEIGHTS_BYTES,
@@ -19,7 +20,6 @@ from contracts.shared.classifier import (
     minor_labels,
     read_folder,
 )
-from contracts.shared.layout import classifier_prefix
 from domain.ports.storage import ObjectTooLargeError, Storage
 
 NONE = "none"

@@ -1,7 +1,7 @@
 """The consent that the stack requires, from the environment."""
 
 from aws import settings
-from contracts.shared.consent_texts import CURRENT
+from contracts.shared.people.consent_texts import CURRENT
 from domain.requests.consent import ConsentRules
 
 OURS = "none"

@@ -66,7 +66,7 @@ class AppealRow(Document):
     code: RefusalCode
 
     hashes: Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=MAX_TEXTS)]
-    """Salted hashes of the refused texts (contracts/shared/allowed_texts.py)."""
+    """Salted hashes of the refused texts (contracts/shared/words/allowed_texts.py)."""
 
     asked_at: str
 

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field
 
 from contracts.document import Document, RelativePath, Sha256
 from contracts.documents.package import GenerationInfo, TargetModel
-from contracts.shared.samplers import SAMPLERS, find_sampler
-from contracts.shared.styles import Style
-from contracts.shared.upscalers import UPSCALERS, find_upscaler
+from contracts.shared.pictures.samplers import SAMPLERS, find_sampler
+from contracts.shared.pictures.upscalers import UPSCALERS, find_upscaler
+from contracts.shared.words.styles import Style
 
 WIRE_SHAPE = (1, 1)
 """Shape of every input tensor."""
@@ -24,7 +24,7 @@ GEN_ARGS = "gen_args"
 
 IMAGE = "image"
 """Name of the input with the start image: the base64 of a PNG or JPEG, or the address of one in S3
-that is the tenant's own (contracts.shared.picture_places). Only PROMPT is required."""
+that is the tenant's own (contracts.shared.pictures.picture_places). Only PROMPT is required."""
 
 GENERATED_IMAGE = "generated_image"
 """Name of the output with the pictures: ``[1, n]`` BYTES, one element each: base64 text, or a link
@@ -57,12 +57,15 @@ MAX_SIDE = 1536
 Scheduler = Annotated[
     str, AfterValidator(find_sampler), Field(json_schema_extra={"enum": [*SAMPLERS]})
 ]
-"""A key of contracts.shared.samplers.SAMPLERS. Other spellings and ComfyUI's names become one."""
+"""A key of SAMPLERS in contracts.shared.pictures.samplers.
+
+Other spellings and ComfyUI's names become one.
+"""
 
 Upscaler = Annotated[
     str, AfterValidator(find_upscaler), Field(json_schema_extra={"enum": [*UPSCALERS]})
 ]
-"""A name of contracts.shared.upscalers.UPSCALERS, in any case."""
+"""A name of contracts.shared.pictures.upscalers.UPSCALERS, in any case."""
 
 OutputFormat = Literal["png", "jpeg", "webp"]
 
@@ -82,7 +85,7 @@ class OtherModel(Document):
 class PictureArguments(Document):
     """``gen_args``: every field is optional; an absent field means the base's default.
 
-    Readers rename other tools' fields first: contracts.shared.samplers.rename_arguments.
+    Readers rename other tools' fields first: contracts.shared.pictures.samplers.rename_arguments.
     """
 
     num_inference_steps: Annotated[int, Field(ge=1, le=150)] | None = None
@@ -104,7 +107,7 @@ class PictureArguments(Document):
     """Adapters of other models to mix in; ``lora_scale`` is the own adapter's weight."""
 
     style: Style | None = None
-    """Style whose words are put around both prompts; see contracts.shared.styles."""
+    """Style whose words are put around both prompts; see contracts.shared.words.styles."""
 
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
     """Share of the start image, or with ``hr_scale`` of the first pass's picture, that may change:

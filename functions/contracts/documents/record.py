@@ -10,7 +10,7 @@ from contracts.documents.job import JobSpec
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.photos import Code
 from contracts.documents.upload.run import RunOptions
-from contracts.shared.quotas import MAX_SENTENCE
+from contracts.shared.instances.quotas import MAX_SENTENCE
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 """A job's status, in Replicate's words."""

@@ -35,7 +35,7 @@ class TaskPhoto(Document):
 
 
 class TaskMarks(Document):
-    """How the trainer marks what it draws for one task; see contracts/shared/mark_keys.py."""
+    """How the trainer marks what it draws for a task; see contracts/shared/people/mark_keys.py."""
 
     watermark_key: str
     """Base64 of the key of the watermarks of all trainings."""

@@ -1,8 +1,8 @@
 """Whether a granted appeal lets a refused text through; intake asks before it refuses."""
 
 from contracts.shared import layout
-from contracts.shared.allowed_texts import hash_of_texts, marker_of
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
 from domain.ports.storage import Storage
 
 

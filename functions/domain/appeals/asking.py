@@ -9,7 +9,7 @@ from contracts.documents.api.pictures import PictureOrder
 from contracts.documents.appeal import MAX_TEXTS, AppealRow, AppealText, RefusalCode
 from contracts.documents.upload.problems import RequestProblems
 from contracts.shared import layout
-from contracts.shared.allowed_texts import hashes_of
+from contracts.shared.words.allowed_texts import hashes_of
 from domain.pictures.ordering import order_key
 from domain.ports.appeals import Appeals
 from domain.ports.front_door import TenantJobs

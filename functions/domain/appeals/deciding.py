@@ -14,7 +14,7 @@ from contracts.documents.appeal import (
     AppealView,
 )
 from contracts.shared import layout
-from contracts.shared.allowed_texts import hashes_of, markers_of
+from contracts.shared.words.allowed_texts import hashes_of, markers_of
 from domain.audit.entries import Deed, record
 from domain.ports.appeals import Appeals
 from domain.ports.audit import AuditTrail

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from contracts.documents.erasure import ErasureSubject, Store, StoresErased
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
 from domain.erasure.reach import (
     Reach,
     is_photo,

@@ -12,7 +12,7 @@ from contracts.documents.record import JobRecord
 from contracts.documents.training import TrainingPlan
 from contracts.shared import layout
 from contracts.shared.names import captions_plan_id, parse_training_job_name
-from contracts.shared.picture_places import names_model, tenant_hash
+from contracts.shared.pictures.picture_places import names_model, tenant_hash
 from domain.erasure.services import ErasureServices
 from domain.ports.erasure import TenantRows
 from domain.ports.storage import Storage, find_readable

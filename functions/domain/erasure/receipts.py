@@ -19,7 +19,7 @@ from contracts.documents.erasure import (
 )
 from contracts.errors import StageInputError
 from contracts.shared import layout
-from contracts.shared.consent_texts import EVIDENCE_DAYS
+from contracts.shared.people.consent_texts import EVIDENCE_DAYS
 from domain.ports.consents import Consents
 from domain.ports.erasure import Erasure, Erasures, Signer
 from domain.ports.storage import Storage, find_document, write_document

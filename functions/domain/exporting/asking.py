@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 
 from contracts.documents.export import ExportInput, ExportRow, ExportSubject
-from contracts.shared.retention import EXPORTS
+from contracts.shared.people.retention import EXPORTS
 from domain.ports.exports import Exporter, Exports
 
 OVERDUE = timedelta(hours=1)

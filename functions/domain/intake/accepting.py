@@ -14,9 +14,9 @@ from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, QuotaUsedUpError, SubjectErasedError
 from contracts.shared import layout
-from contracts.shared.faces import REAL_FACES
 from contracts.shared.limits import MAX_IMPORT_BYTES
-from contracts.shared.name_list import NO_NAMES, NameList, has_name
+from contracts.shared.people.faces import REAL_FACES
+from contracts.shared.words.name_list import NO_NAMES, NameList, has_name
 from domain.appeals.allowing import is_allowed
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from contracts.base import BaseCard
 from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared import faces as rules
 from contracts.shared import layout
 from contracts.shared.limits import MAX_FACES_SECONDS, MIN_PHOTOS
-from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
+from contracts.shared.people import faces as rules
+from contracts.shared.people.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.normalisation import MAX_PHOTO_BYTES
 from domain.ports.faces import FaceFinder, FoundFace
 from domain.ports.storage import ObjectMissingError, Storage

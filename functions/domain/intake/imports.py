@@ -11,8 +11,8 @@ from contracts.documents.photos import StoredFile
 from contracts.errors import ImportRefusedError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_IMPORT_BYTES
-from contracts.shared.lora_kinds import refused_kind
-from contracts.shared.safetensors import WeightsError, read_layout
+from contracts.shared.weights.lora_kinds import refused_kind
+from contracts.shared.weights.safetensors import WeightsError, read_layout
 from domain.ports.storage import ObjectMissingError, Storage
 from domain.publishing.lora_file import check_values
 

@@ -18,10 +18,10 @@ from contracts.errors import (
 )
 from contracts.shared import layout
 from contracts.shared.limits import ADVISED_PHOTOS, MAX_PHOTOS, MIN_PHOTOS
-from contracts.shared.name_list import NO_NAMES, NameList, has_name
-from contracts.shared.prompts import names_subject
+from contracts.shared.people.thresholds import DEFAULTS, IntakeThresholds
 from contracts.shared.rejection import PhotoRejectedError
-from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
+from contracts.shared.words.name_list import NO_NAMES, NameList, has_name
+from contracts.shared.words.prompts import names_subject
 from domain.intake.content import (
     NO_JUDGES,
     ContentJudges,

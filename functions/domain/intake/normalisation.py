@@ -8,8 +8,8 @@ from contracts.documents.job import PinnedObject, PinnedPhoto
 from contracts.documents.photos import StoredFile
 from contracts.shared import layout
 from contracts.shared.limits import MAX_SIDE, MAX_UPLOAD_SECONDS, MIN_SIDE
+from contracts.shared.people.thresholds import DEFAULTS, IntakeThresholds
 from contracts.shared.rejection import PhotoRejectedError
-from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.captions import (
     MAX_LIST_BYTES,
     MAX_TEXT_BYTES,

@@ -7,8 +7,8 @@ from contracts.codes import CODES
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.people.thresholds import DEFAULTS, IntakeThresholds
 from contracts.shared.rejection import PhotoRejectedError
-from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.content import NO_JUDGES, ContentJudges, judged
 from domain.intake.faces import looks_for_faces, on_faces, on_person, people_on
 from domain.intake.normalisation import MAX_PHOTO_BYTES, limits_for, refuse_poor

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
+from contracts.shared.people.thresholds import DEFAULTS, IntakeThresholds
 from domain.ports.decoder import PhotoMetrics
 
 OLD_DAYS = 3 * 365

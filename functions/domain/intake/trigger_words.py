@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from contracts.base import BaseCard
 from contracts.shared import layout
-from contracts.shared.tokens import (
+from contracts.shared.words.tokens import (
     Vocabulary,
     trigger_codes,
     vocabulary_of,

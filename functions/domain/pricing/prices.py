@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from contracts.documents.speeds import MeasuredSpeed
-from contracts.shared.accelerators import INSTANCES, training_types
+from contracts.shared.instances.accelerators import INSTANCES, training_types
 
 USD_PER_HOUR = {
     "ml.g5.2xlarge": 1.515,

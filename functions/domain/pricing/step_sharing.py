@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from contracts.base import Architecture, BaseCard
 from contracts.documents.capacity import StepShape
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.accelerators import INSTANCES, Gpu
+from contracts.shared.instances.accelerators import INSTANCES, Gpu
 from contracts.shared.steps import Dataset, StepBudget, count_steps
 from domain.pricing.estimating import pass_tflop
 

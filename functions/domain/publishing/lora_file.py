@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from contracts.shared.safetensors import BYTES_PER_VALUE, WeightsError, read_layout
+from contracts.shared.weights.safetensors import BYTES_PER_VALUE, WeightsError, read_layout
 
 LORA_KEY = re.compile(r"(unet|text_encoder|text_encoder_2)\.[A-Za-z0-9_.]{1,200}")
 HALVES = {"lora_A.weight": "lora_B.weight", "lora.down.weight": "lora.up.weight"}

@@ -21,8 +21,8 @@ from contracts.documents.training import AdapterManifest, TrainedAdapter, Traini
 from contracts.errors import AdapterInvalidError, GateFailedError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_ADAPTER_BYTES
-from contracts.shared.picture_places import tenant_hash
-from contracts.shared.safetensors import WeightsError
+from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.weights.safetensors import WeightsError
 from domain.ports.storage import ObjectMissingError, Storage, read_document
 from domain.publishing.lora_file import check_lora
 from domain.publishing.model_text import released_text

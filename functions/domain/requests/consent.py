@@ -10,8 +10,8 @@ from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import ConsentRefusedError
-from contracts.shared.consent_texts import VALID_DAYS, languages_of
-from contracts.shared.faces import may_show_people
+from contracts.shared.people.consent_texts import VALID_DAYS, languages_of
+from contracts.shared.people.faces import may_show_people
 from contracts.shared.suffixes import CONSENT_FILE
 
 CLOCK_SKEW = timedelta(minutes=5)

@@ -5,7 +5,7 @@ import tomllib
 from typing import Any, NamedTuple
 
 from contracts.documents.upload.problems import RequestProblem
-from contracts.shared.triggers import composed, is_trigger_word, spells_words
+from contracts.shared.words.triggers import composed, is_trigger_word, spells_words
 from domain.requests.request_json import RequestRefusedError
 
 FOLDER = re.compile(r"([0-9]{1,4})_([^ ]+)(?: (.+))?")

@@ -17,7 +17,6 @@ from contracts.documents.upload.imported import ImportedSetting, ImportReport, T
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.subject import with_first_subject
-from contracts.shared.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
 from contracts.shared.suffixes import (
     AVATAR_FILE,
     BACKENDS_STEM,
@@ -26,6 +25,7 @@ from contracts.shared.suffixes import (
     TOML_SUFFIX,
     YAML_SUFFIXES,
 )
+from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.avatar_config import import_avatar
 from domain.requests.foreign import read_foreign

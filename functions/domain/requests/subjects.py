@@ -14,7 +14,7 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.subject import Subject
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.suffixes import ARCHIVE_SUFFIXES
-from contracts.shared.triggers import composed
+from contracts.shared.words.triggers import composed
 from domain.requests.kohya_syntax import parse_folder
 from domain.requests.presets import PRESETS
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 from contracts.codes import CODES
 from contracts.documents.api.aliases import SECONDS, Alias, Figures, NewAlias, Version, VersionView
 from contracts.documents.model import ModelRecord
-from contracts.shared.assignment import choose
+from contracts.shared.pictures.assignment import choose
 
 
 class UnknownVersionError(Exception):

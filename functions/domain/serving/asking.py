@@ -9,7 +9,7 @@ from contracts.documents.model import ModelRecord
 from contracts.documents.package import GenerationInfo
 from contracts.documents.picture import PictureArguments
 from contracts.errors import WarmUpFailedError
-from contracts.shared.picture_places import own_place, tenant_hash
+from contracts.shared.pictures.picture_places import own_place, tenant_hash
 from domain.ports.storage import Storage
 
 MAX_STORED_BYTES = 32 << 20

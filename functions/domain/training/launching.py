@@ -22,7 +22,7 @@ from contracts.documents.training import (
 )
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
-from contracts.shared.pipeline_files import REFINER_FOLDER
+from contracts.shared.weights.pipeline_files import REFINER_FOLDER
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt, Jobs
 from domain.ports.storage import read_document

@@ -24,7 +24,7 @@ from contracts.documents.api.pictures import (
     PictureView,
 )
 from contracts.documents.api.problem import FieldProblem
-from contracts.shared.picture_places import is_s3, own_place, tenant_hash
+from contracts.shared.pictures.picture_places import is_s3, own_place, tenant_hash
 from domain.pictures.ordering import (
     ENDED,
     UnknownPictureError,

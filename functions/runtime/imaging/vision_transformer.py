@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contracts.shared.classifier import (
+from contracts.shared.people.classifier import (
     WEIGHTS,
     ClassifierError,
     Preprocessor,
     ViT,
     read_folder,
 )
-from contracts.shared.safetensors import TensorEntry, WeightsError, read_layout
+from contracts.shared.weights.safetensors import TensorEntry, WeightsError, read_layout
 
 Array: TypeAlias = NDArray[np.float32]
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from contracts.shared.classifier import (
+from contracts.shared.layout import classifier_prefix
+from contracts.shared.people.classifier import (
     CONFIG,
     FILES,
     MAX_WEIGHTS_BYTES,
@@ -15,7 +16,6 @@ from contracts.shared.classifier import (
     read_config,
     read_preprocessor,
 )
-from contracts.shared.layout import classifier_prefix
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.bases import NONE, bucket_exists, lacking, listing
 from likeness_client.doctor.checks.common import find

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.shared.accelerators import DEFAULT_AMIS, INFERENCE_AMIS, family_of, has_gpu
+from contracts.shared.instances.accelerators import DEFAULT_AMIS, INFERENCE_AMIS, family_of, has_gpu
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.checks.images import find_existing, images_of

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from contracts.shared.accelerators import (
+from contracts.shared.instances.accelerators import (
     INFERENCE_AMIS,
     MIN_DRIVERS,
     MIN_PYTHON,
@@ -19,7 +19,7 @@ from contracts.shared.accelerators import (
     parse_version,
     version_text,
 )
-from contracts.shared.image_check import LABEL, read_needs
+from contracts.shared.instances.image_check import LABEL, read_needs
 from likeness_client.doctor.account import Account, action_of, code_in
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment

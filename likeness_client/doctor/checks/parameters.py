@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from contracts.shared.accelerators import training_types
+from contracts.shared.instances.accelerators import training_types
 from contracts.shared.names import MAX_STACK_NAME
 from domain.pricing.prices import USD_PER_HOUR
 from likeness_client.doctor.account import Account

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from contracts.shared.quotas import Use, quota_name, refusal_sentence
+from contracts.shared.instances.quotas import Use, quota_name, refusal_sentence
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.checks.parameters import MAX_RUNTIME_SECONDS

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from contracts.documents.training import AdapterManifest
-from contracts.shared.safetensors import TensorEntry, WeightsError, read_layout
+from contracts.shared.weights.safetensors import TensorEntry, WeightsError, read_layout
 from serving.adapters.mmap import copy_values, map_file, split_tensors
 from serving.tensors import PictureError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from aws.parameters.classifiers import fetched
-from contracts.shared.classifier import CONFIG, FILES, WEIGHTS, ClassifierError
 from contracts.shared.layout import classifier_prefix
+from contracts.shared.people.classifier import CONFIG, FILES, WEIGHTS, ClassifierError
 from tests.fakes.storage import MemoryStorage
 from tests.fakes.tiny_vit import AGES, FILTER, tiny_vit
 

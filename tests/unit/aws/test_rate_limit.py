@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from aws.rate_limit import BURST, RateLimiter
 from aws.training import SageMakerTrainer
-from contracts.shared.quotas import refusal_sentence
+from contracts.shared.instances.quotas import refusal_sentence
 from domain.training.launching import launch
 from domain.training.services import LaunchServices, TrainingServices
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id

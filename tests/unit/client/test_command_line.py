@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.shared.name_list import hash_of
+from contracts.shared.words.name_list import hash_of
 from likeness_client import __all__ as public
 from likeness_client import __version__
 from likeness_client.__main__ import main

@@ -20,7 +20,7 @@ from bench.doctor.__main__ import (
     surplus,
 )
 from bench.doctor.faults import FAULTS, Fault, first, letters, quota
-from contracts.shared.quotas import refusal_sentence
+from contracts.shared.instances.quotas import refusal_sentence
 from likeness_client.__main__ import main
 from likeness_client.doctor import account as asking
 from likeness_client.doctor.account import ACTIONS, Account, action_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.shared.accelerators import (
+from contracts.shared.instances.accelerators import (
     DEFAULT_AMIS,
     INFERENCE_AMIS,
     INSTANCES,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.shared.blocked_words import has_blocked, parse_words, plain
+from contracts.shared.words.blocked_words import has_blocked, parse_words, plain
 
 BLOCKED = parse_words("famous person, nackt, 裸体")
 

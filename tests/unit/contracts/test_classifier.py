@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.shared.classifier import (
+from contracts.shared.people.classifier import (
     CONFIG,
     FILES,
     PREPROCESSOR,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.shared.endpoint_tags import APPLICATION, MADE_BY, is_made_on_demand
+from contracts.shared.instances.endpoint_tags import APPLICATION, MADE_BY, is_made_on_demand
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.shared.gpu_check import (
+from contracts.shared.instances.gpu_check import (
     ALLOW_CPU,
     FoundGpus,
     NoGpuError,
@@ -31,7 +31,7 @@ int cuInit(unsigned flags) {{ return {status}; }}
 int cuDeviceGetCount(int *count) {{ *count = {count}; return 0; }}
 """
 PROBE = (
-    "import json; from contracts.shared.gpu_check import find_gpus; "
+    "import json; from contracts.shared.instances.gpu_check import find_gpus; "
     "found = find_gpus(); print(json.dumps([found.count, found.cuda]))"
 )
 

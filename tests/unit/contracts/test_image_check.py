@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from contracts.shared.image_check import LABEL, Contents, find_faults, main, needs_of
+from contracts.shared.instances.image_check import LABEL, Contents, find_faults, main, needs_of
 from tests.contract.files import ROOT
 
 GOOD = Contents((3, 12), (12, 9), "25.04")
@@ -105,7 +105,7 @@ def test_a_build_runs_the_check_with_what_was_copied_for_it_alone(
     (tmp_path / "torch").mkdir()
     cuda = "13.0" if lies else "12.9"
     (tmp_path / "torch/__init__.py").write_text(f"class version:\n    cuda = '{cuda}'\n")
-    module = "contracts.shared.image_check"
+    module = "contracts.shared.instances.image_check"
     (command,) = [line for line in instructions(dockerfile) if module in line]
     script = command.removeprefix("RUN ").replace("/opt/", f"{tmp_path}/opt/")
     script = re.sub(r"\bpython3?\b(?= -m)", f"{sys.executable} -S", script)  # no other contracts

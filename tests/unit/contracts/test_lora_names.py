@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from contracts.shared import lora_names
-from contracts.shared.lora_names import kohya_name, layer_path
+from contracts.shared.weights import lora_names
+from contracts.shared.weights.lora_names import kohya_name, layer_path
 
 DEPTH = {"down_blocks.1": 2, "down_blocks.2": 10, "up_blocks.0": 10, "up_blocks.1": 2}
 """SDXL's transformer layers by block; the middle has 10. The other blocks have no attention."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.shared.name_list import (
+from contracts.shared.words.name_list import (
     MAX_WORDS,
     NO_NAMES,
     NameListError,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.faces import may_show_people, needs_face
+from contracts.shared.people.faces import may_show_people, needs_face
 
 PERSON, THING = "a photo of a woman", "a photo of a teapot"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.shared.layout import answer_prefix, pictures_prefix
-from contracts.shared.picture_places import own_place, tenant_hash
+from contracts.shared.pictures.picture_places import own_place, tenant_hash
 
 ACME, GLOBEX = tenant_hash("acme"), tenant_hash("globex")
 ANSWER = answer_prefix(ACME, ["1" * 32], "7" * 32) + "000.png"

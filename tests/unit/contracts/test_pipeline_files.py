@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.shared.pipeline_files import (
+from contracts.shared.weights.pipeline_files import (
     missing_files,
     unused_components,
     variant_of,

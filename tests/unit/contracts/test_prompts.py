@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.prompts import (
+from contracts.shared.words.prompts import (
     caption_for,
     has_placeholder,
     likely_trigger,

@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from contracts.shared.safetensors import MAX_HEADER_BYTES, TensorEntry, WeightsError, read_layout
+from contracts.shared.weights.safetensors import (
+    MAX_HEADER_BYTES,
+    TensorEntry,
+    WeightsError,
+    read_layout,
+)
 
 Entry = dict[str, object]
 

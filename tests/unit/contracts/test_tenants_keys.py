@@ -1,7 +1,7 @@
 """Keys name the tenant, the owner and the models that they belong to: erasures go by them."""
 
 from contracts.shared import layout
-from contracts.shared.picture_places import is_s3
+from contracts.shared.pictures.picture_places import is_s3
 
 
 def test_every_key_of_a_tenant_lies_under_the_tenant() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.shared.tokens import (
+from contracts.shared.words.tokens import (
     Vocabulary,
     tokens_of,
     trigger_codes,

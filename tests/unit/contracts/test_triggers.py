@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from contracts.documents import picture
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.prompts import name_subject, names_subject
-from contracts.shared.triggers import is_trigger_word
+from contracts.shared.words.prompts import name_subject, names_subject
+from contracts.shared.words.triggers import is_trigger_word
 from domain.serving.warm_up import picture_request
 
 PROMPTS = {"instance_prompt": "a photo of TOK", "class_prompt": "a photo"}

@@ -10,10 +10,10 @@ from contracts.documents.upload.problems import RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, InvalidUploadError, TooManyPhotosError
 from contracts.shared import layout
-from contracts.shared.allowed_texts import hash_of_texts, marker_of
 from contracts.shared.limits import MAX_PHOTOS
-from contracts.shared.name_list import hash_of, parse_names
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
+from contracts.shared.words.name_list import hash_of, parse_names
 from domain.intake.accepting import IntakeServices, accept_request, name_job
 from domain.intake.uploads import PinnedUpload
 from domain.ports.storage import read_document, write_document

@@ -13,7 +13,7 @@ from contracts.documents.upload.problems import RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import ConsentRefusedError, InvalidRequestError
 from contracts.shared import layout
-from contracts.shared.faces import may_show_people
+from contracts.shared.people.faces import may_show_people
 from domain.erasure.expiry import ExpiryServices, erase_unconsented
 from domain.intake.accepting import IntakeServices, accept_request
 from domain.ports.storage import read_document

@@ -17,9 +17,9 @@ from contracts.documents.training import TrainingPlan
 from contracts.documents.upload.consent import Consent
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
-from contracts.shared.consent_texts import EVIDENCE_DAYS
 from contracts.shared.names import captions_plan_id
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.people.consent_texts import EVIDENCE_DAYS
+from contracts.shared.pictures.picture_places import tenant_hash
 from domain.erasure.erasing import erase_stores
 from domain.erasure.receipts import KeptElsewhere, ReceiptServices, sign_receipt
 from domain.erasure.services import ErasingServices, StoppingServices

@@ -10,7 +10,7 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PersonsMixedError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_FACES_SECONDS
-from contracts.shared.thresholds import DEFAULTS, IntakeThresholds
+from contracts.shared.people.thresholds import DEFAULTS, IntakeThresholds
 from domain.intake.faces import (
     FaceServices,
     advice_on_variety,

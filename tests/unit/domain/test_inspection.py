@@ -13,8 +13,8 @@ from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, 
 from contracts.documents.upload.problems import RequestProblems
 from contracts.errors import InvalidRequestError, PhotosRefusedError, TooFewPhotosError
 from contracts.shared import layout
-from contracts.shared.name_list import hash_of, parse_names
 from contracts.shared.rejection import PhotoRejectedError
+from contracts.shared.words.name_list import hash_of, parse_names
 from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.inspection import (
     InspectionServices,

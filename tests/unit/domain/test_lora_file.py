@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.shared.safetensors import WeightsError, read_layout
+from contracts.shared.weights.safetensors import WeightsError, read_layout
 from domain.publishing.lora_file import check_lora
 from tests.unit.training_kit import lora, safetensors
 

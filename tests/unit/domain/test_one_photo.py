@@ -9,7 +9,7 @@ import pytest
 from contracts.codes import CODES
 from contracts.documents.api.uploads import PhotoInspected, PhotoToInspect
 from contracts.shared.limits import MAX_SIDE
-from contracts.shared.thresholds import IntakeThresholds
+from contracts.shared.people.thresholds import IntakeThresholds
 from domain.intake.normalisation import MAX_PHOTO_BYTES
 from domain.intake.one_photo import COMPARED_SIDE, OnePhotoServices, inspect_one_photo
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.thresholds import IntakeThresholds
+from contracts.shared.people.thresholds import IntakeThresholds
 from domain.intake.inspection import thresholds_of
 from domain.intake.photo_quality import (
     OLD_DAYS,

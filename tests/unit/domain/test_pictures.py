@@ -27,7 +27,7 @@ from contracts.errors import (
     WarmUpFailedError,
 )
 from contracts.shared import layout
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
 from domain.pictures.drawing import (
     MAX_AGE,
     MAX_SLOW,

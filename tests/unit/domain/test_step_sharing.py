@@ -8,7 +8,7 @@ from contracts.base import BaseCard
 from contracts.documents.capacity import StepShape
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.accelerators import INSTANCES
+from contracts.shared.instances.accelerators import INSTANCES
 from contracts.shared.steps import Dataset
 from domain.pricing.grid import changed
 from domain.pricing.step_sharing import (

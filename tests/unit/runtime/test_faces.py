@@ -8,7 +8,7 @@ import pytest
 
 from bench.people import eyes
 from contracts.errors import DecoderBrokenError
-from contracts.shared.thresholds import DEFAULTS
+from contracts.shared.people.thresholds import DEFAULTS
 from runtime.imaging import photo_child
 from runtime.imaging.faces import ChildFaceFinder
 from tests.fakes.people import ASTRONAUT, PRESIDENT, photo, png

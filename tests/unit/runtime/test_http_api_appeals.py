@@ -10,8 +10,8 @@ from contracts.documents.picture import PictureArguments
 from contracts.documents.status import UploadRow
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.shared import layout
-from contracts.shared.allowed_texts import hash_of_texts, marker_of
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
 from domain.appeals.allowing import is_allowed
 from domain.pictures.ordering import order_key
 from domain.ports.storage import write_document

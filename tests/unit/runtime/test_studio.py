@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from contracts.shared.consent_texts import CURRENT
+from contracts.shared.people.consent_texts import CURRENT
 from studio.app import lambda_handler
 
 BUCKET = "https://uploads.s3.amazonaws.com"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.shared.gpu_check import ALLOW_CPU, FoundGpus, NoGpuError
+from contracts.shared.instances.gpu_check import ALLOW_CPU, FoundGpus, NoGpuError
 from serving import device
 
 OLD, NEW = FoundGpus(1, (11, 4), "470.256.02"), FoundGpus(1, (12, 4), "550.163.01")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.shared.gpu_check import ALLOW_CPU
+from contracts.shared.instances.gpu_check import ALLOW_CPU
 from serving import devices
 from serving.devices import (
     DEVICE,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.shared.name_list import MAX_BYTES, NO_NAMES, has_name
+from contracts.shared.words.name_list import MAX_BYTES, NO_NAMES, has_name
 from serving.names_file import NamesFileError, read_names, resolve_names
 from serving.supervision import NAMES_FILE, Found, engine_environment
 from tests.unit.serving.test_safety_folder import serve_bucket

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.shared.picture_places import LINK_SECONDS, tenant_hash
+from contracts.shared.pictures.picture_places import LINK_SECONDS, tenant_hash
 from serving.output.pictures_bucket import (
     NoBucket,
     NoPictureError,

@@ -18,8 +18,8 @@ from contracts.documents.picture import (
     MAX_MASK_CHARACTERS,
     PictureArguments,
 )
-from contracts.shared.samplers import ALIASES
-from contracts.shared.styles import STYLES, Style
+from contracts.shared.pictures.samplers import ALIASES
+from contracts.shared.words.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
 from serving.output.pictures_bucket import NoPictureError
 from serving.tensors import (

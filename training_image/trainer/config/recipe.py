@@ -12,8 +12,8 @@ from contracts.base import BaseCard, TrainingDefaults
 from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import PLAN_CHANNEL, PLAN_FILE
-from contracts.shared.prompts import name_subject
 from contracts.shared.steps import Dataset, StepBudget, checkpoint_every, count_steps
+from contracts.shared.words.prompts import name_subject
 from trainer.process.results import TrainingError
 
 WARM_UP_SHARE = 0.05

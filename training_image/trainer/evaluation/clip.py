@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 
-from contracts.shared.faces import names_a_person
+from contracts.shared.people.faces import names_a_person
 from trainer.evaluation.circumstances import OF_OTHERS, OF_PEOPLE
 
 

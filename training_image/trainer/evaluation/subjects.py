@@ -12,7 +12,7 @@ from PIL import Image
 
 from contracts.base import GateFloors
 from contracts.documents.training import GateReport, RankedPicture, Scores, SubjectScores
-from contracts.shared.prompts import names_subject
+from contracts.shared.words.prompts import names_subject
 from trainer.config.recipe import Recipe
 from trainer.evaluation.gate import (
     Evidence,

@@ -9,7 +9,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 from contracts.documents.training import AdapterManifest
-from contracts.shared import lora_names
 from contracts.shared.layout import (
     ADAPTER_FOLDER,
     DIFFUSERS_FILE,
@@ -17,6 +16,7 @@ from contracts.shared.layout import (
     PEFT_FOLDER,
     webui_file,
 )
+from contracts.shared.weights import lora_names
 from trainer.config.recipe import Recipe
 from trainer.export.kohya_metadata import kohya_metadata
 from trainer.export.low_rank import as_low_rank

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from contracts.shared import lora_names
+from contracts.shared.weights import lora_names
 from trainer.export.foreign import Pair, UnknownFileError, read_pairs
 from trainer.export.kohya_metadata import LAYERS_PER_BLOCK
 

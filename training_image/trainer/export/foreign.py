@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from contracts.shared import lora_names
-from contracts.shared.lora_kinds import refused_kind
+from contracts.shared.weights import lora_names
+from contracts.shared.weights.lora_kinds import refused_kind
 
 Parts = dict[str, Tensor]
 """The tensors of one layer by what follows its name in the file."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.documents.photos import FaceMetrics
-from contracts.shared.thresholds import DEFAULTS
+from contracts.shared.people.thresholds import DEFAULTS
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3), RGB."""

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from contracts.shared.faces import names_a_person
+from contracts.shared.people.faces import names_a_person
 from trainer.evaluation.circumstances import OF_PEOPLE
 from trainer.evaluation.ranking import MAX_SIMILARITY
 from trainer.faces import Face, Pixels, Point

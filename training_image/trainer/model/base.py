@@ -13,7 +13,7 @@ from torch import Tensor
 
 from contracts.base import BaseCard, hash_of_files
 from contracts.shared.layout import BASE_FILE
-from contracts.shared.pipeline_files import (
+from contracts.shared.weights.pipeline_files import (
     MODEL_INDEX,
     missing_files,
     unused_components,

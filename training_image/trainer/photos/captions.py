@@ -28,7 +28,7 @@ from contracts.documents.photos import PhotoCaptions
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import CAPTIONER_CHANNEL, PHOTOS_CHANNEL
-from contracts.shared.prompts import caption_for, names_subject
+from contracts.shared.words.prompts import caption_for, names_subject
 from trainer.model.base import Base
 from trainer.process.resources import has_bf16
 from trainer.process.results import TrainingError

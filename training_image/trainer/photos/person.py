@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.faces import names_a_person
+from contracts.shared.people.faces import names_a_person
 from trainer.faces import Face, Pixels
 from trainer.faces.choice import chosen_detector
 from trainer.model.base import Base

@@ -18,8 +18,8 @@ from contracts.documents.photos import FaceMetrics, PhotoVerdict
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.photo_options import CROPS, FaceCrop
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.faces import REAL_FACES, names_a_person
 from contracts.shared.limits import MIN_PHOTOS
+from contracts.shared.people.faces import REAL_FACES, names_a_person
 from contracts.shared.rejection import PhotoRejectedError
 from trainer.faces import Detector, Face, Pixels, advice_on, are_ambiguous, by_size, measure_face
 from trainer.faces.choice import chosen_detector, detector_of

@@ -28,7 +28,13 @@ from pydantic import (
 
 from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.options import Precision
-from contracts.shared.gpu_check import ALLOW_CPU, NoGpuError, check_gpu, find_gpus, image_cuda
+from contracts.shared.instances.gpu_check import (
+    ALLOW_CPU,
+    NoGpuError,
+    check_gpu,
+    find_gpus,
+    image_cuda,
+)
 from trainer.process.results import TrainingError
 
 

@@ -17,7 +17,7 @@ from contracts.documents.picture import (
     Side,
     Upscaler,
 )
-from contracts.shared.styles import Style
+from contracts.shared.words.styles import Style
 
 PictureId = Annotated[str, StringConstraints(pattern=r"^pic_[0-9a-f]{24}$")]
 

@@ -30,7 +30,7 @@ from contracts.shared.limits import (
     MIN_SIDE,
     SIDE_STEP,
 )
-from contracts.shared.prompts import DEFAULT_TRIGGER_WORD
+from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD
 
 IMPORT_FIELDS = frozenset(
     {

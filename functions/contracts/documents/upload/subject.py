@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from contracts.document import Document
 from contracts.documents.upload.consent import Consent
 from contracts.shared.limits import MAX_TRAINED_CHARACTERS
-from contracts.shared.prompts import has_placeholder, name_subject, names_subject
-from contracts.shared.triggers import composed, trigger_problem
+from contracts.shared.words.prompts import has_placeholder, name_subject, names_subject
+from contracts.shared.words.triggers import composed, trigger_problem
 
 Prompt = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRAINED_CHARACTERS)
@@ -31,8 +31,10 @@ def _trigger(text: str) -> str:
 
 
 TriggerWord = Annotated[str, Field(min_length=2, max_length=72), AfterValidator(_trigger)]
-"""What names the subject in prompts; contracts/shared/triggers.py has its rule. Its length is that
-of a text that is not composed yet."""
+"""What names the subject in prompts; contracts/shared/words/triggers.py has its rule.
+
+Its length is that of a text that is not composed yet.
+"""
 
 FolderName = Annotated[
     str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f]{1,64}$"), AfterValidator(composed)

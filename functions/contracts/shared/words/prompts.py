@@ -18,7 +18,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from contracts.shared.triggers import composed, is_trigger_word
+from contracts.shared.words.triggers import composed, is_trigger_word
 
 DEFAULT_TRIGGER_WORD = "sks"
 

@@ -9,7 +9,7 @@ import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.shared.accelerators import (
+from contracts.shared.instances.accelerators import (
     Version,
     has_gpu,
     min_driver,

@@ -7,7 +7,7 @@ tests/contract/test_retention.py compares them.
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
-from contracts.shared.consent_texts import EVIDENCE_DAYS
+from contracts.shared.people.consent_texts import EVIDENCE_DAYS
 
 PHOTOS_AFTER_TRAINING = timedelta(hours=24)
 """Default of the template's parameter PhotosAfterTrainingHours."""

@@ -8,7 +8,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from contracts.shared.blocked_words import words_of
+from contracts.shared.words.blocked_words import words_of
 
 MAX_WORDS = 6
 """Words of one name."""

@@ -1,8 +1,8 @@
 """Check an image while it is built: are its Python, CUDA and driver those that its label says?
 
-Both Dockerfiles run ``python -m contracts.shared.image_check "$NEEDS"``, where NEEDS becomes the
-label ``com.likeness.needs``. ``likeness doctor`` and people read the label before anything is
-deployed; docs/hosting.md says which InferenceAmiVersion fits it.
+Both Dockerfiles run ``python -m contracts.shared.instances.image_check "$NEEDS"``, where NEEDS
+becomes the label ``com.likeness.needs``. ``likeness doctor`` and people read the label before
+anything is deployed; docs/hosting.md says which InferenceAmiVersion fits it.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from contracts.shared.accelerators import (
+from contracts.shared.instances.accelerators import (
     MIN_PYTHON,
     TRITON_IMAGES,
     Version,
@@ -20,7 +20,7 @@ from contracts.shared.accelerators import (
     min_driver,
     version_text,
 )
-from contracts.shared.gpu_check import image_cuda
+from contracts.shared.instances.gpu_check import image_cuda
 
 LABEL = "com.likeness.needs"
 
@@ -74,7 +74,7 @@ def triton_faults(release: str) -> Iterator[str]:
     """Yield what is wrong with a Triton release."""
     image = TRITON_IMAGES.get(release)
     if image is None:
-        yield f"Triton {release} is not in TRITON_IMAGES (contracts/shared/accelerators.py): add it"
+        yield f"Triton {release} is not in TRITON_IMAGES (accelerators.py): add it"
     elif not is_supported(image):
         yield f"Triton {release} has Python {version_text(image.python)}: take a newer BASE_IMAGE"
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from contracts.shared.webui import take_webui
+from contracts.shared.pictures.webui import take_webui
 
 Options = dict[str, str | bool]
 """Arguments of a diffusers scheduler."""

@@ -8,8 +8,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from contracts.shared.blocked_words import words_of
-from contracts.shared.picture_places import tenant_hash
+from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.words.blocked_words import words_of
 
 MARKER = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{64}")
 """Name of such an object."""

@@ -1,0 +1,1 @@
+"""Instance types, GPUs, quotas, and whose an endpoint is."""

@@ -1,0 +1,1 @@
+"""Files of weights: bases and adapters, ours and other tools'."""
