@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from contracts.shared import classifier
+from contracts.shared.people import classifier
 from contracts.shared.people.classifier import ClassifierError, chosen_labels, read_folder
 from serving.base_folder import fetch
 
