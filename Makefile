@@ -218,7 +218,7 @@ test: ## unit, contract, integration, smoke, end to end
 # The longest of them; it begins first, beside the others.
 e2e:
 	@$(call ready,test,$(TESTS_READY))
-	$(TOOLS)/pytest -p no:randomly tests/e2e
+	$(TOOLS)/pytest -p no:randomly --durations=15 tests/e2e
 
 # One core each. Unit and integration tests run in random order: SEED=123 repeats an order, which the
 # first lines of the output name.
