@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -57,9 +58,22 @@ def expanded(region: str = "us-east-1", template: dict[str, Any] | None = None) 
     return translated
 
 
+def looked_into(node: Any) -> Iterator[str]:
+    """Yield the names of the mappings that a part of a template looks into."""
+    if isinstance(node, dict):
+        if "Fn::FindInMap" in node:
+            yield node["Fn::FindInMap"][0]
+        node = list(node.values())
+    for inner in node if isinstance(node, list) else ():
+        yield from looked_into(inner)
+
+
 def localised(template: dict[str, Any]) -> dict[str, Any]:
     """Replace what only ``sam package`` can resolve: code by a key, the definition by its text."""
     template.pop("Transform")
+    mappings = template.pop("Mappings", {})  # loops have looked into theirs, and are written out
+    left = {name: mappings[name] for name in mappings if name in set(looked_into(template))}
+    template |= {"Mappings": left} if left else {}
     template["Globals"]["Function"].pop("CodeUri", None)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
