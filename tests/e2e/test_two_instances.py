@@ -20,7 +20,7 @@ TAKEDOWN_SECONDS = 60
 @pytest.mark.usefixtures("quick_training")
 def test_both_instances_answer_and_refuse_and_forget_a_model(stack: Stack) -> None:
     with two_instances(stack):
-        stack.upload("on-two", photos(98), SMALL)
+        stack.upload("on-two", photos(99), SMALL)
         assert stack.execution("on-two")["status"] == "SUCCEEDED", "one of them is warm"
         assert stack.notice("on-two")["code"] == "ready"
         model = stack.record("on-two").job_id

@@ -24,6 +24,7 @@ PLAYER = f"""
 import json, os, boto3
 
 TRIALS = {TRIALS}
+CHOICES = ("dry_run", "captions", "sweep", "rungs")
 """
 PLAYER += """
 
@@ -32,13 +33,13 @@ def handler(event, context):
     if stage == "FailJob":
         return fail_job(event)
     asked = event.get("event", {})
-    decision = {name: asked.get(name, False) for name in ("dry_run", "sweep", "rungs")}
+    decision = {name: asked.get(name, False) for name in CHOICES}
     job = event.get("job", {"job_id": "j", **decision})
     if "FAULT" in os.environ and job["job_id"] in os.environ.get("JOBS", job["job_id"]):
         raise type(os.environ["FAULT"], (Exception,), {})("as asked")
     answer = {"stage": stage, "status": "accepted", "job": job}
     if stage == "InspectPhotos":
-        decision = {name: job[name] for name in ("dry_run", "sweep")}
+        decision = {name: job[name] for name in ("dry_run", "captions", "sweep")}
         return {"schema_version": 1, "job_id": "j", "accepted": 5, "refused": 0, **decision}
     if stage == "PlanSweep":
         return rung(job["rungs"], event["outcomes"])
@@ -115,12 +116,20 @@ class Play:
             self.fault(stage, None)
         self._faulty.clear()
 
-    def start(self, *, sweep: bool = False, dry_run: bool = False, rungs: int = 0) -> str:
+    def start(
+        self,
+        *,
+        sweep: bool = False,
+        dry_run: bool = False,
+        captions: bool = False,
+        rungs: int = 0,
+    ) -> str:
         """Start a job; ``rungs`` of a sweep: each has one trial less than the one before."""
         event = {
             "detail": {"object": {"key": "tenants/t/uploads/u/request.json"}},
             "sweep": sweep,
             "dry_run": dry_run,
+            "captions": captions,
             "rungs": rungs,
         }
         begun = self._states.start_execution(stateMachineArn=self._arn, input=json.dumps(event))

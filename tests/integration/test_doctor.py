@@ -21,8 +21,9 @@ UNOFFERED = {
 }
 """Calls that the laptop's AWS does not answer; an account does."""
 
-ITS_OWN = {"image_uri_refused", "no_budget", "topic_without_subscriber"}
-"""What is right about the laptop: its images are programs, and nobody has subscribed."""
+ITS_OWN = {"age_not_estimated", "image_uri_refused", "no_budget", "topic_without_subscriber"}
+"""What is right about the laptop: its images are programs, nobody has subscribed, and it has no
+weights that estimate ages."""
 
 FIRST_MINUTES = {"alarm_raised"}
 """QueueAgeAlarm is raised until reconcile has reported for the first time."""

@@ -58,6 +58,22 @@ def test_a_failed_stage_notifies_the_owner_and_a_redrive_goes_on_from_it(
     assert (entered["FailJob"], entered["NotifyFailure"]) == (2, 1)
 
 
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_large_set_is_captioned_before_its_training_and_after_a_redrive(
+    play: Play, *, sweep: bool
+) -> None:
+    play.fault("CaptionPhotos", "NoMercyError")
+    arn = play.start(captions=True, sweep=sweep)
+    assert play.ended(arn)["error"] == "NoMercyError"
+    assert play.entered(arn)["NotifyFailure"] == 1
+    play.fault("CaptionPhotos", None)
+    play.redrive(arn)
+    assert play.ended(arn)["status"] == "SUCCEEDED"
+    entered = play.entered(arn)
+    training = "SweepAdapter" if sweep else "TrainAdapter"
+    assert (entered["CaptionPhotos"], entered[training], entered["InspectPhotos"]) == (2, 1, 1)
+
+
 def test_a_stage_may_fail_again_after_a_redrive(play: Play) -> None:
     play.fault("PublishAdapter", "FirstError")
     arn = play.start()
