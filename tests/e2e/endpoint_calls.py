@@ -99,5 +99,5 @@ def hits_by_instance(stack: Stack) -> dict[str, float]:
         name = stream["logStreamName"]
         events = logs.get_log_events(logGroupName=group, logStreamName=name)["events"]
         lines = [e["message"] for e in events if e["message"].startswith('{"_aws"')]
-        hits[name] = sum(json.loads(line)["AnswerHits"] for line in lines)
+        hits[name] = sum(json.loads(line).get("AnswerHits", 0) for line in lines)
     return hits
