@@ -948,14 +948,14 @@ CODES: dict[str, CodeEntry] = {
     "prompt_refused": CodeEntry(
         "The prompt has a word that is not allowed",
         "The operator lets nobody draw with a word of the prompt or negative prompt.",
-        "Write the prompt without it. If the rule is wrong about it, appeal by refusal_id.",
+        "Write the prompt without it, or appeal if the rule is wrong about it.",
         "owner",
         False,
     ),
     "name_refused": CodeEntry(
         "The request has a name that is not allowed",
         "The operator lets nobody train a name that stands in the request.",
-        "Train under a word that names nobody. If the rule is wrong, appeal by refusal_id.",
+        "Train under a word that names nobody, or appeal if the rule is wrong.",
         "owner",
         False,
     ),

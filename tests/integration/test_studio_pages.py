@@ -308,3 +308,18 @@ def test_an_operator_reads_an_appeal_and_lets_the_text_through(
     page.ask("document.querySelector('td .danger').click()")
     page.wait(f"document.body.innerText.includes({json.dumps(WORDS['appeals.why.other'])})")
     assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+
+
+def test_a_refused_prompt_is_appealed_from_the_gallery(page: Page, server: StudioServer) -> None:
+    stores: Any = server.stores
+    model = with_model(server)
+    refused = refused_picture(stores, model_id=model)
+    sign_in(page, server.pool)
+    page.wait("document.querySelector('.bar nav')")
+    page.ask(f"location.hash = '#/models/{model}'")
+    for shown, then in (("appeals.ask", page.click), ("appeals.status.open", None)):
+        page.wait(f"document.querySelector('main').innerText.includes({json.dumps(WORDS[shown])})")
+        if then is not None:
+            then(WORDS[shown])
+    (row,) = stores.appeals.newest(9, None)
+    assert (row.refusal_id, row.tenant, row.status) == (refused, "acme", "open")

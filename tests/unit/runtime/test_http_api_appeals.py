@@ -25,10 +25,15 @@ OWNER = tenant_hash("acme")
 WHY = {"why": "rule_is_right"}
 
 
-def refused_picture(stores: Services, code: Any = "prompt_refused", tenant: str = "acme") -> str:
+def refused_picture(
+    stores: Services,
+    code: Any = "prompt_refused",
+    tenant: str = "acme",
+    model_id: str = f"{1:032x}",
+) -> str:
     times = {"created_at": NOON.isoformat(), "updated_at": NOON.isoformat()}
     row = PictureRow(
-        picture_id=PICTURE, tenant=tenant, model_id=f"{1:032x}", status="failed", code=code,
+        picture_id=PICTURE, tenant=tenant, model_id=model_id, status="failed", code=code,
         seed=1, count=1, delete_at=0, **times,
     )  # fmt: skip
     stores.pictures.pictures.add(row)
