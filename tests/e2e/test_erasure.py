@@ -14,6 +14,7 @@ from contracts.shared import layout
 from local.demo.upload import TENANT
 from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, photos
+from tests.e2e.test_status import has_begun
 
 
 def versions(stack: Stack) -> Iterator[tuple[str, str, str]]:
@@ -120,10 +121,9 @@ def test_an_upload_that_never_was_is_unknown(stack: Stack) -> None:
     assert "has no such upload" in answer
 
 
-@pytest.mark.usefixtures("quick_training")
 def test_a_job_that_is_erased_while_it_trains_ends_erased(stack: Stack) -> None:
-    stack.upload("forget-soon", photos(62), SMALL)
-    eventually(lambda: stack.find("forget-soon"))
+    stack.upload("forget-soon", photos(62), SMALL | {"max_train_steps": 5000})
+    eventually(lambda: has_begun(stack, "forget-soon"))
     job_id = stack.record("forget-soon").job_id
     answer = stack.likeness("erase", TENANT, "--model", job_id, "--yes", TENANT)
     assert "erasing" in answer, answer
