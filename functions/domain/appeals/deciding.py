@@ -78,25 +78,33 @@ def grant(
 ) -> AppealAnswer:
     """Let the texts through: the row first, so that a crash leaves them refused.
 
-    An erasure of the tenant removes the row; a grant that it has overtaken leaves no marker.
+    An erasure of the tenant removes the row, and another operator may take the grant back: a grant
+    that was overtaken leaves no marker.
     """
-    after = decided(row, "granted", given, services, now)
-    if after is None:
+    if decided(row, "granted", given, services, now) is None:
         return AppealAnswer(outcome="unknown")
     for marker in markers_of(row.tenant, row.hashes):
         services.models.write(layout.allowed_key(marker), b"")
-    if services.appeals.get(row.appeal_id) is None:
-        forbid(row, services)
+    present = services.appeals.get(row.appeal_id)
+    if present is not None and present.status == "granted":
+        return AppealAnswer(outcome="granted", appeals=(present,))
+    forbid(row, services)
+    if present is None:
         return AppealAnswer(outcome="unknown")
-    return AppealAnswer(outcome="granted", appeals=(after,))
+    return AppealAnswer(outcome="refused", appeals=(present,))
 
 
 def refuse(
     row: AppealRow, given: AppealOrder, services: AppealServices, now: datetime
 ) -> AppealAnswer:
-    """Close an appeal with a reason, or take a grant back: the markers go first."""
+    """Close an appeal with a reason, or take a grant back.
+
+    The markers go before the row changes, so that a crash leaves the texts refused, and after it,
+    for a grant that has written them in between.
+    """
     forbid(row, services)
     after = decided(row, "refused", given, services, now)
+    forbid(row, services)
     if after is None:
         return AppealAnswer(outcome="unknown")
     return AppealAnswer(outcome="refused", appeals=(after,))

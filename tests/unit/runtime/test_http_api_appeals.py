@@ -1,6 +1,6 @@
 """A tenant appeals a refused prompt or name; an operator lets exactly that text through."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -177,6 +177,34 @@ def test_the_tenant_hears_of_the_decision_once_and_the_trail_keeps_it(
     assert "canary" not in task.model_dump_json()
     trail = [one.action for one in stores.audit.of("acme", 9, None)]
     assert trail.count(f"appeal.{status}") == 1
+
+
+@pytest.mark.parametrize("moment", ["before a marker is written", "after the grant has ended"])
+def test_a_grant_and_a_refusal_at_once_leave_no_marker(moment: str) -> None:
+    stores = services()
+    made = appeal(stores, refused_picture(stores)).body
+    path = f"/v1/appeals/{made['id']}"
+    documents, appeals = cast("Any", stores.documents), cast("Any", stores.appeals)
+    write, replace = documents.write, appeals.replace
+
+    def refused_meanwhile(*given: Any) -> None:
+        documents.write = write
+        call(stores, "POST", f"{path}:refuse", WHY, who=OPERATOR)
+        write(*given)
+
+    def granted_meanwhile(before: Any, after: Any) -> bool:
+        appeals.replace = replace
+        call(stores, "POST", f"{path}:grant", who=OPERATOR)
+        return bool(replace(before, after))
+
+    if moment == "before a marker is written":
+        documents.write = refused_meanwhile
+        answer = call(stores, "POST", f"{path}:grant", who=OPERATOR)
+    else:
+        appeals.replace = granted_meanwhile
+        answer = call(stores, "POST", f"{path}:refuse", WHY, who=OPERATOR)
+    assert answer.body["status"] == call(stores, "GET", path).body["status"] == "refused"
+    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
 
 
 def test_a_grant_that_an_erasure_has_overtaken_leaves_nothing() -> None:
