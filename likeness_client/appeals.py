@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from contracts.documents.appeal import AppealAnswer, AppealOrder, AppealRow
 from likeness_client.exit_codes import ExitCode
-from likeness_client.functions import call
-from likeness_client.takedown import NotDecidedError
+from likeness_client.functions import NotDecidedError, call
 
 OUTCOMES = {
     "granted": "granted: within seconds the tenant may use this text",

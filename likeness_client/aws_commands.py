@@ -33,7 +33,7 @@ from likeness_client.errors import GenerationError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.export import NoExportError, NotExportedError, run_export
 from likeness_client.folder import NoFolderError
-from likeness_client.functions import FunctionFailedError
+from likeness_client.functions import FunctionFailedError, NotDecidedError
 from likeness_client.imports import NotImportedError, import_lora
 from likeness_client.imports import Order as ImportOrder
 from likeness_client.jobs import UnknownJobError, show, stop
@@ -41,7 +41,7 @@ from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
 from likeness_client.stack import NoStackError
 from likeness_client.store import NotStoredError
-from likeness_client.takedown import NotDecidedError, run_takedown
+from likeness_client.takedown import run_takedown
 from likeness_client.uninstall import NotConfirmedError, NotUninstalledError, uninstall
 from likeness_client.verify import NotVerifiedError, print_root, verify
 from likeness_client.verify import Question as MarksQuestion

@@ -15,6 +15,10 @@ class FunctionFailedError(Exception):
     """A function of the stack failed, or another function answered; its log says why."""
 
 
+class NotDecidedError(Exception):
+    """The words name no case and no decision, or what they name does not wait for one."""
+
+
 def call(
     function: str,
     question: BaseModel,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
 from likeness_client.exit_codes import ExitCode
-from likeness_client.functions import call
+from likeness_client.functions import NotDecidedError, call
 
 OUTCOMES = {
     "disabled": "disabled: within seconds nothing is drawn with the models",
@@ -20,10 +20,6 @@ REFUSED = {
     "no_model": "the picture's marks name no model: name one by --model, or refuse with no_mark",
     "decided": "the case was decided before in another way, as the list shows",
 }
-
-
-class NotDecidedError(Exception):
-    """The words name no case or no decision, or the case does not wait for it."""
 
 
 def run_takedown(options: Any) -> int:  # noqa: ANN401 (argparse's namespace)

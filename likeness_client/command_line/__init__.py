@@ -3,6 +3,7 @@
 import argparse
 
 from likeness_client import __version__
+from likeness_client.command_line.common import RAW_HELP, CommandParser
 from likeness_client.command_line.operators import (
     add_base,
     add_bench,
@@ -11,7 +12,6 @@ from likeness_client.command_line.operators import (
     add_replay,
     add_uninstall,
 )
-from likeness_client.command_line.parts import RAW_HELP, CommandParser
 from likeness_client.command_line.pictures import add_generate, add_pictures
 from likeness_client.command_line.rights import (
     add_appeals,

@@ -6,7 +6,7 @@ from typing import get_args
 
 from contracts.base import BaseCard, PredictionType
 from contracts.documents.api.callers import Scope
-from likeness_client.command_line.parts import Commands, add_command
+from likeness_client.command_line.common import Commands, add_command
 from likeness_client.defaults import STEPS
 
 

@@ -10,7 +10,7 @@ from contracts.documents.picture import OutputFormat
 from contracts.shared.pictures.samplers import find_sampler
 from contracts.shared.pictures.upscalers import UPSCALERS, find_upscaler
 from contracts.shared.words.styles import Style
-from likeness_client.command_line.parts import (
+from likeness_client.command_line.common import (
     Commands,
     add_api,
     add_command,

@@ -6,7 +6,7 @@ from typing import get_args
 
 from contracts.documents.appeal import AppealReason
 from contracts.documents.takedown import Why
-from likeness_client.command_line.parts import Commands, add_command
+from likeness_client.command_line.common import Commands, add_command
 
 
 def add_erase(commands: Commands) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contracts.documents.api.aliases import Version
 from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD
-from likeness_client.command_line.parts import (
+from likeness_client.command_line.common import (
     Commands,
     add_api,
     add_command,

@@ -69,6 +69,14 @@ class Deployment:
         except ValueError:
             return otherwise
 
+    def parts(self, name: str) -> list[str]:
+        """Return the parts of a list parameter's value.
+
+        >>> Deployment("r", "1", "aws", "s", {"SubnetIds": "subnet-1, subnet-2"}).parts("SubnetIds")
+        ['subnet-1', 'subnet-2']
+        """
+        return [part.strip() for part in self.value(name).split(",") if part.strip()]
+
     def holds(self, condition: str) -> bool:
         """Whether a condition of the template is true."""
         known = condition in self.template.conditions

@@ -106,9 +106,9 @@ def may_use_spot(deployment: Deployment) -> bool:
 
 def choices_of(deployment: Deployment) -> Iterator[str]:
     """Yield the instance types that a request may choose beside the stack's own."""
-    for name in deployment.value("AllowedInstanceTypes").split(","):
-        if name.strip() not in {"", "none", deployment.value("TrainingInstanceType")}:
-            yield name.strip()
+    for name in deployment.parts("AllowedInstanceTypes"):
+        if name not in {"none", deployment.value("TrainingInstanceType")}:
+            yield name
 
 
 def quotas_of(account: Account) -> dict[str, Quota]:

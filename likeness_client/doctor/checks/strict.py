@@ -36,21 +36,12 @@ UNRESERVED = 100
 LOG_WRITER = "logging.s3.amazonaws.com"
 
 
-def listed(deployment: Deployment, name: str) -> list[str]:
-    """Return the parts of a list parameter.
-
-    >>> listed(Deployment("r", "1", "aws", "s", {"SubnetIds": "subnet-1, subnet-2"}), "SubnetIds")
-    ['subnet-1', 'subnet-2']
-    """
-    return [part.strip() for part in deployment.value(name).split(",") if part.strip()]
-
-
 # ---- the network ---------------------------------------------------------------------------------
 
 
 def check_network(deployment: Deployment, account: Account) -> Iterator[Finding]:
     """Find subnets and security groups that cannot be used, and VPC endpoints that are missing."""
-    wanted = listed(deployment, "SubnetIds")
+    wanted = deployment.parts("SubnetIds")
     if not wanted:
         return
     subnets = []
@@ -83,7 +74,7 @@ def subnet(account: Account, name: str) -> Mapping[str, Any] | None:
 
 def check_groups(deployment: Deployment, account: Account, vpc: str) -> Iterator[Finding]:
     """Find security groups that do not exist, or are of another network."""
-    for name in listed(deployment, "SecurityGroupIds"):
+    for name in deployment.parts("SecurityGroupIds"):
         try:
             groups = account.ask("ec2", "describe_security_groups", GroupIds=[name])
         except ClientError as error:
@@ -129,7 +120,7 @@ def command_for(deployment: Deployment, vpc: str, name: str) -> str:
     if name in GATEWAYS:
         return f"{command} --vpc-endpoint-type Gateway --route-table-ids ROUTE_TABLES"
     subnets, groups = (
-        " ".join(map(quote, listed(deployment, parameter)))
+        " ".join(map(quote, deployment.parts(parameter)))
         for parameter in ("SubnetIds", "SecurityGroupIds")
     )
     return (

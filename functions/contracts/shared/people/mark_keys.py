@@ -18,7 +18,6 @@ PURPOSES: tuple[Purpose, ...] = ("serving", "training")
 """Who marks. A training job's keys are in its plan; whoever reads the plan cannot mark as the
 server does."""
 
-KEY_BYTES = 32
 MIN_SEED = 32
 """Minimum length of a seed in characters."""
 
