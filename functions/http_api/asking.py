@@ -1,6 +1,6 @@
 """What every route asks first: who calls, with which scope, and with which stores."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
@@ -8,6 +8,8 @@ from contracts.documents.api.callers import Caller, Scope
 from domain.callers.calling import caller_from
 from http_api.problems import ApiError
 from http_api.services import Services
+
+T = TypeVar("T")
 
 
 def new_router() -> APIGatewayHttpRouter:
@@ -42,6 +44,17 @@ def known_caller(router: APIGatewayHttpRouter) -> Caller:
 def services(router: APIGatewayHttpRouter) -> Services:
     """Return the stores of this request."""
     found: Services = router.context["services"]
+    return found
+
+
+def existing(found: T | None) -> T:
+    """Return what a store has found.
+
+    Raises:
+        ApiError: it has found nothing.
+    """
+    if found is None:
+        raise ApiError("not_found")
     return found
 
 

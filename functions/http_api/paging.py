@@ -1,5 +1,6 @@
 """Cursor lists: a page, and the opaque text with which the next one is asked for."""
 
+import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
@@ -9,6 +10,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from http_api.problems import ApiError
 
 T = TypeVar("T")
+
+PLACE = re.compile(r"20[0-9T:.+-]{8,38}#[\w-]{1,64}")
+"""The key of a row in an index of DynamoDB, which refuses a key without a value."""
 
 Limit = Annotated[int, Query(ge=1, le=100, description="Largest number of entries on the page.")]
 After = Annotated[
@@ -35,6 +39,29 @@ def page(
     rest = rows if place is None else [row for row in rows if key(row) < place]
     shown = rest[:limit]
     return shown, urlsafe_b64encode(key(shown[-1]).encode()).decode() if len(rest) > limit else None
+
+
+def newest_page(
+    newest: Callable[[int, str | None], Sequence[T]],
+    key: Callable[[T], str],
+    limit: int,
+    after: str | None,
+) -> tuple[Sequence[T], str | None]:
+    """Return a page of a store's rows, the newest first, and the cursor of the rest.
+
+    Args:
+        newest: returns at most so many rows, which lie behind a ``key``; None: from the start.
+        key: a row's time and id, as ``PLACE`` has it.
+        limit: 1 to 100.
+        after: a cursor that this module made.
+
+    Raises:
+        ApiError: the cursor is not one of ours.
+    """
+    before = None if after is None else read_cursor(after)
+    if before is not None and PLACE.fullmatch(before) is None:
+        raise ApiError("invalid_call")
+    return page(newest(limit + 1, before), key, limit, None)
 
 
 def read_cursor(cursor: str) -> str:

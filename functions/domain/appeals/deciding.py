@@ -16,14 +16,13 @@ from contracts.documents.appeal import (
 from contracts.shared import layout
 from contracts.shared.words.allowed_texts import hashes_of, markers_of
 from domain.audit.entries import Deed, record
+from domain.operating.orders import OPERATORS, Orders, carry_out
 from domain.ports.appeals import Appeals
 from domain.ports.audit import AuditTrail
 from domain.ports.storage import Storage, find_readable
 from domain.ports.webhooks import WebhookQueue, Webhooks
-from domain.takedown.deciding import OPERATORS
 from domain.webhooks.registering import enqueue
 
-LISTED = 100
 DECIDED = "appeal.decided"
 
 
@@ -41,18 +40,16 @@ class AppealServices(NamedTuple):
 
 def decide(given: AppealOrder, services: AppealServices, now: datetime) -> AppealAnswer:
     """Carry out an operator's order; the same order again changes nothing."""
-    if given.action == "list" and given.appeal_id is None:
-        return AppealAnswer(outcome="listed", appeals=tuple(services.appeals.newest(LISTED, None)))
-    row = None if given.appeal_id is None else services.appeals.get(given.appeal_id)
-    if row is None:
-        return AppealAnswer(outcome="unknown")
-    actions = {
-        "list": lambda: AppealAnswer(outcome="listed", appeals=(row,)),
-        "read": lambda: read(row, services),
-        "grant": lambda: grant(row, given, services, now),
-        "refuse": lambda: refuse(row, given, services, now),
-    }
-    return actions[given.action]()
+    orders = Orders[AppealRow, AppealAnswer](
+        listed=lambda rows: AppealAnswer(outcome="listed", appeals=tuple(rows)),
+        unknown=AppealAnswer(outcome="unknown"),
+        actions={
+            "read": lambda row: read(row, services),
+            "grant": lambda row: grant(row, given, services, now),
+            "refuse": lambda row: refuse(row, given, services, now),
+        },
+    )
+    return carry_out(given.action, given.appeal_id, services.appeals, orders)
 
 
 def read(row: AppealRow, services: AppealServices) -> AppealAnswer:

@@ -1,20 +1,16 @@
 """An operator's yes, no, or second thought, and an owner's appeal."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
 from contracts.shared import layout
 from domain.audit.entries import Deed, record
+from domain.operating.orders import LISTED, OPERATORS, Orders, carry_out
 from domain.ports.audit import AuditTrail
 from domain.ports.storage import Storage
 from domain.ports.takedown import JobRows, TakedownCases, place_of
-
-LISTED = 100
-
-OPERATORS = "#operators"
-"""Under this name stand the decisions on cases; no tenant can have it."""
 
 
 class DecidingServices(NamedTuple):
@@ -29,18 +25,16 @@ class DecidingServices(NamedTuple):
 
 def decide(given: TakedownOrder, services: DecidingServices, now: datetime) -> TakedownAnswer:
     """Carry out an operator's order; the same order again changes nothing."""
-    if given.action == "list" and given.case_id is None:
-        return TakedownAnswer(outcome="listed", cases=tuple(services.cases.newest(LISTED, None)))
-    case = None if given.case_id is None else services.cases.get(given.case_id)
-    if case is None:
-        return TakedownAnswer(outcome="unknown")
-    actions: dict[str, Callable[[], TakedownAnswer]] = {
-        "list": lambda: TakedownAnswer(outcome="listed", cases=(case,)),
-        "accept": lambda: accept(case, given, services, now),
-        "refuse": lambda: refuse(case, given, services, now),
-        "restore": lambda: restore(case, given, services, now),
-    }
-    return actions[given.action]()
+    orders = Orders[TakedownCase, TakedownAnswer](
+        listed=lambda cases: TakedownAnswer(outcome="listed", cases=tuple(cases)),
+        unknown=TakedownAnswer(outcome="unknown"),
+        actions={
+            "accept": lambda case: accept(case, given, services, now),
+            "refuse": lambda case: refuse(case, given, services, now),
+            "restore": lambda case: restore(case, given, services, now),
+        },
+    )
+    return carry_out(given.action, given.case_id, services.cases, orders)
 
 
 def accept(

@@ -19,7 +19,7 @@ from contracts.documents.api.aliases import (
 from contracts.documents.api.problem import FieldProblem
 from domain.serving.aliases import UnknownVersionError, promote, set_versions
 from domain.serving.aliases import view as version_view
-from http_api.asking import caller, new_router, services, touch
+from http_api.asking import caller, existing, new_router, services, touch
 from http_api.problems import ApiError
 from http_api.routes.models import result_of
 from http_api.services import Services
@@ -109,10 +109,7 @@ def own_alias(stores: Services, tenant: str, name: str) -> Alias:
     Raises:
         ApiError: there is none.
     """
-    found = stores.aliases.get(tenant, name)
-    if found is None:
-        raise ApiError("not_found")
-    return found
+    return existing(stores.aliases.get(tenant, name))
 
 
 def shown(stores: Services, alias: Alias) -> AliasView:

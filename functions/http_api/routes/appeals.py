@@ -19,11 +19,10 @@ from contracts.documents.appeal import (
 from domain.appeals.asking import AskingServices, NoAppealError, ask
 from domain.appeals.deciding import evidence_of
 from domain.ports.appeals import place_of
-from http_api.asking import caller, new_router, services, touch
-from http_api.paging import After, Limit, page, read_cursor
+from http_api.asking import caller, existing, new_router, services, touch
+from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.rates import DAY_SECONDS, spend
-from http_api.services import Services
 
 RefusalPath = Annotated[
     RefusalId, Path(description="`refusal_id` of a refused order, or of a refused upload.")
@@ -66,9 +65,7 @@ def get_appeal(appeal_id: AnyAppeal) -> AppealView:
 def list_appeals(limit: Limit = 20, after: After = None) -> AppealPage:
     """Return the appeals of all tenants, the newest first; the scope is `operate`."""
     caller(router, "operate")
-    before = None if after is None else read_cursor(after)
-    rows = services(router).appeals.newest(limit + 1, before)
-    shown, rest = page(rows, place_of, limit, None)
+    shown, rest = newest_page(services(router).appeals.newest, place_of, limit, after)
     return AppealPage(data=tuple(shown), next=rest)
 
 
@@ -77,7 +74,7 @@ def get_appeal_evidence(appeal_id: AnyAppeal) -> AppealEvidence:
     """Return what was refused, and the tenant's words; the scope is `operate`."""
     caller(router, "operate")
     stores = services(router)
-    row = known(stores, appeal_id)
+    row = existing(stores.appeals.get(appeal_id))
     return AppealEvidence(appeal=row, text=evidence_of(row, stores.uploads))
 
 
@@ -95,18 +92,6 @@ def refuse_appeal(appeal_id: AnyAppeal, body: AppealRefusal) -> AppealRow:
     who = caller(router, "operate")
     order = AppealOrder(action="refuse", appeal_id=appeal_id, why=body.why, by=who.subject)
     return decided(services(router).appeal_decider.decide(order))
-
-
-def known(stores: Services, appeal_id: str) -> AppealRow:
-    """Return an appeal.
-
-    Raises:
-        ApiError: there is none.
-    """
-    found = stores.appeals.get(appeal_id)
-    if found is None:
-        raise ApiError("not_found")
-    return found
 
 
 def decided(answer: AppealAnswer) -> AppealRow:

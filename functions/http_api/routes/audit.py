@@ -1,8 +1,10 @@
 """/v1/audit: who did what with the tenant's models, uploads and keys."""
 
+from functools import partial
+
 from contracts.documents.audit import AuditEntry, AuditPage
 from http_api.asking import caller, new_router, services
-from http_api.paging import After, Limit, page, read_cursor
+from http_api.paging import After, Limit, newest_page
 
 router = new_router()
 
@@ -11,9 +13,8 @@ router = new_router()
 def list_entries(limit: Limit = 20, after: After = None) -> AuditPage:
     """Return the tenant's entries, the newest first; they hold ids, never a prompt or a name."""
     tenant = caller(router, "admin").tenant
-    before = None if after is None else read_cursor(after)
-    rows = services(router).audit.of(tenant, limit + 1, before)
-    shown, rest = page(rows, _place, limit, None)
+    of_tenant = partial(services(router).audit.of, tenant)
+    shown, rest = newest_page(of_tenant, _place, limit, after)
     return AuditPage(data=tuple(shown), next=rest)
 
 

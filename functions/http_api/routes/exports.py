@@ -1,6 +1,7 @@
 """/v1/exports: everything that is held about a tenant or a person, in one archive."""
 
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from domain.exporting.asking import UnknownExportError, ask, judged, own_export
 from domain.exporting.reaching import own_consents
 from domain.ports.exports import place_of
 from http_api.asking import caller, new_router, services
-from http_api.paging import After, Limit, page, read_cursor
+from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.rates import DAY_SECONDS, spend
 from http_api.services import Services
@@ -51,9 +52,7 @@ def create_export(body: NewExport) -> Response[ExportView]:
 def list_exports(limit: Limit = 20, after: After = None) -> ExportPage:
     """Return the tenant's exports, the newest first."""
     tenant, stores = caller(router, "admin").tenant, services(router)
-    before = None if after is None else read_cursor(after)
-    rows = stores.exports.of(tenant, limit + 1, before)
-    shown, rest = page(rows, place_of, limit, None)
+    shown, rest = newest_page(partial(stores.exports.of, tenant), place_of, limit, after)
     return ExportPage(data=tuple(view(stores, row) for row in shown), next=rest)
 
 

@@ -1,7 +1,7 @@
 """/v1/jobs: how trainings stand, awaited if wanted, and cancelled."""
 
-import re
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -18,15 +18,13 @@ from contracts.documents.record import JobRecord
 from contracts.shared import layout
 from domain.ports.front_door import place_of
 from http_api.asking import caller, new_router, services
-from http_api.paging import After, Limit, page, read_cursor
+from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.services import Services
 from http_api.waiting import Wait, until
 
 SAMPLE_SECONDS = 900
 MAX_SAMPLES = 200
-PLACE = re.compile(r"20[0-9T:.+-]{8,38}#[0-9a-f]{32}")
-"""A ``place_of``: DynamoDB refuses a key without a value."""
 ENDED = {"succeeded", "failed", "canceled"}
 JobPath = Annotated[str, Path(min_length=1, max_length=64)]
 Version = Annotated[
@@ -40,9 +38,8 @@ router = new_router()
 def list_jobs(limit: Limit = 20, after: After = None) -> JobPage:
     """Return the tenant's jobs, the newest first."""
     tenant = caller(router, "read").tenant
-    before = None if after is None else _place_before(after)
-    rows = services(router).jobs.newest(tenant, limit + 1, before)
-    shown, rest = page(rows, place_of, limit, None)
+    newest = partial(services(router).jobs.newest, tenant)
+    shown, rest = newest_page(newest, place_of, limit, after)
     return JobPage(data=tuple(JobView.of(row) for row in shown), next=rest)
 
 
@@ -111,15 +108,3 @@ def own_job(stores: Services, tenant: str, job_id: str) -> JobRecord:
 
 def _is_id(text: str) -> bool:
     return len(text) == 32 and not set(text) - set("0123456789abcdef")  # noqa: PLR2004
-
-
-def _place_before(cursor: str) -> str:
-    """Return the place of the last job of the page before.
-
-    Raises:
-        ApiError: the cursor is not one of ours.
-    """
-    place = read_cursor(cursor)
-    if PLACE.fullmatch(place) is None:
-        raise ApiError("invalid_call")
-    return place

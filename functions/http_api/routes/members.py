@@ -15,7 +15,7 @@ from contracts.documents.api.members import (
 )
 from contracts.documents.api.problem import FieldProblem
 from domain.ports.people import PersonKnownError
-from http_api.asking import caller, new_router, services
+from http_api.asking import caller, existing, new_router, services
 from http_api.problems import ApiError
 from http_api.services import Services
 
@@ -65,9 +65,7 @@ def other_member(stores: Services, who: Caller, member_id: str) -> MemberView:
     Raises:
         ApiError: it is the caller; or there is none, or another tenant's, and nobody learns which.
     """
-    found = stores.people.find(who.tenant, member_id)
-    if found is None:
-        raise ApiError("not_found")
+    found = existing(stores.people.find(who.tenant, member_id))
     if who.subject == f"person:{member_id}":
         words = "another owner changes or removes you"
         raise ApiError("forbidden", errors=[FieldProblem(field="path.member_id", message=words)])

@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -39,7 +40,7 @@ from domain.ports.pictures import place_of
 from domain.ports.storage import ObjectMissingError, find_readable
 from domain.serving.aliases import assign
 from http_api.asking import caller, new_router, services, touch
-from http_api.paging import After, Limit, page, read_cursor
+from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.rates import MINUTE_SECONDS, spend
 from http_api.routes.models import ModelPath, check_enabled, drawable_model
@@ -99,9 +100,8 @@ def create_picture(
 def list_pictures(limit: Limit = 20, after: After = None) -> PicturePage:
     """Return the tenant's orders, the newest first; an order's own address has its links."""
     tenant = caller(router, "read").tenant
-    before = None if after is None else read_cursor(after)
-    rows = services(router).pictures.pictures.of(tenant, limit + 1, before)
-    found, rest = page(rows, place_of, limit, None)
+    of_tenant = partial(services(router).pictures.pictures.of, tenant)
+    found, rest = newest_page(of_tenant, place_of, limit, after)
     return PicturePage(data=tuple(PictureView.of(row) for row in found), next=rest)
 
 

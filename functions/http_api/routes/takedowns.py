@@ -24,8 +24,8 @@ from domain.ports.storage import find_readable
 from domain.ports.takedown import place_of
 from domain.takedown.deciding import appeal
 from domain.takedown.reporting import NoPictureError, ReportingServices, report
-from http_api.asking import caller, new_router, services
-from http_api.paging import After, Limit, page, read_cursor
+from http_api.asking import caller, existing, new_router, services
+from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.rates import DAY_SECONDS, HOUR_SECONDS, hashed_source, spend
 from http_api.routes.models import ModelPath, own_model
@@ -59,16 +59,14 @@ def report_picture(body: NewTakedown) -> TakedownView:
 @router.get("/v1/takedowns/<case_id>", summary="How a report stands", tags=["takedowns"])
 def get_takedown(case_id: AnyCase) -> TakedownView:
     """Return how a report stands, for anybody who has its id."""
-    return TakedownView.of(known(services(router), case_id))
+    return TakedownView.of(existing(services(router).takedowns.get(case_id)))
 
 
 @router.get("/v1/takedowns", summary="List reports", tags=["takedowns"])
 def list_takedowns(limit: Limit = 20, after: After = None) -> TakedownPage:
     """Return all cases, the newest first; the scope is `operate`."""
     caller(router, "operate")
-    before = None if after is None else read_cursor(after)
-    rows = services(router).takedowns.newest(limit + 1, before)
-    shown, rest = page(rows, place_of, limit, None)
+    shown, rest = newest_page(services(router).takedowns.newest, place_of, limit, after)
     return TakedownPage(data=tuple(shown), next=rest)
 
 
@@ -77,7 +75,7 @@ def get_evidence(case_id: AnyCase) -> TakedownEvidence:
     """Return the reporter's words and a link to the picture; the scope is `operate`."""
     caller(router, "operate")
     stores = services(router)
-    case, prefix = known(stores, case_id), layout.takedown_prefix(case_id)
+    case, prefix = existing(stores.takedowns.get(case_id)), layout.takedown_prefix(case_id)
     picture = prefix + layout.TAKEDOWN_PICTURE
     return TakedownEvidence(
         case=case,
@@ -130,18 +128,6 @@ def spend_report(stores: Services) -> None:
     whose = hashed_source(router.context["source"], stores.now())
     spend(stores, f"takedown#{whose}", HOUR_SECONDS, stores.limits.reports_per_hour)
     spend(stores, "takedowns", DAY_SECONDS, stores.limits.reports_per_day)
-
-
-def known(stores: Services, case_id: str) -> TakedownCase:
-    """Return a case.
-
-    Raises:
-        ApiError: there is none.
-    """
-    found = stores.takedowns.get(case_id)
-    if found is None:
-        raise ApiError("not_found")
-    return found
 
 
 def decided(answer: TakedownAnswer) -> TakedownCase:

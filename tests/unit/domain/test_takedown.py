@@ -11,14 +11,9 @@ from contracts.documents.job import JobSpec
 from contracts.documents.takedown import NewTakedown, TakedownAnswer, TakedownCase, TakedownOrder
 from contracts.shared import layout
 from contracts.shared.people.mark_keys import mark_id
+from domain.operating.orders import OPERATORS
 from domain.ports.takedown import FoundMarks
-from domain.takedown.deciding import (
-    OPERATORS,
-    DecidingServices,
-    appeal,
-    decide,
-    oldest_waiting,
-)
+from domain.takedown.deciding import DecidingServices, appeal, decide, oldest_waiting
 from domain.takedown.finding import FindingServices, find_model
 from domain.takedown.reporting import NoPictureError, ReportingServices, report
 from tests.fakes.audit import MemoryAudit

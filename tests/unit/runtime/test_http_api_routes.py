@@ -456,9 +456,11 @@ def test_nobody_gives_away_what_they_do_not_have() -> None:
 
 
 @pytest.mark.parametrize("place", ["", "#", f"#{1:032x}", "2026-11-21T11:00:00+00:00#", "x"])
-def test_a_cursor_of_jobs_that_is_not_ours_is_refused(place: str) -> None:
+@pytest.mark.parametrize("kind", ["jobs", "pictures", "audit", "exports", "takedowns", "appeals"])
+def test_a_cursor_that_is_not_ours_is_refused(kind: str, place: str) -> None:
+    who = context("acme", *ALL, "operate")
     cursor = urlsafe_b64encode(place.encode()).decode()
-    answer = call(with_everything(), "GET", "/v1/jobs", query={"after": cursor})
+    answer = call(services(), "GET", f"/v1/{kind}", query={"after": cursor}, who=who)
     assert (answer.status, answer.body["code"]) == (422, "invalid_call")
 
 

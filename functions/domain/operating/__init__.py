@@ -1,0 +1,1 @@
+"""What operators decide: the rule that orders on reports and on appeals share."""
