@@ -17,7 +17,7 @@ from bench.report import REPORTS, finish
 from bench.studio.accessibility import AXE
 from bench.studio.browser import browsing, find_browser
 from bench.studio.docs import write_pictures
-from bench.studio.visit import EMAIL, FIRST_PASSWORD, TENANT, Visit
+from bench.studio.visit import BLOCKED, EMAIL, FIRST_PASSWORD, TENANT, Visit
 from bench.workflow.__main__ import STUB_IMAGE, images
 from local import deployment, front_door, sagemaker
 from local.cloud import paths
@@ -45,12 +45,13 @@ def main() -> int:
         cloud = stack.enter_context(serve(given.port, paths.LOGS / "cloud-bench-studio.log"))
         put_base(cloud)
         trainer = {"TrainingImageUri": f"{STUB_IMAGE}:1"} if given.quick else {}
-        outputs = deployment.deploy(cloud, **trainer)
+        outputs = deployment.deploy(cloud, BlockedWords=BLOCKED, **trainer)
         link = front_door.studio(cloud, outputs, TENANT)
+        operator = front_door.make_key(cloud, "operators", scopes="operate")
         invite(cloud, outputs["UserPoolId"])
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         page = stack.enter_context(browsing(browser, folder / "profile"))
-        visit = Visit(page, SHOTS, folder, draws=not given.quick)
+        visit = Visit(page, SHOTS, folder, operator, draws=not given.quick)
         visit.run(link)
     if given.docs:
         write_pictures(SHOTS)

@@ -8,6 +8,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "studio"
 PAGES = (
     "consent-light", "photos-light", "training-light", "model-light", "operator-light",
     "photos-320", "model-dark", "receipt-light", "sign-in-light", "people-light",
+    "report-open-light",
 )  # fmt: skip
 WIDTH, HEIGHT = 900, 1100
 MAX_BYTES = 600_000

@@ -1,4 +1,4 @@
-"""The documents that callers send: every body of docs/openapi.json, by its name."""
+"""The documents that callers send: every body of docs/openapi.json, and a consent."""
 
 from contracts.documents.api.aliases import NewAlias, NewRating, Promotion
 from contracts.documents.api.estimates import NewEstimate
@@ -12,10 +12,12 @@ from contracts.documents.api.verification import PictureToVerify
 from contracts.documents.api.webhooks import WebhookRequest
 from contracts.documents.appeal import AppealRefusal, NewAppeal
 from contracts.documents.takedown import NewTakedown, TakedownAcceptance, TakedownRefusal
+from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.request import TrainingRequest
 
 __all__ = [
     "AppealRefusal",
+    "Consent",
     "FileToUpload",
     "MoreFiles",
     "NewAlias",

@@ -6,7 +6,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -22,12 +21,9 @@ import pytest
 from contracts.documents.api.webhooks import WebhookSecret
 from domain.webhooks.signing import headers, new_secret
 from likeness_client import __version__
-from tests.contract.files import ROOT
+from tests.clients.typescript_kit import TSC, compile_programs, copy_package, run
 from tests.fakes.api_server import ApiServer, serve
 
-SOURCE = ROOT / "clients" / "typescript"
-PACKAGES = ROOT / ".venv" / "typescript" / "node_modules"
-TSC = PACKAGES / ".bin" / "tsc"
 MESSAGE = "msg_" + "1" * 32
 BODY = json.dumps({"type": "ping", "timestamp": "2026-11-29T12:00:00+00:00", "data": {}}).encode()
 MODULES = (
@@ -43,24 +39,9 @@ MODULES = (
 )
 
 
-def run(*command: str | Path, cwd: Path, **variables: str) -> str:
-    done = subprocess.run(
-        command, cwd=cwd, env=os.environ | variables, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package with what it needs to be compiled; the checkout stays as it is."""
-    root = tmp_path_factory.mktemp("checkout")
-    place = root / "clients" / "typescript"
-    ignored = shutil.ignore_patterns("node_modules", "dist", "build")
-    shutil.copytree(SOURCE, place, ignore=ignored)
-    shutil.copy(ROOT / "LICENSE", root)
-    (place / "node_modules").symlink_to(PACKAGES)
-    return place
+    return copy_package(tmp_path_factory.mktemp("checkout"))
 
 
 def signed(secret: str, body: bytes = BODY) -> dict[str, str]:
@@ -99,20 +80,8 @@ def test_the_package_has_its_types_and_nothing_else(package: Path) -> None:
 
 @pytest.fixture(scope="module")
 def programs(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the README shows and the example of webhooks, compiled as an application would."""
-    run("npm", "run", "prepack", "--silent", cwd=package)
     place = tmp_path_factory.mktemp("programs")
-    modules = place / "node_modules"
-    modules.mkdir()
-    (modules / "likeness-client").symlink_to(package)
-    for name in ("@types", "undici-types"):
-        (modules / name).symlink_to(PACKAGES / name)
-    (example,) = re.findall(r"```ts\n(.*?)```", (SOURCE / "README.md").read_text(), re.DOTALL)
-    (place / "package.json").write_text('{"type": "module"}')
-    (place / "readme.ts").write_text(example)
-    shutil.copy(ROOT / "docs/examples/webhook_receiver.ts", place)
-    flags = ["--strict", "--module", "NodeNext", "--target", "ES2022", "--types", "node"]
-    run(TSC, *flags, "readme.ts", "webhook_receiver.ts", cwd=place)
+    compile_programs(package, place)
     return place
 
 

@@ -25,6 +25,10 @@ PLURALS = re.compile(r"\.(one|other)$")
 PLACES = re.compile(r"\{\w+\}")
 
 
+FOR_PROGRAMS = {"archive_damaged", "dry_run", "quota_zero", "run_not_allowed"}
+"""Codes of what nobody does in the Studio, or of what an operator mends at a terminal."""
+
+
 def words(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((SITE / f"words/{name}.json").read_text())
     return found
@@ -114,6 +118,15 @@ def test_every_code_has_a_title_and_a_hint_in_every_language(language: str) -> N
 def test_every_code_is_translated(language: str) -> None:
     english, other = words("codes.en"), words(f"codes.{language}")
     assert [code for code, pair in english.items() if pair == other[code]] == []
+
+
+def test_a_hint_for_people_is_of_a_code_and_none_speaks_of_programs() -> None:
+    english = words("en")
+    own = {key.removeprefix("hint.") for key in english if key.startswith("hint.")}
+    assert own <= set(CODES)
+    for code, (_, hint) in words("codes.en").items():
+        shown = english.get(f"hint.{code}", hint)
+        assert code in FOR_PROGRAMS or not re.search(r"/v1/|`|request\.json", shown), code
 
 
 def test_every_store_of_a_receipt_and_every_style_has_words() -> None:

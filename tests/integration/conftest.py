@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.studio_kit import page, server  # noqa: F401 - fixtures
 from tests.moto_cloud import moto  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:

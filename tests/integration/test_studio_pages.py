@@ -1,76 +1,25 @@
 """Pages of the Studio in a real browser: the words of every refusal at the sign-in, and the hub."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from bench.studio.browser import Page, browsing, find_browser
+from bench.studio.browser import Page
 from contracts.shared import layout
 from domain.ports.takedown import FoundMarks
-from studio.app import SITE
 from tests.fakes.storage import MemoryStorage
-from tests.fakes.studio_server import VARIABLES, StudioServer, serve
-from tests.fakes.user_pool import (
-    CODE,
-    FIRST,
-    MAX_TRIES,
-    NEXT_CODE,
-    OWN,
-    SECRET,
-    MemoryUserPool,
-    PoolError,
-)
-from tests.unit.runtime.test_http_api_appeals import PROMPT, appeal, refused_picture
+from tests.fakes.studio_server import StudioServer
+from tests.fakes.user_pool import CODE, FIRST, MAX_TRIES, NEXT_CODE, OWN, SECRET, PoolError
+from tests.integration.studio_kit import ALERTS, WORDS, entered, fill, sign_in, with_model
+from tests.unit.runtime.test_http_api_appeals import refused_picture
 
-WORDS: dict[str, str] = json.loads((SITE / "words/en.json").read_text())
 NEW = "Another-password-3"
-ALERTS = "[...document.querySelectorAll('[role=alert]')].map((one) => one.innerText).join('')"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    browser = find_browser()
-    if browser is None:
-        pytest.skip("no browser is on the PATH (apt install chromium)")
-    with browsing(browser, tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, page: Page) -> Iterator[StudioServer]:
-    for name, value in VARIABLES.items():
-        monkeypatch.setenv(name, value)
-    made = StudioServer()
-    with serve(made) as address:
-        page.open(address)
-        page.wait("document.querySelector('#email')")
-        yield made
-        assert page.ask("sessionStorage.clear(), localStorage.clear(), true")
-
-
-def fill(page: Page, *texts: str) -> None:
-    """Write into the fields that are shown, and send the form."""
-    shown = "[...document.querySelectorAll('main form')].find((one) => one.checkVisibility())"
-    for place, text in enumerate(texts):
-        page.ask(f"(() => {{ const field = {shown}.querySelectorAll('input')[{place}];"
-                 " field.value = ''; field.focus(); })()")  # fmt: skip
-        page.send("Input.insertText", text=text)
-    page.ask(f"{shown}.querySelector('[type=submit]').click()")
 
 
 def refused_with(page: Page, kind: str) -> None:
     page.wait(f"{ALERTS} === {json.dumps(WORDS[f'signin.{kind}'])}", 30)
-
-
-def entered(page: Page) -> None:
-    page.wait("document.querySelector('h1')?.innerText.includes('first model')", 30)
-
-
-def sign_in(page: Page, pool: MemoryUserPool, password: str = OWN) -> None:
-    fill(page, pool.email, password)
 
 
 def code_asked(page: Page) -> None:
@@ -189,22 +138,17 @@ def test_a_second_factor_is_set_up_and_turned_off(page: Page, server: StudioServ
     assert server.pool.digits is None
 
 
-def with_model(server: StudioServer) -> str:
+def with_hub(server: StudioServer) -> str:
     """Give the tenant a model with one file, and the stack a hub."""
-    record = server._job("acme", "u1").model_copy(update={"percent": 100})  # noqa: SLF001
-    server.stores.jobs.records[record.job_id] = record.model_copy(  # type: ignore[attr-defined]
-        update={"status": "succeeded", "plan_id": record.job_id}
-    )
-    server._publish(record)  # noqa: SLF001
     hub: Any = server.stores.hub
     hub.models, hub.bucket = server.stores.documents, MemoryStorage("hub")
-    return record.job_id
+    return with_model(server)
 
 
 def test_an_owner_pushes_a_model_to_the_hub_after_a_question(
     page: Page, server: StudioServer
 ) -> None:
-    model = with_model(server)
+    model = with_hub(server)
     hub: Any = server.stores.hub
     sign_in(page, server.pool)
     page.wait("document.querySelector('.bar nav')")
@@ -225,7 +169,7 @@ def test_an_owner_pushes_a_model_to_the_hub_after_a_question(
 def test_there_is_no_hub_for_a_member_or_where_the_stack_has_none(
     page: Page, server: StudioServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = with_model(server)
+    model = with_hub(server)
     server.pool.token = server.key("read", "train", "draw")
     sign_in(page, server.pool)
     page.wait("document.querySelector('.bar nav')")
@@ -287,27 +231,6 @@ def test_anybody_learns_on_a_page_who_made_a_picture(
     assert ("2026" in shown) is (answer.found.made_at is not None)
     assert page.ask("localStorage.length + sessionStorage.length") == 0
     assert server.stores.uploads.list("", 9) == []
-
-
-def test_an_operator_reads_an_appeal_and_lets_the_text_through(
-    page: Page, server: StudioServer
-) -> None:
-    stores: Any = server.stores
-    refused = refused_picture(stores)
-    made = appeal(stores, refused).body["id"]
-    key = server.key("operate")
-    page.ask(f"sessionStorage.setItem('likeness-credential', {json.dumps(key)}), location.reload()")
-    card = f"document.querySelector('[data-appeal={made}]')"
-    page.wait(card, 30)
-    shown = str(page.ask(f"{card}.innerText"))
-    assert [text for text in (PROMPT, "blur", "my own name", "acme") if text not in shown] == []
-    page.click(WORDS["appeals.grant"])
-    page.wait(f"document.querySelector('h1')?.innerText === {json.dumps(WORDS['appeals.none'])}")
-    assert stores.appeals.get(made).status == "granted"
-    assert len(stores.documents.list(layout.ALLOWED_PREFIX, 9)) == 1
-    page.ask("document.querySelector('td .danger').click()")
-    page.wait(f"document.body.innerText.includes({json.dumps(WORDS['appeals.why.other'])})")
-    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
 
 
 def test_a_refused_prompt_is_appealed_from_the_gallery(page: Page, server: StudioServer) -> None:

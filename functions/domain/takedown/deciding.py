@@ -40,7 +40,10 @@ def decide(given: TakedownOrder, services: DecidingServices, now: datetime) -> T
 def accept(
     case: TakedownCase, given: TakedownOrder, services: DecidingServices, now: datetime
 ) -> TakedownAnswer:
-    """Disable the models: markers first, so that a crash leaves them disabled."""
+    """Disable the models: markers first, so that a crash leaves them disabled.
+
+    Of an accepted case it refuses the owner's appeal: nobody waits for an answer any more.
+    """
     if case.status in {"refused", "restored"}:
         return TakedownAnswer(outcome="decided", cases=(case,))
     models = case.models if case.status == "accepted" else given.models or case.models
@@ -48,11 +51,16 @@ def accept(
         return TakedownAnswer(outcome="no_model", cases=(case,))
     for marker in markers_of(models, services.jobs):
         services.models.write(marker, b"")
-    if case.status == "accepted":
+    if case.status == "accepted" and case.appealed_at is None:
         return TakedownAnswer(outcome="disabled", cases=(case,))
-    change = {"status": "accepted", "models": models, "decided_at": now.isoformat()}
+    change = {
+        "status": "accepted",
+        "models": models,
+        "decided_at": now.isoformat(),
+        "appealed_at": None,
+    }
     answer = decided(case, change, given, services, now)
-    if answer.outcome == "decided":  # somebody else has refused it meanwhile
+    if answer.outcome == "decided":  # somebody else has decided meanwhile
         release(models, services)
     return answer
 

@@ -113,6 +113,7 @@ def appeal_takedown(model_id: ModelPath) -> TakedownView:
     """Ask an operator to look again at what has disabled one of the tenant's models."""
     tenant, stores = caller(router, "admin").tenant, services(router)
     own_model(stores, tenant, model_id)
+    spend(stores, f"appeals#{tenant}", DAY_SECONDS, stores.limits.appeals_per_day)
     case = appeal(model_id, stores.takedowns, stores.now())
     if case is None:
         raise ApiError("not_disabled")

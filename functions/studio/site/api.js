@@ -55,6 +55,12 @@ export const CALLS = {
   verify: ["POST", "/v1/verifications"],
   reportPicture: ["POST", "/v1/takedowns"],
   takedown: ["GET", "/v1/takedowns/{case_id}"],
+  takedowns: ["GET", "/v1/takedowns"],
+  takedownEvidence: ["GET", "/v1/takedowns/{case_id}/evidence"],
+  acceptTakedown: ["POST", "/v1/takedowns/{case_id}:accept"],
+  refuseTakedown: ["POST", "/v1/takedowns/{case_id}:refuse"],
+  restoreTakedown: ["POST", "/v1/takedowns/{case_id}:restore"],
+  appealTakedown: ["POST", "/v1/models/{model_id}:appeal"],
 };
 
 /** An error of the API, with a code of docs/codes.md. */

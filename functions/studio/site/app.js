@@ -1,11 +1,13 @@
 // The frame around every page: bar, steps, language, and which page an address shows.
 
 import { call, credential, ownKey } from "./api.js";
-import { h, announce } from "./dom.js";
+import { h } from "./dom.js";
+import { keepingTyped } from "./typed.js";
 import { session, usePool } from "./people.js";
-import { LANGUAGES, choose, code, language, load, preferred, t } from "./words.js";
+import { LANGUAGES, choose, code, language, load, preferred, said, t } from "./words.js";
 import * as account from "./pages/account.js";
 import * as appeals from "./pages/appeals.js";
+import * as cases from "./pages/cases.js";
 import * as consent from "./pages/consent.js";
 import * as erased from "./pages/erased.js";
 import * as files from "./pages/files.js";
@@ -22,11 +24,13 @@ const PAGES = [
   [/^\/models$/, models], [/^\/models\/(?<id>[0-9a-f]{32})$/, model], [/^\/new$/, consent],
   [/^\/new\/photos$/, photos], [/^\/jobs\/(?<id>[0-9a-f]{32})$/, job], [/^\/operator$/, operator],
   [/^\/account$/, account], [/^\/models\/(?<id>[0-9a-f]{32})\/files$/, files], [/^\/erased$/, erased], [/^\/operator\/keys$/, keys],
-  [/^\/operator\/people$/, members], [/^\/appeals$/, appeals],
+  [/^\/operator\/people$/, members], [/^\/appeals$/, appeals], [/^\/takedowns$/, cases],
 ];
 const STEPS = ["consent", "photos", "training", "pictures"];
+const OPERATING = [cases, appeals, account];
 const state = { me: null, settings: null };
 let leaving = new AbortController();
+let why = ""; // why somebody who had signed in has to do it again
 
 /** A page exports `render(context)`, which returns {title, step, facts, body}, or null to stay as it is. */
 async function show() {
@@ -36,10 +40,10 @@ async function show() {
   const [pattern, page] = PAGES.find(([one]) => one.test(address)) ?? PAGES[0];
   document.getElementById("frame").setAttribute("aria-busy", "true");
   const context = { ...pattern.exec(address)?.groups, ...state, signal: leaving.signal, go, redraw: draw, fail };
-  if (credential.get() === null) return draw(signIn.render({ ...context, enter }));
+  if (credential.get() === null) return draw(signIn.render({ ...context, enter, why }));
   try {
     state.me ??= await call("me", { signal: leaving.signal });
-    if (!state.me.scopes.includes("read") && page !== appeals) return go("/appeals"); // who runs the stack sees no tenant
+    if (!state.me.scopes.includes("read") && !OPERATING.includes(page)) return go("/takedowns", { replace: true }); // who runs the stack sees no tenant
     const drawn = await page.render({ ...context, me: state.me });
     if (drawn && !context.signal.aborted) draw(drawn);
   } catch (error) {
@@ -69,11 +73,10 @@ function bar() {
   if (!state.me) return h("header", { class: "bar" }, home);
   const may = (scope) => state.me.scopes.includes(scope);
   return h("header", { class: "bar" }, home, h("nav", { "aria-label": t("bar.label") },
-    may("operate") && link("/appeals", t("appeals.title")), may("read") && link("/models", t("bar.models")),
+    may("operate") && [link("/takedowns", t("cases.title")), link("/appeals", t("appeals.title"))], may("read") && link("/models", t("bar.models")),
     may("train") && link("/new", t("bar.new")),
     may("admin") && link("/operator", t("bar.operator")),
-    may("read") ? link("/account", t("bar.account"))
-      : h("button", { type: "button", class: "quiet", onclick: () => leave() }, t("account.leave"))));
+    link("/account", t("bar.account"))));
 }
 
 function steps(now) {
@@ -85,7 +88,7 @@ function steps(now) {
 }
 
 function foot() {
-  const list = h("select", { onchange: async (event) => { await choose(event.target.value); await show(); } },
+  const list = h("select", { onchange: (event) => keepingTyped(async () => { await choose(event.target.value); await show(); }) },
     Object.entries(LANGUAGES).map(([tag, name]) =>
       h("option", { value: tag, lang: tag, selected: tag === language }, name)));
   return h("footer", { class: "foot" }, h("span", {}, t("foot.promise")),
@@ -93,7 +96,7 @@ function foot() {
 }
 
 function fail(error) {
-  if (error.status === 401) return leave(code(error.code).title);
+  if (error.status === 401) return signInAgain();
   const { title, hint } = error.code ? code(error.code) : { title: t("offline.title"), hint: t("offline.hint") };
   draw({ title, body: [
     h("p", {}, hint), error.requestId && h("p", { class: "muted" }, t("error.request", { id: error.requestId })),
@@ -102,25 +105,27 @@ function fail(error) {
   ] });
 }
 
-export function go(address) {
+/** Show another page; `replace`: the page before leads nowhere any more, so the browser's back button leaves it out. */
+export function go(address, { replace = false } = {}) {
   if (location.hash === `#${address}`) return show();
-  location.hash = address;
+  if (replace) location.replace(`#${address}`); else location.hash = address;
 }
 
 async function enter(token, stay, person = null) {
   state.me = await call("me", { token });
+  why = "";
   credential.clear();
   credential.set(token, stay);
   if (person !== null) session.set(person, stay);
   await show();
 }
 
-export function leave(reason = "") {
+/** The sign-in has ended: ask for another one, which leads back to this page. */
+function signInAgain() {
   credential.clear();
   state.me = null;
-  location.hash = "/models";
-  show();
-  announce(reason);
+  why = t("signin.again");
+  return show();
 }
 
 /**
@@ -138,6 +143,7 @@ async function redeem() {
   credential.set(made.token, true);
   ownKey.set(made.id);
   state.me = null;
+  why = "";
   await call("revokeKey", { token: made.token, ids: { key_id: subject.replace("key:", "") } });
 }
 
@@ -145,8 +151,9 @@ async function start() {
   await load(preferred());
   state.settings = await (await fetch(new URL("settings.json", document.baseURI))).json();
   usePool(state.settings.people);
-  await redeem().catch((error) => announce(code(error.code ?? "internal_error").title));
-  addEventListener("hashchange", async () => { await redeem().catch(() => {}); show(); });
+  const redeemed = () => redeem().catch((error) => { why = error.status === 401 ? t("signin.link_used") : said(error); });
+  await redeemed();
+  addEventListener("hashchange", async () => { await redeemed(); show(); });
   await show();
 }
 

@@ -12,7 +12,7 @@ export const MAX_PHOTOS = 100;
 const MAX_BYTES = 20_000_000;
 const AT_ONCE = 3;
 const PLACE = "likeness-draft";
-const KEPT = ["number", "type", "pose", "state", "codes", "advised"];
+const KEPT = ["number", "type", "pose", "state", "codes", "advised", "mark"];
 
 export const GOOD = ["accepted", "repaired"];
 const BUSY = ["waiting", "sending", "checking"];
@@ -27,6 +27,7 @@ export class Draft {
     this.photos = [];
     this.uploadId = null;
     this.next = 0;
+    this.lost = 0;
     this.changed = () => {};
     this.queue = Promise.resolve();
   }
@@ -39,16 +40,19 @@ export class Draft {
     return this.good.find((photo) => !photo.codes.includes("face_turned")) ?? null;
   }
 
-  /** Take files; each gets a verdict of its own. Returns how many are one too many. */
+  /** Take files that are not here yet; each gets a verdict of its own. Returns how many of each kind there were. */
   add(files, pose = null) {
     const room = MAX_PHOTOS - this.next;
-    const taken = [...files].slice(0, Math.max(0, room)).map((file) => prepared(file, pose));
+    this.lost = 0;
+    const here = new Set(this.photos.map(({ mark }) => mark));
+    const fresh = [...files].filter((file) => !here.has(markOf(file)));
+    const taken = fresh.slice(0, Math.max(0, room)).map((file) => prepared(file, pose));
     this.photos.push(...taken);
     const sent = taken.filter((photo) => photo.state === "waiting");
     sent.forEach((photo) => { photo.number = this.next; this.next += 1; });
     this.#say();
     if (sent.length) this.queue = this.queue.then(() => this.#bring(sent));
-    return files.length - taken.length;
+    return { added: taken.length, many: fresh.length - taken.length, known: files.length - fresh.length };
   }
 
   /** Take a photo out, and erase it where it has been sent already. */
@@ -163,7 +167,9 @@ export class Draft {
     if (this.uploadId === null || this.photos.every((photo) => photo.url)) return;
     const { data } = await call("photos", { ids: { upload_id: this.uploadId } });
     const links = new Map(data.map(({ number, url }) => [number, url]));
-    this.photos = this.photos.filter((photo) => photo.url || links.has(photo.number));
+    const sent = this.photos.filter((photo) => photo.url || links.has(photo.number));
+    this.lost = this.photos.length - sent.length;
+    this.photos = sent;
     for (const photo of this.photos) photo.url ??= links.get(photo.number);
     const unjudged = this.photos.filter((photo) => !photo.file && [...BUSY, "failed"].includes(photo.state));
     this.queue = this.queue.then(async () => { for (const photo of unjudged) await this.#judge(photo); });
@@ -191,9 +197,15 @@ const PROMPTS = {
   object: (word) => ({ instance_prompt: `a photo of ${word}`, class_prompt: "a photo of an object" }),
 };
 
+/** The same file has the same mark, which tells nothing of it: chosen again, it is not sent again. */
+function markOf({ name, size, lastModified }) {
+  return [...`${name} ${size} ${lastModified}`].reduce((hash, letter) => Math.imul(hash ^ letter.codePointAt(0), 16_777_619) >>> 0, 2_166_136_261)
+    .toString(36);
+}
+
 function prepared(file, pose) {
   const type = TYPES[file.name.split(".").pop().toLowerCase()] ?? file.type;
-  const photo = { file, type, pose, url: URL.createObjectURL(file), state: "waiting", codes: [], advised: false };
+  const photo = { file, type, pose, mark: markOf(file), url: URL.createObjectURL(file), state: "waiting", codes: [], advised: false };
   if (!Object.values(TYPES).includes(type)) Object.assign(photo, { state: "refused", codes: ["format_not_taken"] });
   else if (file.size > MAX_BYTES) Object.assign(photo, { state: "refused", codes: ["too_many_bytes"] });
   else if (file.size === 0) Object.assign(photo, { state: "refused", codes: ["damaged_image"] });

@@ -1,7 +1,8 @@
 // What the pages for everybody share: no account, no sign-in, nothing kept in the browser.
 
 import { h } from "./dom.js";
-import { LANGUAGES, code, language, load, t } from "./words.js";
+import { keepingTyped } from "./typed.js";
+import { LANGUAGES, language, load, t } from "./words.js";
 
 export const MAX_BYTES = 4_000_000;
 
@@ -19,7 +20,7 @@ export function read(file) {
 export function draw(title, body, again) {
   document.title = `${t(title)} · Likeness`;
   const heading = h("h1", { tabindex: "-1" }, t(title));
-  const list = h("select", { onchange: async (event) => { await load(event.target.value); again(); } },
+  const list = h("select", { onchange: (event) => keepingTyped(async () => { await load(event.target.value); again(); }) },
     Object.entries(LANGUAGES).map(([tag, name]) => h("option", { value: tag, lang: tag, selected: tag === language }, name)));
   document.getElementById("frame").replaceChildren(
     h("main", { id: "main" }, h("section", { class: "single" }, heading, body)),
@@ -29,9 +30,3 @@ export function draw(title, body, again) {
 
 export const field = (words, input, hint) => h("label", { class: "field" }, h("span", {}, words), input,
   hint && h("span", { class: "hint" }, hint));
-
-/** Say what went wrong, and what to do. */
-export function said(error) {
-  const { title, hint } = code(error.code ?? "offline");
-  return error.code ? `${title}. ${hint}` : t("offline.hint");
-}

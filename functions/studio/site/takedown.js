@@ -2,8 +2,8 @@
 
 import { call } from "./api.js";
 import { announce, h } from "./dom.js";
-import { MAX_BYTES, draw, field, read, said } from "./public.js";
-import { code, load, moment, preferred, t } from "./words.js";
+import { MAX_BYTES, draw, field, read } from "./public.js";
+import { load, moment, preferred, said, t } from "./words.js";
 
 const REASONS = ["intimate", "minor", "no_consent", "other"];
 const SPEAKERS = ["shown_person", "representative"];
@@ -56,7 +56,7 @@ function lookUp() {
       const { status } = await call("takedown", { token: null, ids: { case_id: id.value.trim() } });
       found.textContent = t(`takedown.status.${status}`);
     } catch (error) {
-      found.textContent = code(error.code ?? "offline").title;
+      found.textContent = said(error);
     }
   };
   return h("div", { class: "card narrow" }, h("form", { onsubmit: submit },

@@ -2,8 +2,8 @@
 
 import { call } from "./api.js";
 import { announce, h } from "./dom.js";
-import { MAX_BYTES, draw, field, read, said } from "./public.js";
-import { load, moment, preferred, t } from "./words.js";
+import { MAX_BYTES, draw, field, read } from "./public.js";
+import { load, moment, preferred, said, t } from "./words.js";
 
 const LIMITS = ["no_mark", "who", "copied"];
 let verdict = null;

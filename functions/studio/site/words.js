@@ -33,21 +33,29 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** Return title and hint of a code. */
+/** Return title and hint of a code; some hints speak to programs, and have other words for people here. */
 export function code(name) {
   const [title, hint] = codes[name] ?? [name, ""];
-  return { title, hint };
+  const own = t(`hint.${name}`);
+  return { title, hint: own === `hint.${name}` ? hint : own };
+}
+
+/** Say what went wrong, and what to do. */
+export function said(error) {
+  const { title, hint } = code(error.code ?? "");
+  return error.code ? `${title}. ${hint}` : t("offline.hint");
 }
 
 export const date = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(iso));
 export const moment = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" })
   .format(new Date(iso));
 export const percent = (value) => new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
+export const decimal = (value) => new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(value);
 export const money = (usd) => usd === null || usd === undefined ? t("money.unknown")
   : new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 2 }).format(usd);
 
-/** Say a time in whole minutes, or seconds below one minute and a half. */
+/** Say a time in seconds below one minute and a half, in hours from three of them on, else in minutes. */
 export function time(seconds) {
-  return seconds < 90 ? t("time.seconds", { n: Math.max(1, Math.round(seconds)) })
-    : t("time.minutes", { n: Math.round(seconds / 60) });
+  if (seconds < 90) return t("time.seconds", { n: Math.max(1, Math.round(seconds)) });
+  return seconds < 10_800 ? t("time.minutes", { n: Math.round(seconds / 60) }) : t("time.hours", { n: Math.round(seconds / 3600) });
 }

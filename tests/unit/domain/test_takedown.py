@@ -227,6 +227,23 @@ def test_an_appeal_is_granted_unless_another_case_holds_the_model() -> None:
     assert after(services, order("accept", 1)) == ["decided"]
 
 
+def test_a_second_yes_refuses_the_appeal_so_that_nobody_waits_and_a_new_one_may_be_asked() -> None:
+    cases = MemoryTakedowns()
+    services = deciding(cases)
+    cases.add(case(models=(ONE,)))
+    later = NOON + timedelta(hours=1)
+    assert after(services, order("accept")) == ["disabled"]
+    assert appeal(ONE, cases, NOON) is not None
+    assert oldest_waiting(cases, later) == timedelta(hours=1)
+    assert decide(order("accept", by="key:7"), services, later).outcome == "disabled"
+    assert oldest_waiting(cases, later) == timedelta()
+    assert markers(services) == [f"disabled/{ONE}"]
+    assert services.audit.of("acme", 9, None)[0].who == "key:7"
+    again = appeal(ONE, cases, later)
+    assert again is not None
+    assert again.appealed_at == later.isoformat()
+
+
 @pytest.mark.parametrize(
     ("changes", "hours"),
     [

@@ -1,8 +1,7 @@
-import { call, credential, ownKey, pause } from "../api.js";
-import { forgetDraft } from "../draft.js";
+import { call, pause } from "../api.js";
 import { announce, ask, h } from "../dom.js";
-import { revoke } from "../people.js";
-import { code, date, moment, money, t } from "../words.js";
+import { signOut } from "../sign_out.js";
+import { code, date, decimal, moment, money, t } from "../words.js";
 import { begin } from "./erased.js";
 import { facts, table } from "./parts.js";
 import { secondFactor } from "./second_factor.js";
@@ -23,7 +22,7 @@ function consents(found, { may, fail, go }) {
     : may && h("button", { type: "button", class: "danger", onclick: () => withdraw(one.id) }, t("consents.withdraw"));
   return table(t("consents.title"), [t("consents.day"), t("consents.until"), t("consents.purposes"), t("keys.do")],
     found.map((one) => [date(one.consent.given_at), one.consent.expires_at ? date(one.consent.expires_at) : t("keys.endless"),
-      one.consent.purposes.join(", "), action(one)]));
+      one.consent.purposes.map((word) => word === "avatar" ? t("purpose.avatar") : word).join(", "), action(one)]));
 }
 
 /** A copy of everything: asked for, waited for, downloaded. A reload of the page goes on waiting. */
@@ -50,7 +49,7 @@ function copy(newest, { fail, signal }) {
       processing: () => [t("export.processing")],
       failed: () => [`${wrong.title}. ${wrong.hint}`],
       expired: () => [t("export.expired")],
-      succeeded: () => [t("export.succeeded", { day: moment(one.updated_at), mb: (one.size / 1e6).toFixed(1), files: one.files }), " ",
+      succeeded: () => [t("export.succeeded", { day: moment(one.updated_at), mb: decimal(one.size / 1e6), files: one.files }), " ",
         h("button", { type: "button", onclick: () => download(one) }, t("export.download"))],
     }[one.status]());
     button.disabled = one.status === "processing";
@@ -73,34 +72,31 @@ function copy(newest, { fail, signal }) {
 }
 
 export async function render({ me, signal, fail, go }) {
+  const leave = h("button", { type: "button", onclick: signOut }, t("account.leave"));
+  const allowed = [t("account.may"), me.scopes.map((scope) => t(`scope.${scope}`)).join(", ")];
+  if (!me.scopes.includes("read")) { // who runs the stack has nothing of a tenant
+    return { title: t("account.title"), body: [h("div", { class: "card narrow" }, facts([allowed]), leave), await secondFactor()] };
+  }
   const owns = me.scopes.includes("admin");
   const [usage, given, exported, factor] = await Promise.all([call("usage", { signal }), call("consents", { query: { limit: 50 }, signal }),
     owns && call("exports", { query: { limit: 1 }, signal }), secondFactor()]);
   const may = me.scopes.includes("erase");
-  const out = async () => {
-    const made = ownKey.get();
-    if (made !== null) await call("revokeKey", { ids: { key_id: made } }).catch(() => {}); // it ends within a day
-    await revoke();
-    credential.clear();
-    forgetDraft();
-    location.hash = "/models";
-    location.reload();
-  };
   const erase = async () => {
     const body = [t("erase.all_goes"), t("erase.all_stays"), t("erase.final")];
-    if (!await ask({ title: t("erase.all_title"), body, yes: t("erase.all"), no: t("cancel"), danger: true })) return;
+    const word = { label: t("erase.all_name", { tenant: me.tenant }), text: me.tenant };
+    if (!await ask({ title: t("erase.all_title"), body, yes: t("erase.all"), no: t("cancel"), danger: true, word })) return;
     try {
       const { erasure_id: id } = await begin("eraseMe");
       await ask({ title: t("erase.going"), body: [t("erase.me_text"), `${t("receipt.id")}: ${id}`], yes: t("account.leave"), no: t("close") });
-      await out();
+      await signOut();
     } catch (error) {
       fail(error);
     }
   };
   return { title: t("account.title"), body: [h("div", { class: "card narrow" },
-    facts([[t("account.tenant"), me.tenant], [t("account.may"), me.scopes.map((scope) => t(`scope.${scope}`)).join(", ")],
+    facts([[t("account.tenant"), me.tenant], allowed,
       [t("account.month", { month: usage.month }), t("account.trainings", { n: usage.trainings })], [t("operator.spent"), money(usage.usd)]]),
-    h("button", { type: "button", onclick: out }, t("account.leave"))),
+    leave),
     factor, given.data.length > 0 && h("div", { class: "card" }, h("h2", {}, t("consents.title")), h("p", {}, t("consent.deleted")),
       consents(given.data, { may, fail, go })),
     exported && copy(exported.data[0], { fail, signal }),

@@ -1,17 +1,18 @@
 import { call } from "../api.js";
 import { announce, h } from "../dom.js";
 import { code, moment, t } from "../words.js";
-import { facts, table } from "./parts.js";
+import { all, facts, operating, table } from "./parts.js";
 
 const REASONS = ["rule_is_right", "not_shown", "duplicate", "other"];
 
 /** The appeals of all tenants, for whoever has the scope `operate`: the open ones with what was refused. */
 export async function render({ signal, go, fail }) {
-  const { data } = await call("appeals", { query: { limit: 50 }, signal });
-  const open = data.filter((one) => one.status === "open");
+  const data = await all("appeals", signal);
+  const open = data.filter((one) => one.status === "open").reverse();
   const decided = data.filter((one) => one.status !== "open");
   const found = await Promise.all(open.map((one) => call("appealText", { ids: { appeal_id: one.appeal_id }, signal })));
   return { title: open.length ? t("appeals.waiting", { n: open.length }) : t("appeals.none"), body: [
+    operating("/appeals"),
     found.map((one) => card(one, go, fail)),
     decided.length > 0 && h("div", { class: "card" }, table(t("appeals.decided"),
       [t("appeals.tenant"), t("appeals.status"), t("appeals.text"), t("appeals.asked"), t("keys.do")],

@@ -22,7 +22,7 @@ export async function begin(name, ids = {}) {
 
 export async function render({ signal, redraw, go }) {
   const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
-  if (kept === null) { go("/models"); return null; }
+  if (kept === null) { go("/models", { replace: true }); return null; }
   const answer = await ask(kept.name, kept.ids, signal);
   if (!answer.receipt) follow(kept, { signal, redraw });
   return answer.receipt ? done(answer.receipt) : waiting(kept);

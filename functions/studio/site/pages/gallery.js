@@ -3,12 +3,13 @@
 import { call, pause } from "../api.js";
 import { announce, h } from "../dom.js";
 import { isFavourite, setFavourite } from "../favourites.js";
-import { code, date, t } from "../words.js";
+import { code, date, said, t } from "../words.js";
 
 const STYLES = ["photo", "cinematic", "studio", "analog", "watercolor", "oil", "pencil", "comic", "anime", "3d"];
 const ORDERS = 24;
 const ENDED = ["succeeded", "failed", "canceled"];
 const DAY = 86_400_000;
+const LEFT = 60_000;
 
 export function gallery({ model, settings, signal }) {
   const orders = new Map();
@@ -37,6 +38,7 @@ export function gallery({ model, settings, signal }) {
   function put(order, first = false) {
     const known = orders.get(order.id);
     const line = known?.line ?? h("li", { class: "order" });
+    compared.splice(0, compared.length, ...compared.filter((one) => one.order.id !== order.id));
     const pictures = order.images.map((image, index) => picture(order, image, index));
     orders.set(order.id, { order, line, pictures });
     line.replaceChildren(...(order.status === "succeeded" ? [...pictures.map((one) => one.line)] : [state(order)]));
@@ -58,17 +60,17 @@ export function gallery({ model, settings, signal }) {
 
   /** Ask the operator to let a refused prompt through. */
   function appeal(order) {
-    const said = h("p", { role: "status" });
+    const state = h("p", { role: "status" });
     const button = h("button", { type: "button", class: "quiet", onclick: async () => {
       try {
         const { status } = await call("appeal", { ids: { refusal_id: order.refusal_id }, body: {} });
-        said.textContent = t(`appeals.status.${status}`);
+        state.textContent = t(`appeals.status.${status}`);
         button.remove();
       } catch (error) {
-        said.textContent = code(error.code ?? "offline").title;
+        state.textContent = said(error);
       }
     } }, t("appeals.ask"));
-    return [said, button];
+    return [state, button];
   }
 
   const again = (order) => h("button", { type: "button", class: "quiet", onclick: () => draw({ ...order.order, seed: undefined }) },
@@ -96,26 +98,39 @@ export function gallery({ model, settings, signal }) {
       h("figcaption", {}, h("p", { class: "prompt" }, words), h("small", {}, t("gallery.until", { until })),
         h("div", { class: "chips" }, star, tick,
           order.order && h("button", { type: "button", class: "chip", onclick: () => draw({ ...order.order, seed: undefined }) }, t("gallery.again")),
-          h("a", { class: "button chip", href: image.url, download: true }, t("gallery.download")),
-          h("button", { type: "button", class: "chip", onclick: () => share(order, image) }, t("gallery.share")))));
+          chip("gallery.download", fresh(order, index, (_, { url }) => h("a", { href: url, download: true }).click())),
+          chip("gallery.share", fresh(order, index, share)))));
     return entry;
   }
 
+  /** Order; returns as soon as the order is taken, and shows the pictures when they come. */
   async function draw(wanted) {
     const body = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined && value !== null));
     problem.replaceChildren();
     announce(t("gallery.drawing"));
     try {
-      let order = await call("draw", { ids: { model_id: model.id }, query: { wait: 0 }, body, signal });
+      const order = await call("draw", { ids: { model_id: model.id }, query: { wait: 0 }, body, signal });
       put(order, true);
-      order = await followed(order);
-      if (order) announce(order.status === "succeeded" ? t("gallery.ready") : code(order.failure?.code ?? "canceled").title);
+      followed(order).then(told).catch(wrong);
     } catch (error) {
-      if (signal.aborted) return;
-      const { title, hint } = code(error.code ?? "offline");
-      problem.replaceChildren(error.code ? `${title}. ${hint}` : t("offline.hint"));
+      wrong(error);
     }
   }
+
+  const told = (order) => { if (order) announce(order.status === "succeeded" ? t("gallery.ready") : code(order.failure?.code ?? "canceled").title); };
+  const wrong = (error) => { if (!signal.aborted) problem.textContent = said(error); };
+
+  /** Do something with a picture whose link is good: a page may stay open for longer than its links. */
+  const fresh = (order, index, use) => async () => {
+    try {
+      const good = Date.parse(order.expires_at) - Date.now() > LEFT;
+      const now = good ? order : await call("picture", { ids: { picture_id: order.id }, signal });
+      if (!good) put(now);
+      use(now, now.images[index]);
+    } catch (error) {
+      wrong(error);
+    }
+  };
 
   /** Wait for an order's end; a lost connection does not end the wait. */
   async function followed(order) {
@@ -133,19 +148,27 @@ export function gallery({ model, settings, signal }) {
     return now;
   }
 
+  /** Show the next of this model's orders, the newest first; the list is the tenant's, so it may take several pages. */
   async function load() {
-    const { data } = await call("pictures", { query: { limit: 100 }, signal });
-    const own = data.filter((order) => order.model_id === model.id).slice(0, ORDERS);
-    const whole = await Promise.all(own.map((order) => call("picture", { ids: { picture_id: order.id }, signal })));
+    while (next !== null && rest.length < ORDERS) {
+      const page = await call("pictures", { query: { limit: 100, after: next }, signal });
+      rest.push(...page.data.filter((order) => order.model_id === model.id && !orders.has(order.id)));
+      next = page.next;
+    }
+    const whole = await Promise.all(rest.splice(0, ORDERS).map((order) => call("picture", { ids: { picture_id: order.id }, signal })));
     whole.forEach((order) => put(order));
     show();
+    older.hidden = next === null && !rest.length;
     whole.filter((order) => !ENDED.includes(order.status)).forEach((order) => followed(order).catch(() => {}));
   }
 
   const problem = h("p", { class: "bad-text", role: "alert" });
-  load().catch((error) => { if (!signal.aborted) problem.textContent = code(error.code ?? "offline").title; });
+  const rest = [];
+  let next;
+  const older = h("button", { type: "button", class: "after", hidden: true, onclick: () => load().catch(wrong) }, t("gallery.older"));
+  load().catch(wrong);
   return [form(model, draw, problem), h("div", { class: "card" }, h("h2", {}, t("gallery.title")),
-    h("div", { class: "row after-row" }, only, compare), empty, list)];
+    h("div", { class: "row after-row" }, only, compare), empty, list, older)];
 }
 
 /** The prompt with its style, and what should not be seen. */
@@ -169,8 +192,8 @@ function form(model, draw, problem) {
   const many = h("select", { id: "many" }, [1, 2, 4].map((n) => h("option", { value: String(n) }, String(n))));
   const submit = (event) => {
     event.preventDefault();
-    if (!text.value.trim()) { text.focus(); return; }
-    draw({ prompt: text.value.trim(), negative_prompt: negative.value.trim() || undefined, style: style ?? undefined,
+    if (!text.value.trim()) { text.focus(); return null; }
+    return draw({ prompt: text.value.trim(), negative_prompt: negative.value.trim() || undefined, style: style ?? undefined,
       num_images_per_prompt: Number(many.value) });
   };
   return h("form", { class: "card", onsubmit: submit, novalidate: true }, h("h2", {}, h("label", { for: "prompt" }, t("draw.title"))), text, hint,
@@ -179,6 +202,8 @@ function form(model, draw, problem) {
       h("label", { class: "field" }, h("span", {}, t("draw.many")), many)),
     problem, h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, t("draw.go")), h("small", {}, t("draw.time"))));
 }
+
+const chip = (words, onclick) => h("button", { type: "button", class: "chip", onclick }, t(words));
 
 /** Whether a prompt names one of the subjects; of several, a placeholder may mean any, and the endpoint refuses it. */
 const named = (text, words) => words.some((word) => text.toLowerCase().includes(word.toLowerCase()))
@@ -201,20 +226,20 @@ function about({ order }, { seed }) {
 }
 
 /** Nothing is shared until the person copies a link here; the link ends by itself. */
-async function share(order, image) {
-  const said = h("p", { role: "status" });
+function share(order, image) {
+  const state = h("p", { role: "status" });
   const copy = h("button", { type: "button", class: "primary", onclick: async () => {
     try {
       await navigator.clipboard.writeText(image.url);
-      said.textContent = t("share.copied");
+      state.textContent = t("share.copied");
     } catch {
-      said.textContent = t("share.refused");
+      state.textContent = t("share.refused");
     }
   } }, t("share.copy"));
   const dialog = h("dialog", { "aria-labelledby": "share", onclose: () => dialog.remove() },
     h("h2", { id: "share" }, t("share.title")), h("p", {}, t("share.off")),
     h("p", {}, t("share.link", { until: new Date(order.expires_at).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" }) })),
-    said, h("div", { class: "row" }, h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, t("close")), copy));
+    state, h("div", { class: "row" }, h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, t("close")), copy));
   document.body.append(dialog);
   dialog.showModal();
 }

@@ -6,14 +6,44 @@ import { ENDED, facts, failure } from "./parts.js";
 const STAGES = [["InspectPhotos", ["AcceptRequest", "InspectPhotos"]], ["TrainAdapter", ["CaptionPhotos", "TrainAdapter", "SweepAdapter"]],
   ["PublishAdapter", ["PublishAdapter"]], ["WarmModel", ["WarmModel", "NotifyOwner", "NotifyFailure"]]];
 const WAIT = 20;
+const SILENT_SECONDS = 15;
 
 export async function render({ id, me, signal, redraw, fail }) {
   const first = await call("job", { ids: { job_id: id }, signal });
   const drawn = h("div", {});
-  const context = { id, me, signal, redraw, fail, drawn };
+  const quiet = h("small", {});
+  const context = { id, me, signal, redraw, fail, drawn, quiet, bell: bell() };
+  context.heard = Date.parse(first.updated_at);
   samples(context);
   follow(first, context);
+  const timer = setInterval(() => silence(context), 5000);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  silence(context);
   return page(first, context);
+}
+
+/** A button that asks the browser to tell the end of the training while the page stays in the background. */
+function bell() {
+  if (!("Notification" in window) || Notification.permission === "denied") return h("span", {});
+  const button = h("button", { type: "button", class: "wide", onclick: async () => {
+    const allowed = await Notification.requestPermission() === "granted";
+    if (allowed) button.dataset.on = "";
+    button.replaceWith(h("p", { class: "hint", role: "status" }, t(allowed ? "job.bell_on" : "job.bell_off")));
+  } }, t("job.bell"));
+  return button;
+}
+
+function notify(words, { id }) {
+  try {
+    const shown = new Notification(words, { tag: id, icon: "icon.svg" });
+    shown.onclick = () => { focus(); shown.close(); };
+  } catch { /* a phone's browser knows such notices of apps only; the page says the same */ }
+}
+
+/** After a silence say that the work goes on, and since when nothing was heard. */
+function silence({ heard, quiet }) {
+  const seconds = (Date.now() - heard) / 1000;
+  quiet.textContent = seconds > SILENT_SECONDS ? t("job.silence", { ago: time(seconds) }) : "";
 }
 
 /** Ask again and again until the job has ended; a closed tab may come back at any time. */
@@ -25,9 +55,11 @@ async function follow(known, context) {
       const now = await call("job", { ids: { job_id: id }, query: { wait: WAIT, after: job.version }, signal });
       if (signal.aborted) return;
       if (now.version === job.version) continue;
+      context.heard = Date.now();
       const turned = now.status !== job.status || now.stage !== job.stage;
       job = now;
       if (turned) { redraw(page(job, context)); announce(headline(job)); } else update(job);
+      if ("on" in context.bell.dataset && ENDED.includes(job.status)) notify(headline(job), context);
       if (job.step) await samples(context);
     } catch (error) {
       if (signal.aborted) return;
@@ -63,10 +95,11 @@ function update(job) {
   document.title = `${headline(job)} · Likeness`;
   const bar = document.querySelector("main progress");
   if (bar) { bar.value = job.percent; bar.nextElementSibling.textContent = stepsDone(job); }
+  document.querySelector("[data-changed]")?.replaceChildren(moment(job.updated_at));
 }
 
 function page(job, context) {
-  const { me, drawn } = context;
+  const { me, drawn, quiet } = context;
   const ended = ENDED.includes(job.status);
   const place = job.status === "succeeded" ? STAGES.length : STAGES.findIndex(([, stages]) => stages.includes(job.stage));
   const lines = STAGES.map(([name], index) => {
@@ -76,7 +109,7 @@ function page(job, context) {
       h("span", { "aria-hidden": "true" }, index < place ? "✓" : broken ? "✕" : now ? "●" : "○"),
       h(now ? "b" : "span", {}, t(`stage.${name}`), h("span", { class: "unseen" }, index < place ? t("steps.done") : "")), h("small", {}),
       now && h("div", { class: "more" },
-        h("progress", { max: "100", value: String(job.percent), "aria-label": t("job.progress") }), h("small", {}, stepsDone(job))));
+        h("progress", { max: "100", value: String(job.percent), "aria-label": t("job.progress") }), h("small", {}, stepsDone(job)), h("br"), quiet));
   });
   const body = [
     job.status === "succeeded" && h("p", {}, h("a", { class: "button primary", href: `#/models/${job.model_id}` }, t("job.open"))),
@@ -85,18 +118,22 @@ function page(job, context) {
     !ended && h("p", { class: "muted" }, t("job.close")),
     h("div", { class: "card" }, h("ol", { class: "stages" }, lines)), drawn,
   ];
-  const stop = !ended && me.scopes.includes("train") && h("button", { type: "button", class: "danger wide", onclick: () => cancel(job) }, t("job.stop"));
+  const stop = !ended && me.scopes.includes("train") && h("button", { type: "button", class: "danger wide", onclick: () => cancel(job, context.fail) }, t("job.stop"));
   return { title: headline(job), step: job.status === "succeeded" ? "pictures" : "training", body, facts: h("div", { class: "card" },
     h("h2", {}, t("job.this")),
-    facts([[t("job.started"), moment(job.created_at)], [t("job.changed"), moment(job.updated_at)],
+    facts([[t("job.started"), moment(job.created_at)], [t("job.changed"), h("span", { data: { changed: "" } }, moment(job.updated_at))],
       job.queue_place !== null && [t("job.queue"), String(job.queue_place)],
       [t("job.id"), h("code", { title: job.id }, job.id.slice(0, 8))]]),
-    stop || "") };
+    ended ? "" : context.bell, stop || "") };
 }
 
-async function cancel(job) {
+async function cancel(job, fail) {
   const sure = await ask({ title: t("job.stop_title"), body: [t("job.stop_text")], yes: t("job.stop"), no: t("job.keep"), danger: true });
   if (!sure) return;
-  const { outcome } = await call("cancel", { ids: { job_id: job.id } });
-  announce(t(`job.${outcome}`));
+  try {
+    const { outcome } = await call("cancel", { ids: { job_id: job.id } });
+    announce(t(`job.${outcome}`));
+  } catch (error) {
+    fail(error);
+  }
 }

@@ -1,6 +1,6 @@
 import { call } from "../api.js";
 import { announce, ask, h } from "../dom.js";
-import { code, date, moment, t } from "../words.js";
+import { date, moment, said, t } from "../words.js";
 import { pages, table } from "./parts.js";
 
 const SCOPES = ["read", "read,train", "read,train,draw", "read,train,draw,erase", "read,train,draw,erase,admin"];
@@ -48,7 +48,7 @@ function newKey(me) {
       const { token } = await call("createKey", { body: { name: name.value.trim(), scopes: scopes.value.split(","), days: Number(days.value) || 90 } });
       made.replaceChildren(t("keys.once"), " ", h("code", {}, token));
     } catch (error) {
-      made.textContent = code(error.code ?? "offline").title;
+      made.textContent = said(error);
     }
   };
   return h("form", { onsubmit: submit, novalidate: true, class: "card" }, h("h2", {}, t("keys.new")),

@@ -1,6 +1,6 @@
 import { call } from "../api.js";
 import { announce, ask, h } from "../dom.js";
-import { code, date, t } from "../words.js";
+import { date, said, t } from "../words.js";
 import { pages, table } from "./parts.js";
 
 const ROLES = ["owner", "member", "viewer"];
@@ -64,8 +64,7 @@ function invite(go, fail) {
       announce(t("members.sent", { email: email.value.trim() }));
     } catch (error) {
       if (error.status === 401) return void fail(error);
-      const { title, hint } = code(error.code ?? "offline");
-      problem.textContent = error.code === "invalid_call" ? t("members.no_address") : error.code ? `${title}. ${hint}` : t("offline.hint");
+      problem.textContent = error.code === "invalid_call" ? t("members.no_address") : said(error);
       email.focus();
     }
   };

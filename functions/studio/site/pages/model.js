@@ -1,6 +1,6 @@
 import { call } from "../api.js";
 import { ask, h } from "../dom.js";
-import { date, percent, t } from "../words.js";
+import { date, percent, said, t } from "../words.js";
 import { begin } from "./erased.js";
 import { gallery } from "./gallery.js";
 import { facts } from "./parts.js";
@@ -9,25 +9,40 @@ const SHOWN = 4;
 
 export async function render({ id, me, settings, signal, go, fail }) {
   const ids = { model_id: id };
-  const [model, files, job] = await Promise.all([
-    call("model", { ids, signal }), call("files", { ids, signal }), call("job", { ids: { job_id: id }, signal }),
-  ]);
+  const [model, job] = await Promise.all([call("model", { ids, signal }), call("job", { ids: { job_id: id }, signal })]);
+  const files = model.disabled ? { data: [] } : await call("files", { ids, signal });
   const upload = { upload_id: job.upload_id };
   const photos = me.scopes.includes("train") ? await call("photos", { ids: upload, signal }).catch(gone) : { data: [] };
   const may = (scope) => me.scopes.includes(scope);
   return { title: headline(model.gate), step: "pictures", body: [
     h("p", { class: "muted" }, likeness(model.gate)),
+    model.disabled && disabled(ids, may("admin")),
     beside(photos.data, drawn(files.data)),
-    may("draw") && gallery({ model, settings, signal }),
+    may("draw") && !model.disabled && gallery({ model, settings, signal }),
   ], facts: [h("div", { class: "card" }, h("h2", {}, t("model.yours")), facts([
     [t("model.word"), h("code", {}, model.trigger_words?.join(", ") || model.trigger_word)], [t("model.version"), String(model.version)],
     [t("model.made"), date(model.created_at)], [t("model.base"), model.base_id],
-  ]), h("a", { class: "button wide", href: `#/models/${id}/files` }, t("model.downloads")),
+  ]), !model.disabled && h("a", { class: "button wide", href: `#/models/${id}/files` }, t("model.downloads")),
   may("train") && h("a", { class: "button wide", href: "#/new" }, t("models.begin"))),
   may("erase") && h("div", { class: "card" }, h("h2", {}, t("erase.title")), h("p", {}, t("erase.promise")),
     h("button", { type: "button", class: "danger wide", onclick: () => erase("model", "eraseModel", ids, go, fail) }, t("erase.model")),
     h("button", { type: "button", class: "danger wide", onclick: () => erase("upload", "eraseUpload", upload, go, fail) },
       t("erase.upload")))].filter(Boolean) };
+}
+
+/** Somebody has reported a picture: the model draws nothing, and an owner may ask to look again. */
+function disabled(ids, owns) {
+  const state = h("p", { role: "status" });
+  const button = h("button", { type: "button", onclick: async () => {
+    try {
+      await call("appealTakedown", { ids });
+      state.textContent = t("disabled.asked");
+      button.remove();
+    } catch (error) {
+      state.textContent = said(error);
+    }
+  } }, t("disabled.ask"));
+  return h("div", { class: "notice bad" }, h("p", {}, h("b", {}, t("disabled.title"))), h("p", {}, t("disabled.text")), owns && [state, button]);
 }
 
 function gone(error) {

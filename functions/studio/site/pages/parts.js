@@ -1,3 +1,4 @@
+import { call } from "../api.js";
 import { h } from "../dom.js";
 import { hasPool } from "../people.js";
 import { code, t } from "../words.js";
@@ -29,7 +30,23 @@ export function table(caption, heads, rows) {
       h("td", { data: { label: heads[index] }, class: index === 2 ? "words" : "" }, h("div", {}, cell))))))));
 }
 
-/** The operator's pages. */
-export const pages = (me, here) => h("nav", { class: "tabs", "aria-label": t("bar.operator") },
-  [["/operator", "operator.jobs"], ["/operator/keys", "keys.title"], hasPool() && ["/operator/people", "members.title"]].filter(Boolean).map(([address, words]) =>
-    h("a", { href: `#${address}`, "aria-current": address === here ? "page" : false }, t(words))));
+/** Every row of a list, page after page. */
+export async function all(name, signal) {
+  const found = [];
+  for (let after; after !== null;) {
+    const page = await call(name, { query: { limit: 100, after }, signal });
+    found.push(...page.data);
+    after = page.next;
+  }
+  return found;
+}
+
+const tabs = (label, places, here) => h("nav", { class: "tabs", "aria-label": label }, places.filter(Boolean).map(([address, words]) =>
+  h("a", { href: `#${address}`, "aria-current": address === here ? "page" : false }, t(words))));
+
+/** The pages of who runs the stack. */
+export const operating = (here) => tabs(t("cases.tabs"), [["/takedowns", "cases.title"], ["/appeals", "appeals.title"]], here);
+
+/** The pages of a tenant's owner. */
+export const pages = (me, here) => tabs(t("bar.operator"),
+  [["/operator", "operator.jobs"], ["/operator/keys", "keys.title"], hasPool() && ["/operator/people", "members.title"]], here);

@@ -9,13 +9,13 @@ const ENOUGH = 10;
 
 export async function render({ me, settings, signal, go, fail }) {
   const found = draft(me.tenant);
-  if (found.consent === null) { go("/new"); return null; }
+  if (found.consent === null) { go("/new", { replace: true }); return null; }
   try {
     await found.restored();
   } catch (error) {
     if (error.status !== 404) throw error;
     forgetDraft(); // the photos of an old visit have expired
-    go("/new");
+    go("/new", { replace: true });
     return null;
   }
   const min = settings.min_photos;
@@ -28,10 +28,12 @@ export async function render({ me, settings, signal, go, fail }) {
   const begin = h("button", { class: "primary wide", type: "button", "aria-describedby": "why" }, t("photos.start"));
   let estimated = 0;
 
+  const note = h("p", { class: "bad-text", role: "alert" }, found.lost > 0 && t("photos.lost", { n: found.lost }));
+
   const add = (files, pose) => {
-    const many = found.add(files, pose);
-    announce(t("photos.added", { n: files.length - many }));
-    if (many > 0) announce(t("photos.too_many", { n: MAX_PHOTOS }));
+    const { added, many, known } = found.add(files, pose);
+    note.textContent = [known > 0 && t("photos.known", { n: known }), many > 0 && t("photos.too_many", { n: MAX_PHOTOS })].filter(Boolean).join(" ");
+    if (added) announce(t("photos.added", { n: added }));
   };
 
   function item(photo) {
@@ -114,7 +116,7 @@ export async function render({ me, settings, signal, go, fail }) {
       }
       if (refused) throw Object.assign(new Error(refused), { code: refused });
       forgetDraft();
-      go(`/jobs/${job.id}`);
+      go(`/jobs/${job.id}`, { replace: true });
     } catch (error) {
       if (!signal.aborted) fail(error);
     }
@@ -146,7 +148,7 @@ export async function render({ me, settings, signal, go, fail }) {
   const title = refresh();
   const word = h("input", { type: "text", value: found.word, maxlength: "24", autocapitalize: "off", spellcheck: "false",
     onchange: () => { found.word = word.value.trim() || "sks"; word.value = found.word; found.save(); } });
-  return { title, step: "photos", body: [says, drop, list], facts: [
+  return { title, step: "photos", body: [says, drop, note, list], facts: [
     found.subject === "face" && h("div", { class: "card" }, h("h2", {}, t("poses.title")), poses, h("p", { class: "hint" }, t("poses.counted"))),
     h("div", { class: "card" }, h("h2", {}, t("photos.before")), price,
       h("label", { class: "field" }, h("span", {}, t("photos.word")), word, h("span", { class: "hint" }, t("photos.word_hint"))),

@@ -1,12 +1,13 @@
 import { h } from "../dom.js";
 import { choosePassword, forgot, hasPool, respond, signIn, SignInError } from "../people.js";
-import { code, t } from "../words.js";
+import { said, t } from "../words.js";
 
 /** With a pool people enter their address; a link or a key is the other way, and the only one without. */
-export function render({ enter }) {
+export function render({ enter, why }) {
   const keys = [h("p", {}, t("signin.text")), keyForm(enter)];
-  return { title: t("signin.title"), body: h("div", { class: "card narrow" }, hasPool()
-    ? [person(enter), h("details", {}, h("summary", {}, t("signin.with_key")), keys)] : keys) };
+  return { title: t("signin.title"), body: [why && h("div", { class: "notice narrow", role: "alert" }, h("p", {}, why)),
+    h("div", { class: "card narrow" }, hasPool()
+      ? [person(enter), h("details", {}, h("summary", {}, t("signin.with_key")), keys)] : keys)] };
 }
 
 const CODE = "one-time-code";
@@ -36,12 +37,7 @@ export function form(fields, words, send) {
     problem, h("button", { class: "primary", type: "submit" }, t(words)));
 }
 
-function told(error) {
-  if (error instanceof SignInError) return t(`signin.${error.kind}`);
-  if (!error.code) return t("offline.hint");
-  const { title, hint } = code(error.code);
-  return `${title}. ${hint}`;
-}
+const told = (error) => error instanceof SignInError ? t(`signin.${error.kind}`) : said(error);
 
 export const codeInput = () => input("text", CODE, { inputmode: "numeric" });
 
