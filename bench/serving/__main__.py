@@ -62,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fresh", action="store_true", help="delete the results of earlier runs")
     parser.add_argument("--baseline-users", type=int, default=3, help="users of each design")
-    parser.add_argument("--users", type=int, default=200, help="models loaded at once")
+    parser.add_argument("--users", type=int, default=300, help="models loaded at once")
     parser.add_argument("--requests", type=int, default=400, help="requests of those users")
     parser.add_argument("--cycles", type=int, default=2000, help="number of reloads")
     return parser

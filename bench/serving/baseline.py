@@ -63,7 +63,8 @@ def side_by_side(work: Path, base: Path, users: int) -> tuple[int, Cost, Cost]:
     """
     costs: dict[str, list[Cost]] = {design: [] for design in DESIGNS}
     worst = 0
-    with kit.serving(str(base), work, LIKENESS_ANSWER_MEGABYTES="0") as server:
+    own = {"REFERENCE_BASE_DIR": str(base), "LIKENESS_ANSWER_MEGABYTES": "0"}
+    with kit.serving(str(base), work, **own) as server:
         kit.make_adapter(work / "neighbour", base, rank=RANK, seed=users)
         neighbour = kit.pack_user(work, 200, work / "neighbour")
         fixtures.load_model(server, neighbour)

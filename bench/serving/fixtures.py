@@ -89,14 +89,20 @@ def process_megabytes(pid: int, kind: str = "Pss") -> float:
 
 
 def total_megabytes(server: kit.Server) -> float:
-    """Return the memory of the server and of its models."""
-    return sum(map(process_megabytes, (server_pid(server), *server.stubs().values())))
+    """Return the memory of the server, of its models and of the engine, which holds adapters."""
+    processes = (server_pid(server), *server.engine_pids(), *server.stubs().values())
+    return sum(map(process_megabytes, processes))
 
 
 def server_pid(server: kit.Server) -> int:
-    """Return tritonserver's process id: the only child of ``serve``."""
-    task = Path("/proc", str(server.process.pid), "task", str(server.process.pid), "children")
-    return int(task.read_text().split()[0])
+    """Return tritonserver's process id; ``serve`` has other children too."""
+    own = kit.children(server.process.pid)
+    return next(pid for pid in own if name_of(pid).startswith("tritonserver"))
+
+
+def name_of(pid: int) -> str:
+    """Return a process's name, of which the kernel keeps 15 characters."""
+    return Path("/proc", str(pid), "comm").read_text()
 
 
 def load_model(server: kit.Server, user: kit.User) -> None:

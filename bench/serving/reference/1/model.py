@@ -19,7 +19,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Load the base and the adapter, as each user's model of the reference design does."""
         torch.set_num_threads(1)
-        self.pipe = DiffusionPipeline.from_pretrained(os.environ["LIKENESS_BASE_DIR"])
+        self.pipe = DiffusionPipeline.from_pretrained(os.environ["REFERENCE_BASE_DIR"])
         self.pipe.set_progress_bar_config(disable=True)
         config = self.pipe.scheduler.config
         self.pipe.scheduler = DPMSolverMultistepScheduler.from_config(config)
