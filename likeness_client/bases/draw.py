@@ -12,6 +12,7 @@ from diffusers import DiffusionPipeline, StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
 from contracts.base import BaseCard
+from contracts.shared.pictures.samplers import without_clipping
 from contracts.shared.weights.pipeline_files import REFINER_FOLDER, unused_components, variant_of
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import Pipeline
@@ -110,7 +111,8 @@ def draw(loaded: Loaded, card: BaseCard, path: Path, steps: int) -> torch.Tensor
         BaseRefusedError: it is not finite or shows nothing.
     """
     sampler = getattr(diffusers, card.inference.scheduler)
-    loaded.pipeline.scheduler = sampler.from_config(loaded.pipeline.scheduler.config)
+    config = without_clipping(loaded.pipeline.scheduler.config)
+    loaded.pipeline.scheduler = sampler.from_config(config)
     latents = loaded.pipeline(
         PROMPT,
         num_inference_steps=steps,

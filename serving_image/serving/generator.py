@@ -33,7 +33,7 @@ from PIL.Image import Image, fromarray
 from torch import Tensor
 
 from contracts.base import BaseCard
-from contracts.shared.pictures.samplers import SAMPLERS
+from contracts.shared.pictures.samplers import SAMPLERS, without_clipping
 from contracts.shared.weights.pipeline_files import variant_of
 from serving.adapters.hooks import AdapterHooks, Mix
 from serving.adapters.reader import COMPONENTS, find_layers
@@ -190,7 +190,7 @@ class Generator:
         self.pipeline = load_pipeline(self.folder, self.card, dtype).to(self.device)
         refiner = load_refiner(self.folder, self.card, self.pipeline, dtype)
         self.refiner: Any = None if refiner is None else refiner.to(self.device)
-        self.scheduler_config = self.pipeline.scheduler.config
+        self.scheduler_config = without_clipping(self.pipeline.scheduler.config)
         self.from_image = share_pipeline(self.pipeline, self.card, FROM_IMAGE)
         self.inside_mask = share_pipeline(self.pipeline, self.card, INSIDE_MASK)
         self.layers = find_layers({name: getattr(self.pipeline, name, None) for name in COMPONENTS})

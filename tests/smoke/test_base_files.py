@@ -187,3 +187,12 @@ def test_a_folder_without_its_list_of_parts_is_incomplete(tmp_path: Path) -> Non
     with pytest.raises(TrainingError, match=r"model_index\.json is missing") as caught:
         read_card(tmp_path, card.sha256)
     assert caught.value.code == "base_incomplete"
+
+
+def test_a_scheduler_that_clips_by_itself_clips_no_latents(tmp_path: Path) -> None:
+    make_base(tmp_path, "sdxl")  # saved with Euler, whose configuration does not speak of clipping
+    inference = {"num_inference_steps": 2, "guidance_scale": 2.0, "scheduler": "DDIMScheduler"}
+    card = write_card(tmp_path, "sdxl", "epsilon", inference=inference)
+    base = load_base(tmp_path, card, torch.device("cpu"), torch.float32)
+    assert type(base.pipeline.scheduler).__name__ == "DDIMScheduler"
+    assert base.pipeline.scheduler.config.clip_sample is False

@@ -60,7 +60,8 @@ class BothSides:
         self.generator = Generator(folder / "base", DEVICE)
         self.plain = DiffusionPipeline.from_pretrained(folder / "base")
         self.plain.set_progress_bar_config(disable=True)
-        self.config = self.plain.scheduler.config
+        # SDXL's own configuration says so, and the tiny base's does not.
+        self.config = {**self.plain.scheduler.config, "clip_sample": False}
         self.adapters = [self.add(folder, number, family) for number in (1, 2)]
 
     def add(self, folder: Path, number: int, family: Family) -> Adapter:

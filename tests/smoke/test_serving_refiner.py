@@ -62,7 +62,8 @@ class BothSides:
         )
         for pipeline in (self.base, self.from_image, self.refiner):
             pipeline.set_progress_bar_config(disable=True)
-        self.config = self.base.scheduler.config
+        # SDXL's own configuration says so, and the tiny base's does not.
+        self.config = {**self.base.scheduler.config, "clip_sample": False}
         self.adapter = self.read_adapter(folder / "adapter")
 
     def read_adapter(self, folder: Path) -> Adapter:

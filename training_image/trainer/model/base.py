@@ -13,6 +13,7 @@ from torch import Tensor
 
 from contracts.base import BaseCard, hash_of_files
 from contracts.shared.layout import BASE_FILE
+from contracts.shared.pictures.samplers import without_clipping
 from contracts.shared.weights.pipeline_files import (
     MODEL_INDEX,
     missing_files,
@@ -143,6 +144,6 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
         )
     alphas = scheduler.alphas_cumprod.to(device, torch.float32)
     sampler = getattr(diffusers, card.inference.scheduler)
-    pipeline.scheduler = sampler.from_config(pipeline.scheduler.config)
+    pipeline.scheduler = sampler.from_config(without_clipping(pipeline.scheduler.config))
     architecture = ARCHITECTURES[card.family]
     return Base(card, folder, pipeline, architecture, device, dtype, alphas)

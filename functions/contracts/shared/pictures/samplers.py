@@ -144,6 +144,16 @@ RANDOM_SEED = -1
 """AUTOMATIC1111's seed of a picture that is new each time."""
 
 
+def without_clipping(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a base's scheduler configuration for any scheduler class.
+
+    DDIM, DDPM and LCM clip to -1 to 1 unless the configuration has ``clip_sample``. That is right
+    for pixels and washes out latents, which are larger. A base that was saved with another class
+    often does not have it.
+    """
+    return {"clip_sample": False, **config}
+
+
 def squeeze(name: str) -> str:
     """Return a sampler's name without what tools write differently.
 
