@@ -113,7 +113,7 @@ def test_a_report_without_marks_needs_a_model_or_a_no_with_a_reason(
     headline(page, "cases.waiting.other", n=2)
     cards = "[...document.querySelectorAll('[data-case]')].map((one) => one.dataset.case)"
     assert page.ask(cards) == [first, second], "what is overdue comes first"
-    assert page.ask(STATUS) == "Overdue by 120 minutes"
+    assert page.ask(STATUS) == "Overdue by 2 hours"
     page.ask("document.querySelector('[data-case] .danger').click()")
     assert not page.ask("document.querySelector('dialog')"), "a model must be named"
     page.ask("document.querySelector('[data-case] select').value = 'no_ground'")

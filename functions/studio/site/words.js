@@ -54,8 +54,8 @@ export const decimal = (value) => new Intl.NumberFormat(language, { maximumFract
 export const money = (usd) => usd === null || usd === undefined ? t("money.unknown")
   : new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 2 }).format(usd);
 
-/** Say a time in seconds below one minute and a half, in hours from three of them on, else in minutes. */
+/** Say a time in seconds below one minute and a half, in hours from two of them on, else in minutes. */
 export function time(seconds) {
   if (seconds < 90) return t("time.seconds", { n: Math.max(1, Math.round(seconds)) });
-  return seconds < 10_800 ? t("time.minutes", { n: Math.round(seconds / 60) }) : t("time.hours", { n: Math.round(seconds / 3600) });
+  return seconds < 7200 ? t("time.minutes", { n: Math.round(seconds / 60) }) : t("time.hours", { n: Math.round(seconds / 3600) });
 }

@@ -1,7 +1,7 @@
 import { call } from "../api.js";
 import { announce, h } from "../dom.js";
 import { code, moment, t } from "../words.js";
-import { all, facts, operating, table } from "./parts.js";
+import { all, facts, table } from "./parts.js";
 
 const REASONS = ["rule_is_right", "not_shown", "duplicate", "other"];
 
@@ -12,7 +12,6 @@ export async function render({ signal, go, fail }) {
   const decided = data.filter((one) => one.status !== "open");
   const found = await Promise.all(open.map((one) => call("appealText", { ids: { appeal_id: one.appeal_id }, signal })));
   return { title: open.length ? t("appeals.waiting", { n: open.length }) : t("appeals.none"), body: [
-    operating("/appeals"),
     found.map((one) => card(one, go, fail)),
     decided.length > 0 && h("div", { class: "card" }, table(t("appeals.decided"),
       [t("appeals.tenant"), t("appeals.status"), t("appeals.text"), t("appeals.asked"), t("keys.do")],

@@ -1,7 +1,7 @@
 import { call } from "../api.js";
 import { announce, ask, h } from "../dom.js";
 import { moment, said, t, time } from "../words.js";
-import { all, facts, operating, table } from "./parts.js";
+import { all, facts, table } from "./parts.js";
 
 const REASONS = ["no_mark", "not_this_person", "consent_shown", "duplicate", "no_ground"];
 const TICK = 30_000;
@@ -21,7 +21,6 @@ export async function render({ signal, go, fail }) {
   const timer = setInterval(tick, TICK);
   signal.addEventListener("abort", () => clearInterval(timer));
   return { title: waiting.length ? t("cases.waiting", { n: waiting.length }) : t("cases.none"), body: [
-    operating("/takedowns"),
     waiting.map((one, index) => card(one, clocks[index][0], { signal, go, fail })),
     decided.length > 0 && h("div", { class: "card" }, table(t("cases.decided"),
       ["received", "reason", "decision", "decided_at", "do"].map((name) => t(`cases.${name}`)),
@@ -42,7 +41,8 @@ const left = (end) => t(end < Date.now() ? "cases.late" : "cases.left", { what: 
 const decision = ({ status, why }) => [t(`cases.status.${status}`), why && [h("br"), t(`cases.why.${why}`)]];
 
 function card(one, clock, context) {
-  const mark = one.looked_at === null ? t("cases.unread") : [t(`verify.credentials.${one.credentials ?? "not_read"}`), h("br"),
+  const mark = one.looked_at === null ? t("cases.unread") : [
+    `${t("verify.credentials")}: ${t(`verify.credentials.${one.credentials ?? "not_read"}`)}`, h("br"),
     `${t("verify.watermark")}: ${t(`verify.watermark.${one.watermark ? "found" : "none"}`)}`];
   const problem = h("p", { class: "bad-text", role: "alert" });
   const decide = decider(one, context, problem);
@@ -73,8 +73,8 @@ function evidence(one, { signal }) {
     const { report, picture_url: url } = await call("takedownEvidence", { ids: { case_id: one.case_id }, signal });
     const picture = h("img", { src: url, alt: t("cases.picture"), class: "evidence" });
     picture.onerror = () => picture.replaceWith(h("p", {}, t("cases.gone")));
-    inside.replaceChildren(...(report ? [facts([[t("takedown.reason"), t(`takedown.reason.${report.reason}`)],
-      [t("takedown.i_am"), t(`takedown.i_am.${report.i_am}`)], report.contact && [t("cases.contact"), report.contact]]),
+    inside.replaceChildren(...(report ? [facts([[t("cases.reason"), t(`takedown.reason.${report.reason}`)],
+      [t("cases.by"), t(`takedown.i_am.${report.i_am}`)], report.contact && [t("cases.contact"), report.contact]]),
     report.words ? h("p", { class: "prompt" }, report.words) : ""] : [h("p", {}, t("cases.gone"))]), picture);
   };
   const opened = h("details", { ontoggle: () => {

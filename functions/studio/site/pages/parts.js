@@ -41,12 +41,7 @@ export async function all(name, signal) {
   return found;
 }
 
-const tabs = (label, places, here) => h("nav", { class: "tabs", "aria-label": label }, places.filter(Boolean).map(([address, words]) =>
-  h("a", { href: `#${address}`, "aria-current": address === here ? "page" : false }, t(words))));
-
-/** The pages of who runs the stack. */
-export const operating = (here) => tabs(t("cases.tabs"), [["/takedowns", "cases.title"], ["/appeals", "appeals.title"]], here);
-
 /** The pages of a tenant's owner. */
-export const pages = (me, here) => tabs(t("bar.operator"),
-  [["/operator", "operator.jobs"], ["/operator/keys", "keys.title"], hasPool() && ["/operator/people", "members.title"]], here);
+export const pages = (me, here) => h("nav", { class: "tabs", "aria-label": t("bar.operator") },
+  [["/operator", "operator.jobs"], ["/operator/keys", "keys.title"], hasPool() && ["/operator/people", "members.title"]].filter(Boolean).map(([address, words]) =>
+    h("a", { href: `#${address}`, "aria-current": address === here ? "page" : false }, t(words))));
