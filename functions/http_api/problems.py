@@ -67,6 +67,10 @@ STATUS: dict[str, HTTPStatus] = {
 """HTTP status of every code with which the API itself answers."""
 
 
+MAX_NAMED = 5
+"""Fields that the one text of a problem names."""
+
+
 class ApiError(Exception):
     """A request ends with this code."""
 
@@ -88,6 +92,7 @@ class ApiError(Exception):
 def problem(error: ApiError, request_id: str) -> Problem:
     """Return the error as callers get it."""
     entry = CODES[error.code]
+    fields = (f"{one.field}: {one.message}." for one in error.errors[:MAX_NAMED])
     return Problem(
         type=f"urn:likeness:code:{error.code}",
         title=entry.title,
@@ -98,6 +103,7 @@ def problem(error: ApiError, request_id: str) -> Problem:
         retryable=entry.retryable,
         request_id=request_id,
         errors=error.errors,
+        message=" ".join([entry.text, *fields, entry.hint]),
         refusal_id=error.refusal_id,
     )
 

@@ -792,6 +792,8 @@ export interface Problem {
   errors?: Array<FieldProblem>;
   /** What to do. */
   hint: string;
+  /** Detail, the first fields and hint as one text, for clients that show nothing else, such as OpenAI's; API Gateway's own answers have this field alone. */
+  message?: string;
   /** With `prompt_refused`: the id for `POST /v1/refusals/{id}:appeal`. */
   refusal_id?: string | null;
   /** Name it when you ask for help. */

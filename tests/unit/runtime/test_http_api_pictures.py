@@ -206,6 +206,9 @@ def test_openais_request_is_answered_in_openais_shape() -> None:
 def test_openais_wrong_requests_have_a_code(wrong: dict[str, Any], status: int, code: str) -> None:
     answer = call(stack(), "POST", "/v1/images/generations", OPENAI | wrong)
     assert (answer.status, answer.body["code"]) == (status, code)
+    fields = [f"{one['field']}: {one['message']}." for one in answer.body["errors"]]
+    parts = [answer.body["detail"], *fields, answer.body["hint"]]
+    assert answer.body["message"] == " ".join(parts), "OpenAI's clients show nothing else"
 
 
 @pytest.mark.parametrize(("code", "status"), [("unsafe_picture", 422), ("generation_failed", 502)])

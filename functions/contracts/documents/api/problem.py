@@ -41,5 +41,9 @@ class Problem(Document):
 
     errors: tuple[FieldProblem, ...] = ()
 
+    message: str = ""
+    """Detail, the first fields and hint as one text, for clients that show nothing else, such as
+    OpenAI's; API Gateway's own answers have this field alone."""
+
     refusal_id: str | None = None
     """With ``prompt_refused``: the id for ``POST /v1/refusals/{id}:appeal``."""
