@@ -18,6 +18,7 @@ from domain.training.sagemaker_job import Network, TrainingSettings
 _logger = Logger(child=True)
 
 _WAIT = {"ResourceLimitExceeded", "ThrottlingException", "CapacityError"}
+_DENIED = {"AccessDeniedException", "AccessDenied"}
 _NOT_FOUND = ("not found", "could not find")
 """SageMaker's words for a missing job; the second ones are its words for other resources."""
 
@@ -45,9 +46,9 @@ class SageMakerTrainer:
                 return "exists"
             if code in _WAIT:
                 return refusal_of(error, request["TrainingJobName"])
-            if code == "ValidationException":  # names the account's roles and buckets: logged only
-                refusal_of(error, request["TrainingJobName"])
-                return Refused()
+            if code == "ValidationException" or code in _DENIED:
+                refusal_of(error, request["TrainingJobName"])  # logged only: it names roles
+                return Refused(denied=code in _DENIED)
             raise
         return "created"
 

@@ -636,6 +636,13 @@ CODES: dict[str, CodeEntry] = {
         "operator",
         True,
     ),
+    "training_denied": CodeEntry(
+        "The stack may not start trainings",
+        "AWS does not allow the stack to create the training job: a permission is missing.",
+        "An operator runs `likeness doctor`, mends the permission that it names, and redrives.",
+        "operator",
+        True,
+    ),
     "sweep_failed": CodeEntry(
         "No trial of the sweep gave a model",
         "Every combination of settings was trained, and each failed or did not pass its checks.",

@@ -19,5 +19,7 @@ class CountingNotifier:
             report("ServiceFailures", 1)
         if notice.code == "quota_zero":
             report("QuotaZero", 1)
+        if notice.code == "training_denied":
+            report("TrainingDenied", 1)
         if notice.code == "price_unknown":
             report("PriceUnknown", 1)

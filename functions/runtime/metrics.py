@@ -16,6 +16,7 @@ Figure = Literal[
     "Crashes",
     "ServiceFailures",
     "QuotaZero",
+    "TrainingDenied",
     "AdapterCost",
     "PriceUnknown",
     "TakedownHours",
@@ -33,6 +34,7 @@ UNITS: dict[Figure, MetricUnit] = {
     "Crashes": MetricUnit.Count,  # invocations that ended in an unexpected error
     "ServiceFailures": MetricUnit.Count,  # failed jobs that an operator has to act on
     "QuotaZero": MetricUnit.Count,  # failed jobs whose instance type the account may not use
+    "TrainingDenied": MetricUnit.Count,  # failed jobs for which the stack may not create trainings
     "AdapterCost": MetricUnit.NoUnit,  # USD for each finished adapter, all attempts
     "PriceUnknown": MetricUnit.Count,  # refused jobs and finished adapters without a price
     "TakedownHours": MetricUnit.NoUnit,  # how long the oldest report or appeal has waited

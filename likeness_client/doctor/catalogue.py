@@ -502,7 +502,7 @@ CATALOGUE: dict[str, Entry] = {
         "{subject} is denied {action} on {resource} ({decision}): a permission boundary, a policy"
         " of the organisation, or a change by hand.",
         "aws iam simulate-principal-policy --policy-source-arn {arn} --action-names {action}"
-        " --resource-arns {resource}",
+        " --resource-arns {resource}{context}",
     ),
     # ---- the strict profile -----------------------------------------------------------------
     "subnet_missing": Entry(

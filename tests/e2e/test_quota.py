@@ -1,5 +1,6 @@
 """A training job that SageMaker does not take: the owner hears it at once."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -32,6 +33,37 @@ def test_a_quota_of_zero_is_a_notice_and_no_wait_of_two_days(stack: Stack) -> No
     assert "likeness doctor" in notice["text"]
     table = "--table", stack.outputs["JobsTableName"]
     assert "quota_zero" in stack.likeness("status", f"{TENANT}/no-quota", *table)
+    assert stack.training_jobs(notice["job_id"]) == []
+
+
+@pytest.fixture
+def forbidden_training(stack: Stack) -> Iterator[None]:
+    """Let an administrator forbid training jobs to the functions that create them."""
+    iam, stacks = stack.cloud.client("iam"), stack.cloud.client("cloudformation")
+    statement = {"Effect": "Deny", "Action": "sagemaker:CreateTrainingJob", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    roles = [
+        stacks.describe_stack_resource(StackName="likeness", LogicalResourceId=logical_id)[
+            "StackResourceDetail"
+        ]["PhysicalResourceId"]
+        for logical_id in ("LaunchTrainingFunctionRole", "ReconcileFunctionRole")
+    ]
+    for role in roles:
+        iam.put_role_policy(RoleName=role, PolicyName="forbidden", PolicyDocument=document)
+    yield
+    for role in roles:
+        iam.delete_role_policy(RoleName=role, PolicyName="forbidden")
+
+
+@pytest.mark.usefixtures("forbidden_training")
+def test_a_permission_that_is_taken_away_is_a_notice_and_no_queue_that_stands(stack: Stack) -> None:
+    stack.upload("forbidden", photos(92), SMALL)
+    execution = stack.execution("forbidden")
+    assert (execution["status"], execution["error"]) == ("FAILED", "TrainingFailedError")
+    notice = stack.notice("forbidden")
+    assert (notice["code"], notice["retryable"]) == ("training_denied", True)
+    assert "likeness doctor" in notice["text"]
+    assert "arn:" not in notice["text"]
     assert stack.training_jobs(notice["job_id"]) == []
 
 

@@ -22,7 +22,10 @@ class NoCapacity(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """SageMaker's refusal of a request that it would refuse again: data or a role is missing."""
+    """SageMaker's refusal of a request that it would refuse again."""
+
+    denied: bool = False
+    """Whether the stack may not make training jobs; else data, a role or a setting is missing."""
 
 
 CreateOutcome = Literal["created", "exists"] | NoCapacity | Refused

@@ -70,8 +70,17 @@ MAX_BASE_FILES = 10_000
 
 
 Start = Literal[
-    "started", "nothing_left", "no_capacity", "no_spot", "quota_zero", "training_refused"
+    "started",
+    "nothing_left",
+    "no_capacity",
+    "no_spot",
+    "quota_zero",
+    "training_refused",
+    "training_denied",
 ]
+
+NEVER: set[Start] = {"quota_zero", "training_refused", "training_denied"}
+"""Refusals that end a job, each with the code of this name: waiting would not help."""
 
 
 def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str]:
@@ -268,7 +277,7 @@ def start(
     sentence = outcome.sentence if isinstance(outcome, NoCapacity) else ""
     for task in tasks:
         training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now, sentence)
-        if refused in {"quota_zero", "training_refused"}:
+        if refused in NEVER:
             give_up(training, task.job_id, error_of(refused, sentence), now)
     return refused
 
@@ -338,7 +347,7 @@ def cost_record_of(
 def refusal_of(refusal: NoCapacity | Refused, choice: CapacityChoice) -> Start:
     """Return what a refusal means: wait, do without spot instances, or never."""
     if isinstance(refusal, Refused):
-        return "training_refused"
+        return "training_denied" if refusal.denied else "training_refused"
     if is_own_choice_of_spot(choice):
         return "no_spot"
     return "quota_zero" if refusal.is_final else "no_capacity"
@@ -354,7 +363,7 @@ def error_of(refused: Start, sentence: str) -> TrainingFailedError:
 def give_up(
     services: TrainingServices, job_id: str, error: TrainingFailedError, now: datetime
 ) -> None:
-    """End a job that SageMaker will never start: the quota is 0, or it refuses the request.
+    """End a job that SageMaker will never start: ``NEVER`` has the reasons.
 
     A redrive continues the job once an operator has mended the reason.
     """

@@ -90,6 +90,7 @@ CHECKS = (
     Check("tables", tables.check_tables, deployed=True),
     Check("table_recovery", tables.check_recovery, deployed=True),
     Check("role_access", keys.check_roles, deployed=True),
+    Check("launcher_access", keys.check_launchers, deployed=True),
     Check("stack_keys", keys.check_stack_keys, deployed=True),
     Check("endpoint", endpoint.check_endpoint, deployed=True),
     Check("endpoint_model", endpoint.check_model, deployed=True),

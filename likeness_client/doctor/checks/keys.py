@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from shlex import quote
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -27,6 +27,39 @@ OTHERWISE = "aws kms describe-key --region {region} --key-id {key}"
 
 ROLES = {"TrainingRole": "training/", "EndpointRole": ENDPOINT_PREFIX}
 """SageMaker's roles, and the prefix of the models bucket that each reads."""
+
+LAUNCHERS = ("LaunchTrainingFunctionRole", "ReconcileFunctionRole")
+"""Roles of the functions that create training jobs."""
+
+
+class Condition(NamedTuple):
+    """A condition key and its value, which policies may ask for."""
+
+    name: str
+    value: str
+    kind: str
+    """IAM's ContextKeyType."""
+
+    def entry(self) -> dict[str, Any]:
+        """Return it as IAM's simulation takes it."""
+        return {
+            "ContextKeyName": self.name,
+            "ContextKeyValues": [self.value],
+            "ContextKeyType": self.kind,
+        }
+
+    def option(self) -> str:
+        """Return it as an option of the AWS CLI.
+
+        >>> Condition("a:b", "c", "string").option()
+        ' --context-entries ContextKeyName=a:b,ContextKeyValues=c,ContextKeyType=string'
+        """
+        fields = (
+            f"ContextKeyName={self.name}",
+            f"ContextKeyValues={self.value}",
+            f"ContextKeyType={self.kind}",
+        )
+        return " --context-entries " + ",".join(fields)
 
 
 def check_bases_key(deployment: Deployment, account: Account) -> Iterator[Finding]:
@@ -162,10 +195,33 @@ def check_roles(deployment: Deployment, account: Account) -> Iterator[Finding]:
             yield from check_role(deployment, account, name, action, resource)
 
 
-def check_role(
-    deployment: Deployment, account: Account, name: str, action: str, resource: str
+def check_launchers(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Ask IAM whether the functions that start trainings may do so, on the stack's instances."""
+    instances = deployment.value("TrainingInstanceType")
+    trainer = deployment.resources.get("TrainingRole")
+    for name in LAUNCHERS:
+        if not deployment.resources.get(name) or not trainer:
+            continue
+        job = deployment.arn("sagemaker", "training-job/likeness-x")
+        yield from check_role(
+            deployment, account, name, "sagemaker:CreateTrainingJob", job,
+            Condition("sagemaker:InstanceTypes", instances, "stringList"),
+        )  # fmt: skip
+        yield from check_role(
+            deployment, account, name, "iam:PassRole", role_arn(deployment, "TrainingRole"),
+            Condition("iam:PassedToService", "sagemaker.amazonaws.com", "string"),
+        )  # fmt: skip
+
+
+def check_role(  # noqa: PLR0913, PLR0917 - a question to IAM has these parts
+    deployment: Deployment,
+    account: Account,
+    name: str,
+    action: str,
+    resource: str,
+    known: Condition | None = None,
 ) -> Iterator[Finding]:
-    """Find an action that a role is denied."""
+    """Find an action that a role is denied; AWS would know ``known`` of the call."""
     arn = role_arn(deployment, name)
     answer = account.ask(
         "iam",
@@ -173,10 +229,11 @@ def check_role(
         PolicySourceArn=arn,
         ActionNames=[action],
         ResourceArns=[resource],
+        ContextEntries=[] if known is None else [known.entry()],
     )
     for result in answer["EvaluationResults"]:
         if result["EvalDecision"] != "allowed":
             yield find(
                 deployment, "role_denied", name, action=action, resource=resource, arn=arn,
-                decision=result["EvalDecision"],
+                decision=result["EvalDecision"], context=known.option() if known else "",
             )  # fmt: skip

@@ -124,8 +124,24 @@ def test_a_refused_request_ends_the_job_and_its_sentence_is_for_the_log_alone(
     assert (line["code"], line["sentence"]) == ("ValidationException", sentence)
 
 
-def test_what_no_waiting_mends_is_raised() -> None:
+def test_a_missing_permission_ends_every_job_that_needs_it_and_its_sentence_is_logged_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.enter(1, "token-1")
+    world.enter(2, "token-2")
+    sentence = "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: iam:PassRole"
+    assert launch_with(world, "AccessDeniedException", sentence) == []
+    for token in ("token-1", "token-2"):
+        assert json.loads(world.callbacks.answers[token].text) == {"code": "training_denied"}
+    assert world.jobs.queued() == world.jobs.in_training() == []
+    assert world.jobs.records[job_id(1)].refusal is None
+    lines = [vars(one) for one in caplog.records if one.msg == "training job refused"]
+    assert {line["sentence"] for line in lines} == {sentence}
+
+
+def test_an_error_that_no_document_of_aws_names_is_raised() -> None:
     world = World()
     world.enter(1)
     with pytest.raises(ClientError):
-        launch_with(world, "AccessDeniedException")
+        launch_with(world, "InternalFailure")

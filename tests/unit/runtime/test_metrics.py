@@ -75,9 +75,14 @@ def test_only_what_somebody_here_must_mend_is_a_failure_of_the_service(
     assert len(notifier.published) == 3
 
 
-def test_a_quota_of_zero_has_a_figure_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    CountingNotifier(MemoryNotifier()).publish(notice("quota_zero"))
-    assert figures(capsys) == [("ServiceFailures", 1.0), ("QuotaZero", 1.0)]
+@pytest.mark.parametrize(
+    ("code", "figure"), [("quota_zero", "QuotaZero"), ("training_denied", "TrainingDenied")]
+)
+def test_what_keeps_every_training_from_starting_has_a_figure_of_its_own(
+    capsys: pytest.CaptureFixture[str], code: str, figure: str
+) -> None:
+    CountingNotifier(MemoryNotifier()).publish(notice(code))
+    assert figures(capsys) == [("ServiceFailures", 1.0), (figure, 1.0)]
 
 
 def test_a_request_that_no_price_could_be_told_is_counted_for_the_operator(
