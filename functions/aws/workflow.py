@@ -10,7 +10,11 @@ from contracts.documents.stages import ObjectCreated
 
 
 class StepFunctionsWorkflow:
-    """See the Protocol for what its method promises."""
+    """See the Protocol for what its method promises.
+
+    An execution goes on with the trace of the function that starts it, so a trace begins with the
+    upload's event.
+    """
 
     def __init__(self, machine_arn: str, states: Any) -> None:  # noqa: ANN401 - a boto3 client
         self._machine_arn = machine_arn
@@ -28,7 +32,14 @@ class StepFunctionsWorkflow:
                 stateMachineArn=self._machine_arn,
                 name=name,
                 input=event.model_dump_json(by_alias=True, exclude_none=True),
+                **trace_of_this_call(),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
+
+
+def trace_of_this_call() -> dict[str, str]:
+    """Return StartExecution's argument for this invocation's trace; nothing without tracing."""
+    header = settings.trace_header()
+    return {} if header is None else {"traceHeader": header}

@@ -1,8 +1,9 @@
 """The laptop's X-Ray: one trace for each execution, with its functions and what they add to it.
 
-Stock has no X-Ray. Here every execution has a trace header, and every function that a Task calls a
-segment in its trace, as on AWS where tracing is on; PutTraceSegments adds others, and
-BatchGetTraces returns a trace. No other operation is there.
+Stock has no X-Ray. Here every execution has a trace header: that of StartExecution, or a new one.
+Every function with active tracing has a segment, in the trace of the execution whose Task calls it
+or in one of its own. PutTraceSegments adds others, and BatchGetTraces returns a trace. No other
+operation is there.
 """
 
 import json
@@ -28,6 +29,8 @@ _ACTIONS = {
 _segments: Stock = responses.AccountRegionScopedDict()  # trace id -> segment id -> document
 _lock = threading.Lock()
 _current = threading.local()
+_given: dict[str, str] = {}
+"""Headers of StartExecution, by execution, until the execution begins on a thread of its own."""
 
 
 def install() -> None:
@@ -49,10 +52,17 @@ def install() -> None:
 # ---- what the states add -----------------------------------------------------------------
 
 
+def goes_on(execution: str | None, header: str | None) -> None:
+    """Let the execution that is about to start go on with its caller's trace."""
+    if execution is not None and header:
+        _given[execution] = header
+
+
 def begin(record: Stock) -> None:
     """Give an execution its trace header; a redriven one keeps its own."""
     root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-    record.setdefault("traceHeader", f"Root={root};Sampled=1")
+    given = _given.pop(record["executionArn"], None)
+    record.setdefault("traceHeader", given or f"Root={root};Sampled=1")
 
 
 @contextmanager
@@ -61,7 +71,7 @@ def function_call(record: Stock, name: str | None) -> Generator[None, None, None
     if name is None or "traceHeader" not in record:  # a child of a Distributed Map has none
         yield
         return
-    root, segment = _root_of(record["traceHeader"]), secrets.token_hex(8)
+    root, segment = _field_of(record["traceHeader"], "Root"), secrets.token_hex(8)
     started = time.time()
     _current.header = f"Root={root};Parent={segment};Sampled=1"
     try:
@@ -72,9 +82,24 @@ def function_call(record: Stock, name: str | None) -> Generator[None, None, None
         _keep({"trace_id": root, "id": segment, "name": name, "origin": "AWS::Lambda", **times})
 
 
-def _root_of(header: str) -> str:
+@contextmanager
+def own_call(name: str, header: str | None) -> Generator[None, None, None]:
+    """Add the segment of a function that no Task calls to the trace that its header names."""
+    if header is None or getattr(_current, "header", None) is not None:
+        yield
+        return
+    started = time.time()
+    try:
+        yield
+    finally:
+        root, segment = _field_of(header, "Root"), _field_of(header, "Parent")
+        times = {"start_time": started, "end_time": time.time()}
+        _keep({"trace_id": root, "id": segment, "name": name, "origin": "AWS::Lambda", **times})
+
+
+def _field_of(header: str, wanted: str) -> str:
     pairs = (part.partition("=") for part in header.split(";"))
-    return next(value for name, _, value in pairs if name == "Root")
+    return next(value for name, _, value in pairs if name == wanted)
 
 
 def _keep(document: Json) -> None:

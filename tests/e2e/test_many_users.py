@@ -40,6 +40,7 @@ def test_users_that_wait_together_are_trained_in_one_step(stack: Stack) -> None:
     assert {stack.notice(upload)["code"] for upload in UPLOADS} == {"ready"}
     assert {job_of(execution) for execution in executions} == {one.job_id for one in records}
     (name,) = {record.training_job_name for record in records}
+    assert str(name).endswith("-1-2steps-3users")
     job = stack.aws("sagemaker", "describe-training-job", "--training-job-name", str(name))
     assert job["HyperParameters"]["users_per_step"] == "3"
     assert [r.capacity.users_per_step for r in records if r.capacity is not None] == [3, 3, 3]

@@ -43,9 +43,11 @@ def test_photos_in_a_picture_out(stack: Stack, tmp_path: Path) -> None:
     assert "complete and unchanged" in base_check, base_check  # and its weights are fp16 variants
     (trained,) = stack.training_jobs(job_of(execution))
     assert {"start of an instance", "training job"} < set(stack.trace(execution))
-    assert [f"likeness-{stage}" for stage in STAGES] == [
-        name for name in stack.trace(execution) if name.removeprefix("likeness-") in STAGES
+    from_the_upload = ("start-upload", *STAGES)
+    assert [f"likeness-{stage}" for stage in from_the_upload] == [
+        name for name in stack.trace(execution) if name.removeprefix("likeness-") in from_the_upload
     ]
+    assert trained["TrainingJobName"].endswith("-1-2steps")
     assert stack.tags(trained) >= {"max_train_steps": "2", "users": "1"}.items()
     arguments = "generate", model["target_model"], "<<TOK>>", "--endpoint", model["endpoint_name"]
     file = tmp_path / "me.png"

@@ -61,7 +61,7 @@ class LaunchOrder:
     @property
     def training_job_name(self) -> str:
         """The training job's name; a new attempt has a new name, since SageMaker's are unique."""
-        return build_training_job_name(self.plan_id, self.attempt)
+        return build_training_job_name(self.plan_id, self.attempt, parameters_in_name(self.jobs))
 
     @property
     def run(self) -> RunOptions:
@@ -77,6 +77,16 @@ class LaunchOrder:
     def instances(self) -> int:
         """Number of instances of the training job."""
         return max(1, len(self.shares))
+
+
+def parameters_in_name(jobs: Sequence[JobRecord]) -> list[str]:
+    """Return what a training job's name says of its jobs: steps if they agree, and the users."""
+    if jobs[0].is_captioning:
+        return ["captions"]
+    steps = {None if job.estimate is None else job.estimate.steps for job in jobs}
+    (same,) = steps if len(steps) == 1 else (None,)
+    users = [f"{len(jobs)}users"] if len(jobs) > 1 else []
+    return users if not same else [f"{same}steps", *users]
 
 
 def choose_launches(

@@ -6,6 +6,7 @@ import zipfile
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
+from local.cloud import xray
 from local.cloud.lambdas import logs, worker_queue
 from local.cloud.lambdas.environment import ExecutionEnvironment, UnsupportedRuntimeError
 from local.cloud.typing_aliases import Json, Stock
@@ -20,7 +21,8 @@ def execute(function: Stock, event: Json, request_id: str) -> dict[str, Json]:
         environment = _acquire(config, function.get("code_zip") or b"")
         try:
             trace_id = lambda_svc._xray_trace_id_for_invocation(config)
-            outcome = environment.call(event, request_id, trace_id)
+            with xray.own_call(config["FunctionName"], trace_id):
+                outcome = environment.call(event, request_id, trace_id)
         except (UnsupportedRuntimeError, OSError, zipfile.BadZipFile) as error:
             log.warning("function %s did not start: %s", config["FunctionName"], error)
             document = {"errorType": "Runtime.InvalidEntrypoint", "errorMessage": str(error)}

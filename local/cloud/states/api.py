@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from ministack.core.responses import (
 from ministack.services import stepfunctions as stock
 from ministack.services.cloudformation import provisioners
 
+from local.cloud import xray
 from local.cloud.states import definition, execution, status, tokens
 from local.cloud.states.input_output import LIMIT_BYTES
 from local.cloud.typing_aliases import Json, Stock
@@ -74,7 +76,9 @@ def _started_once(start: Handler) -> Handler:
         running = _execution_named(request.get("stateMachineArn", ""), name)
         if running is not None and running["status"] == "RUNNING" and running["input"] == given:
             return json_response({key: running[key] for key in ("executionArn", "startDate")})
-        answer = start(request)
+        named = {**request, "name": name or str(uuid.uuid4())}
+        xray.goes_on(_execution_arn(named), request.get("traceHeader"))
+        answer = start(named)
         _begin_history(request, answer)
         return answer
 
@@ -96,12 +100,19 @@ def _refused(given: str, name: str | None) -> Stock | None:
 
 
 def _execution_named(machine: str, name: str | None) -> Stock | None:
-    arn = stock._resolve_state_machine_arn(machine)
-    if arn is None or name is None:
+    if name is None:
+        return None
+    return stock._executions.get(_execution_arn({"stateMachineArn": machine, "name": name}))
+
+
+def _execution_arn(request: Request) -> str | None:
+    """Return the ARN of the execution that a StartExecution with a name makes."""
+    arn = stock._resolve_state_machine_arn(request.get("stateMachineArn", ""))
+    if arn is None:
         return None
     title = stock._state_machines[arn]["name"]
     region, account = get_region(), get_account_id()
-    return stock._executions.get(f"arn:aws:states:{region}:{account}:execution:{title}:{name}")
+    return f"arn:aws:states:{region}:{account}:execution:{title}:{request['name']}"
 
 
 def _begin_history(request: Request, answer: Stock) -> None:

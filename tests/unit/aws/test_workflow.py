@@ -34,6 +34,16 @@ def test_the_input_is_read_as_it_was_written() -> None:
     assert ObjectCreated.model_validate(json.loads(given["input"])) == EVENT
 
 
+def test_an_execution_goes_on_with_the_trace_of_the_upload_s_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    states, header = States(), "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=1;Sampled=1"
+    for value in (header, ""):  # Lambda without tracing sets no header
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", value)
+        StepFunctionsWorkflow("arn:m", states).start("e-1", EVENT)
+    assert [given.get("traceHeader") for given in states.started] == [header, None]
+
+
 def test_an_execution_of_this_name_is_enough() -> None:
     StepFunctionsWorkflow("arn:m", States("ExecutionAlreadyExists")).start("e-1", EVENT)
 

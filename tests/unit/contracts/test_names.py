@@ -16,6 +16,7 @@ from tests.contract.files import ROOT
 
 SAGEMAKERS = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 PLAN_IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
+NAME_LIKE = r"likeness-[0-9a-f]{31,33}-[0-9]{1,25}(-[0-9]{0,3}[a-z]{0,4}){0,2}"
 
 
 @settings(deadline=None, derandomize=True)
@@ -23,14 +24,24 @@ PLAN_IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
 def test_a_name_that_was_built_is_parsed_back_and_sagemaker_takes_it(
     plan_id: str, attempt: int
 ) -> None:
-    name = build_training_job_name(plan_id, attempt)
-    assert parse_training_job_name(name) == (plan_id, attempt)
-    assert SAGEMAKERS.fullmatch(name)
-    assert len(name) <= MAX_TRAINING_JOB_NAME == 63
+    for parameters in ((), ("captions",), ("1200steps", "20users")):
+        name = build_training_job_name(plan_id, attempt, parameters)
+        found = parse_training_job_name(name)
+        assert found is not None
+        assert found[:2] == (plan_id, attempt)
+        assert found.parameters in {parameters, ()}
+        assert SAGEMAKERS.fullmatch(name)
+        assert len(name) <= MAX_TRAINING_JOB_NAME == 63
+
+
+def test_what_people_read_fits_a_hundred_thousand_steps_of_two_hundred_users() -> None:
+    name = build_training_job_name("0" * 32, 1, ("99999steps", "200users"))
+    assert name.endswith("-1-99999steps-200users")
+    assert build_training_job_name("0" * 32, 10, ("99999steps", "200users")).endswith("0-10")
 
 
 @settings(deadline=None, derandomize=True, max_examples=500)
-@given(name=st.one_of(st.text(), st.from_regex(r"likeness-[0-9a-f]{31,33}-[0-9]{1,25}")))
+@given(name=st.one_of(st.text(), st.from_regex(NAME_LIKE)))
 def test_a_name_that_is_parsed_is_the_one_that_would_be_built(name: str) -> None:
     found = parse_training_job_name(name)
     if found is not None:
@@ -49,6 +60,7 @@ def test_what_could_not_be_parsed_back_is_never_built(plan_id: str, attempt: int
 @pytest.mark.parametrize(
     "name",
     ["", "likeness-x-1", f"likeness-{'0' * 32}", f"likeness-{'0' * 32}-01", f"other-{'0' * 32}-1",
+     f"likeness-{'0' * 32}-1-1", f"likeness-{'0' * 32}-1-9Steps", f"likeness-{'0' * 32}-1-",
      f"likeness-{'0' * 32}-1\n", f"likeness-{'0' * 32}-\u0661", f"xlikeness-{'0' * 32}-1"],
 )  # fmt: skip
 def test_the_training_jobs_of_others_are_left_alone(name: str) -> None:

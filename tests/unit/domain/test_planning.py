@@ -92,6 +92,20 @@ def test_while_two_tenants_wait_their_turns_differ_by_at_most_one(drawn: list[in
         assert not others or served[job.tenant] - min(others) <= 1
 
 
+def test_the_name_of_a_training_job_says_what_its_jobs_have_in_common() -> None:
+    """The tags say the rest; captions have no steps, and users may differ in theirs."""
+    known = Estimate(steps=1200, seconds=600, usd=None)
+    jobs = [record(number).model_copy(update={"estimate": known}) for number in (1, 2)]
+    other = jobs[1].model_copy(update={"estimate": known.model_copy(update={"steps": 900})})
+    captioned = jobs[0].model_copy(update={"stage": "CaptionPhotos"})
+    named = [
+        LaunchOrder(job_id(1), 3, tuple(users)).training_job_name.removeprefix("likeness-")
+        for users in (jobs[:1], jobs, [jobs[0], other], [captioned], [record(1)])
+    ]
+    ends = ("1200steps", "1200steps-2users", "2users", "captions", "")
+    assert named == ["-".join(filter(None, (f"{job_id(1)}-3", end))) for end in ends]
+
+
 def test_few_are_trained_each_for_itself() -> None:
     orders = choose_launches([record(n) for n in range(4)], [], TOGETHER)
     assert [(len(order.jobs), order.lane) for order in orders] == [(1, "interactive")] * 2
