@@ -33,11 +33,11 @@ def in_s3(cloud: Cloud) -> tuple[Any, Any]:
     return S3Hub(names[0], names[1], s3), held
 
 
-@pytest.mark.parametrize("kind", ["memory", "cloud"])
+@pytest.mark.parametrize("kind", ["memory", "cloud", "moto"])
 def test_a_file_is_copied_and_a_second_copy_is_the_same(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    made = in_memory() if kind == "memory" else in_s3(request.getfixturevalue("cloud"))
+    made = in_memory() if kind == "memory" else in_s3(request.getfixturevalue(kind))
     hub, held = made
     for _ in range(2):
         hub.copy(FILE, "acme/1/README.md")

@@ -29,12 +29,12 @@ def pool_of(cloud: Cloud) -> str:
     return str(made["UserPool"]["Id"])
 
 
-@pytest.fixture(params=["memory", "cloud"])
+@pytest.fixture(params=["memory", "cloud", "moto"])
 def people(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "memory":
         yield MemoryPeople()
     else:
-        cloud: Cloud = request.getfixturevalue("cloud")
+        cloud: Cloud = request.getfixturevalue(request.param)
         yield CognitoPeople(pool_of(cloud), cloud.client("cognito-idp"))
 
 
