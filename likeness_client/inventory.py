@@ -25,6 +25,8 @@ class Clients:
     cloudformation: Any
     s3: Any
     dynamodb: Any
+    kms: Any
+    secretsmanager: Any
     events: Any
     logs: Any
     sagemaker: Any
@@ -61,6 +63,9 @@ class Inventory:
     stack: Stack
     buckets: tuple[tuple[Resource, Content], ...]
     tables: tuple[Table, ...]
+    keys: tuple[Resource, ...]
+    """The key of the receipts and the secret of the marks, until they are to be deleted."""
+
     executions: tuple[str, ...]
     """ARNs of executions that run."""
 
@@ -79,6 +84,7 @@ def take(clients: Clients, stack: Stack) -> Inventory:
         stack=stack,
         buckets=tuple(buckets(clients.s3, stack)),
         tables=tuple(tables(clients.dynamodb, stack)),
+        keys=tuple(keys(clients, stack)),
         executions=tuple(executions(clients.states, stack)),
         training_jobs=tuple(training_jobs(clients.sagemaker, stack)),
         endpoint=endpoint_status(clients.sagemaker, endpoint_name(stack)),
@@ -101,6 +107,18 @@ def tables(dynamodb: Any, stack: Stack) -> Iterator[Table]:  # noqa: ANN401
             described = found["Table"]
             protected = bool(described.get("DeletionProtectionEnabled"))
             yield Table(resource, int(described.get("ItemCount", 0)), protected)
+
+
+def keys(clients: Clients, stack: Stack) -> Iterator[Resource]:
+    """Yield the key and the secret that exist and are not about to be deleted."""
+    for resource in stack.of(stacks.KEY):
+        found = exists(clients.kms.describe_key, KeyId=resource.name)
+        if resource.data and found and found["KeyMetadata"]["KeyState"] != "PendingDeletion":
+            yield resource
+    for resource in stack.of(stacks.SECRET):
+        found = exists(clients.secretsmanager.describe_secret, SecretId=resource.name)
+        if resource.data and found and "DeletedDate" not in found:
+            yield resource
 
 
 def executions(states: Any, stack: Stack) -> Iterator[str]:  # noqa: ANN401
@@ -180,6 +198,7 @@ _MISSING = {
     "404",
     "ExecutionDoesNotExist",
     "NoSuchBucket",
+    "NotFoundException",
     "ResourceNotFoundException",
     "StateMachineDoesNotExist",
 }

@@ -10,7 +10,7 @@ GONE = "DELETE_COMPLETE"
 KEPT = "DELETE_SKIPPED"
 """CloudFormation's word for what outlived a stack, or its own replacement."""
 
-PHOTOS, MODELS, TABLES = "photos", "models", "tables"
+PHOTOS, MODELS, TABLES, KEYS = "photos", "models", "tables", "keys"
 DATA = {
     "UploadsBucket": PHOTOS,
     "ModelsBucket": MODELS,
@@ -18,10 +18,13 @@ DATA = {
     "ModelsTable": TABLES,
     "ApiTable": TABLES,
     "AuditTable": TABLES,
+    "ReceiptKey": KEYS,
+    "MarksSecret": KEYS,
 }
-"""What holds data, by logical id, and how a person calls it."""
+"""What a protected stack leaves behind, by logical id, and how a person calls it."""
 
 BUCKET, TABLE = "AWS::S3::Bucket", "AWS::DynamoDB::Table"
+KEY, SECRET = "AWS::KMS::Key", "AWS::SecretsManager::Secret"
 MACHINE, FUNCTION = "AWS::StepFunctions::StateMachine", "AWS::Lambda::Function"
 LOG_GROUP, RULE, ROLE = "AWS::Logs::LogGroup", "AWS::Events::Rule", "AWS::IAM::Role"
 

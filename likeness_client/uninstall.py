@@ -16,12 +16,15 @@ from likeness_client import inventory
 from likeness_client.emptying import NotEmptiedError, empty
 from likeness_client.exit_codes import ExitCode
 from likeness_client.inventory import BUSY, Clients, Inventory, endpoint_name, exists
-from likeness_client.stack import BUCKET, RULE, Resource, Stack, events, find
+from likeness_client.stack import BUCKET, KEY, KEYS, RULE, Resource, Stack, events, find
 
 ROUNDS = 3
 """How often the stack's deletion is tried: a file may arrive in a bucket that was just emptied."""
 
 POLL_SECONDS = 2.0
+RECOVERY_DAYS = 30
+"""Days in which a deleted key or secret can be brought back; the template says the same."""
+
 PATIENCE_SECONDS = 3600.0
 """The longest wait for a training job or the stack to end; a training job has two minutes to stop,
 an endpoint may be created for a quarter of an hour before it can be deleted."""
@@ -32,6 +35,7 @@ what stays, and why:
   base model  bucket {bases}: it is yours, and this stack has only read it
   records     of SageMaker training jobs: they hold settings and times, no photo
   logs        /aws/sagemaker/TrainingJobs: every training job of the account writes there
+  keys        a deleted KMS key or secret can be brought back for {days} days, free of charge
   backups     DynamoDB keeps a backup of a deleted table for 35 days, free of charge
   code        in the bucket of `sam deploy` (aws-sam-cli-managed-default): other stacks use it
   figures     CloudWatch's metrics and X-Ray's traces end by themselves, after 15 months and 30 days
@@ -81,6 +85,7 @@ class Uninstallation:
         else:
             raise NotUninstalledError(self.why_not())
         self.remove_what_was_kept()
+        self.remove_keys()
         self.remove_logs()
 
     def start_nothing_more(self) -> None:
@@ -204,6 +209,21 @@ class Uninstallation:
             if gone:
                 self.say(f"deleted {resource.name}")
 
+    def remove_keys(self) -> None:
+        """Delete the key and the secret that outlived the stack, unless the person keeps them."""
+        if KEYS in self.keep:
+            return
+        for resource in inventory.keys(self.clients, self.stack):
+            if resource.kind == KEY:
+                self.clients.kms.schedule_key_deletion(
+                    KeyId=resource.name, PendingWindowInDays=RECOVERY_DAYS
+                )
+            else:
+                self.clients.secretsmanager.delete_secret(
+                    SecretId=resource.name, RecoveryWindowInDays=RECOVERY_DAYS
+                )
+            self.say(f"deleted {resource.name}: it can be brought back for {RECOVERY_DAYS} days")
+
     def remove_logs(self) -> None:
         """Delete the log groups: Lambda may have made one again for its last lines."""
         if LOGS in self.keep:
@@ -249,13 +269,13 @@ def uninstall(name: str, *, keep: Collection[str], yes: str | None, dry_run: boo
 
     Args:
         name: the stack's.
-        keep: kinds of data that stay: photos, models, tables, logs.
+        keep: kinds of data that stay: photos, models, tables, keys, logs.
         yes: the stack's name again, in place of the question.
         dry_run: only show.
 
     Raises:
         NoStackError: there is no such stack.
-        NotConfirmedError: the answer is not the stack's name.
+        NotConfirmedError: the answer is not the stack's name, or the keys cannot be kept.
         NotUninstalledError: a step failed.
     """
     clients = Clients.make()
@@ -267,6 +287,11 @@ def uninstall(name: str, *, keep: Collection[str], yes: str | None, dry_run: boo
         raise NotConfirmedError(
             f"{name} has termination protection. Take it away first: aws cloudformation"
             f" update-termination-protection --no-enable-termination-protection --stack-name {name}"
+        )
+    if KEYS in keep and found.stack.exists and found.stack.parameters.get("ProtectData") != "true":
+        raise NotConfirmedError(
+            "CloudFormation deletes the keys of a stack with ProtectData=false; deploy it with"
+            " ProtectData=true first, and they outlive it"
         )
     confirm(name, yes)
     Uninstallation(clients, found, frozenset(keep), say).run()
@@ -282,6 +307,7 @@ def plan(found: Inventory, keep: Collection[str]) -> str:
     for table in found.tables:
         about = f"table {table.resource.name}: about {table.rows:,} rows"
         lines.append(f"  {fate(table.resource, keep)} {table.resource.data:9} {about}")
+    lines += [f"  {fate(key, keep)} {key.data:9} {key.logical_id} {key.name}" for key in found.keys]
     lines += [f"  stop   workflow  {arn.rpartition(':')[2]}" for arn in found.executions]
     lines += [f"  stop   training  {name}" for name in found.training_jobs]
     if found.endpoint is not None:
@@ -294,7 +320,7 @@ def plan(found: Inventory, keep: Collection[str]) -> str:
 
 
 def fate(resource: Resource, keep: Collection[str]) -> str:
-    """Say what becomes of a bucket or a table."""
+    """Say what becomes of a bucket, a table or a key."""
     return "keep  " if resource.data in keep else "delete"
 
 
@@ -327,10 +353,15 @@ def stays(found: Inventory, keep: Collection[str]) -> str:
     text = STAYS.format(
         images=", ".join(sorted(images - {""})) or "in ECR",
         bases=found.stack.parameters.get("BasesBucket", "") or "of the base models",
+        days=RECOVERY_DAYS,
     )
     kept = [
         f"  {resource.data:11} {resource.name}: you kept it\n"
-        for resource in (*(b for b, _ in found.buckets), *(t.resource for t in found.tables))
+        for resource in (
+            *(bucket for bucket, _ in found.buckets),
+            *(table.resource for table in found.tables),
+            *found.keys,
+        )
         if resource.data in keep
     ]
     return text + "".join(kept)

@@ -64,14 +64,14 @@ def add_replay(commands: Commands) -> None:
 def add_uninstall(commands: Commands) -> None:
     """Add ``likeness uninstall``."""
     uninstall = add_command(
-        commands, "uninstall", "Remove a stack with its photos, models, rows and logs"
+        commands, "uninstall", "Remove a stack with its photos, models, rows, keys and logs"
     )
     uninstall.add_argument("stack", metavar="STACK", help="the stack's name; asked for once more")
     uninstall.add_argument(
         "--keep",
         action="append",
         default=[],
-        choices=["photos", "models", "tables", "logs"],
+        choices=["photos", "models", "tables", "keys", "logs"],
         help="what stays; may be given more than once",
     )
     uninstall.add_argument("--dry-run", action="store_true", help="only show what would go")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NAME, OTHER = "leaving", "leaving-not"
 """The name of one begins with the name of the other."""
 
+KEYS = {"ReceiptKey", "MarksSecret"}
 DATA = ("UploadsBucket", "ModelsBucket", "JobsTable", "ModelsTable", "ApiTable", "AuditTable")
 
 
@@ -56,6 +57,17 @@ class Leaving(NamedTuple):
         buckets = {one["Name"] for one in s3.list_buckets()["Buckets"]}
         tables = set(dynamodb.list_tables()["TableNames"])
         return {logical for logical in DATA if names[logical] in buckets | tables}
+
+    def keys_left(self, names: dict[str, str]) -> set[str]:
+        """Which of a stack's key and secret exist and will not be deleted in 30 days."""
+        kms, secrets = self.cloud.client("kms"), self.cloud.client("secretsmanager")
+        key = kms.describe_key(KeyId=names["ReceiptKey"])["KeyMetadata"]
+        secret = secrets.describe_secret(SecretId=names["MarksSecret"])
+        left = {
+            "ReceiptKey": key["KeyState"] == "Enabled",
+            "MarksSecret": "DeletedDate" not in secret,
+        }
+        return {name for name, is_left in left.items() if is_left}
 
     def fill(self, names: dict[str, str]) -> None:
         """Put photos with older versions, a delete marker, an unfinished upload and a row."""
@@ -113,6 +125,8 @@ def test_sam_delete_keeps_photos_and_uninstall_goes_on_from_there(
 ) -> None:
     names = deploy(leaving, CreateEndpoint="false")
     leaving.fill(names)
+    assert run("--keep", "keys", "--yes", NAME) == ExitCode.REFUSED
+    assert "ProtectData=true first" in capsys.readouterr().err
     tried = sam_delete(leaving)
     assert tried.returncode != 0, tried.stdout + tried.stderr
     assert leaving.status() == "DELETE_FAILED", tried.stdout + tried.stderr
@@ -205,15 +219,23 @@ def endpoint(leaving: Leaving, names: dict[str, str]) -> None:
     eventually(lambda: lifecycle.status() == "in_service")
 
 
-def test_what_a_deleted_stack_has_kept_is_found_by_its_name(leaving: Leaving) -> None:
+def test_what_a_deleted_stack_has_kept_is_found_by_its_name(
+    leaving: Leaving, capsys: pytest.CaptureFixture[str]
+) -> None:
     names = deploy(leaving, CreateEndpoint="false", ProtectData="true")
     leaving.fill(names)
     stacks = leaving.cloud.client("cloudformation")
     stacks.delete_stack(StackName=NAME)
     eventually(lambda: not leaving.status())
     assert leaving.left(names) == set(DATA)
+    assert run("--keep", "keys", "--yes", NAME) == ExitCode.DONE
+    assert (leaving.left(names), leaving.keys_left(names)) == (set(), KEYS)
+    assert f"keys        {names['ReceiptKey']}: you kept it" in capsys.readouterr().out
+    assert run("--dry-run") == ExitCode.DONE
+    assert f"delete keys      MarksSecret {names['MarksSecret']}" in capsys.readouterr().out
     assert run("--yes", NAME) == ExitCode.DONE
-    assert leaving.left(names) == set()
+    assert leaving.keys_left(names) == set()
+    assert "can be brought back for 30 days" in capsys.readouterr().out
 
 
 def test_a_stack_of_somebody_else_is_left_alone(
