@@ -157,6 +157,13 @@ def test_the_metrics_are_read_from_the_trainers_log_line() -> None:
     }
 
 
+def test_a_request_does_not_grow_with_its_users() -> None:
+    """What docs/decisions/0036 says of it: a queue of requests could hold ours."""
+    one, hundred = (len(json.dumps(request_of(1, users=number))) for number in (1, 100))
+    assert hundred - one < 10, "the runtime has more digits"
+    assert hundred < 4096
+
+
 def test_boto3_accepts_the_request() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.operation_model("CreateTrainingJob").input_shape
