@@ -12,8 +12,10 @@ from contracts.documents.erasure import ErasureSubject, SignedReceipt
 from contracts.documents.export import ExportManifest
 from contracts.shared import layout
 from local.demo.upload import TENANT
+from local.front_door import make_key
 from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, photos
+from tests.e2e.test_http_api import ask
 from tests.e2e.test_status import has_begun
 
 
@@ -114,6 +116,28 @@ def late_event_revives_nothing(stack: Stack) -> None:
     newest = stack.ended("forget-me", 2)[0]
     assert (newest["status"], newest["error"]) == ("FAILED", "SubjectErasedError")
     assert "forget-me" not in rows(stack)
+
+
+def test_a_tenant_goes_with_its_people_and_its_namesake_keeps_its_own(
+    stack: Stack, tmp_path: Path
+) -> None:
+    keys = {tenant: make_key(stack.cloud, tenant) for tenant in ("leaving", "leaving-not")}
+    for tenant, key in keys.items():
+        person = {"email": f"ada@{tenant}.example.org", "role": "member"}
+        assert ask(stack, "/v1/members", key, "POST", person).status == 200
+    receipt = str(tmp_path / "receipt.json")
+    patience = ("--receipt", receipt, "--patience", "240")
+    answer = stack.likeness("erase", "leaving", "--yes", "leaving", *patience)
+    assert Path(receipt).exists(), answer
+    users = stack.cloud.client("cognito-idp").list_users(UserPoolId=stack.outputs["UserPoolId"])
+    emails = {
+        one["Value"]
+        for user in users["Users"]
+        for one in user["Attributes"]
+        if one["Name"] == "email"
+    }
+    assert {email for email in emails if "leaving" in email} == {"ada@leaving-not.example.org"}
+    assert ask(stack, "/v1/members", keys["leaving-not"]).status == 200
 
 
 def test_an_upload_that_never_was_is_unknown(stack: Stack) -> None:
