@@ -3,22 +3,27 @@
 import json
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import lru_cache
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import cloudwatch, sts
+from ministack.services import cloudwatch, iam, sts
 
 from local.cloud.states import tokens
 from local.cloud.typing_aliases import Json, Stock
 
 
 def install() -> None:
-    """Correct the resource of SendTask*, two condition keys, and which key is the root key."""
+    """Correct the resource of SendTask*, condition keys, and which key is the root key."""
     iam_actions.extract_resource_arn = _by_token(iam_actions.extract_resource_arn)
     iam_actions.request_tag_context = _with_namespace(iam_actions.request_tag_context)
     iam_evaluator._resolve_condition_key = _over_tls(iam_evaluator._resolve_condition_key)
+    iam_evaluator._resolve_condition_key = _as_simulated(iam_evaluator._resolve_condition_key)
+    name = "SimulatePrincipalPolicy"
+    iam._IAM_HANDLERS[name] = _with_context_entries(iam._IAM_HANDLERS[name])
     iam_evaluator.is_root_access_key = _is_root
     iam_evaluator.parse_policy_document = _parsed_once(iam_evaluator.parse_policy_document)
     sts.is_root_access_key = _is_root
@@ -47,6 +52,43 @@ def _over_tls(resolve: Callable[[str, Stock], Stock]) -> Callable[[str, Stock], 
 
     def resolved(key: str, context: Stock) -> Stock:
         return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+    return resolved
+
+
+_simulated: ContextVar[Json | None] = ContextVar("_simulated", default=None)
+"""Condition keys of a simulation, which its caller gives; stock does not read them."""
+
+
+def _with_context_entries(simulate: Callable[[Json], Stock]) -> Callable[[Json], Stock]:
+    """Let SimulatePrincipalPolicy know its ContextEntries, each with one value."""
+
+    def simulated(params: Json) -> Stock:
+        def of(field: str) -> str:
+            found = params.get(field, "")
+            return str(found[0] if isinstance(found, list) else found)
+
+        start, keys = "ContextEntries.member", {}
+        for number in count(1):
+            name = of(f"{start}.{number}.ContextKeyName")
+            if not name:
+                break
+            keys[name.lower()] = of(f"{start}.{number}.ContextKeyValues.member.1")
+        token = _simulated.set(keys)
+        try:
+            return simulate(params)
+        finally:
+            _simulated.reset(token)
+
+    return simulated
+
+
+def _as_simulated(resolve: Callable[[str, Stock], Stock]) -> Callable[[str, Stock], Stock]:
+    """Take a condition key from the simulation that asks, if it gives one."""
+
+    def resolved(key: str, context: Stock) -> Stock:
+        given = (_simulated.get() or {}).get(key.lower())
+        return resolve(key, context) if given is None else given
 
     return resolved
 

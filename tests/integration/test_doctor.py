@@ -25,6 +25,14 @@ ITS_OWN = {"age_not_estimated", "image_uri_refused", "no_budget", "topic_without
 """What is right about the laptop: its images are programs, nobody has subscribed, and it has no
 weights that estimate ages."""
 
+NO_TRAINING = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Action": "sagemaker:CreateTrainingJob", "Resource": "*"}],
+    }
+)
+"""What an administrator has put on a role."""
+
 FIRST_MINUTES = {"alarm_raised"}
 """QueueAgeAlarm is raised until reconcile has reported for the first time."""
 
@@ -98,6 +106,8 @@ def test_what_is_broken_behind_cloudformation_s_back_is_named(
     client("lambda").delete_function(FunctionName=ids["NotifyOutcomeFunction"])
     client("events").disable_rule(Name=ids["ReconcileFunctionEveryMinute"])
     client("sqs").send_message(QueueUrl=ids["DeadLetterQueue"], MessageBody="{}")
+    role = ids["LaunchTrainingFunctionRole"]
+    client("iam").put_role_policy(RoleName=role, PolicyName="no", PolicyDocument=NO_TRAINING)
     found = examined.findings(capsys)
     assert found.keys() - FIRST_MINUTES - ITS_OWN - {"could_not_ask"} == {
         "base_file_missing",
@@ -107,7 +117,13 @@ def test_what_is_broken_behind_cloudformation_s_back_is_named(
         "drift_deleted",
         "function_missing",
         "function_stopped",
+        "role_denied",
         "rule_disabled",
     }
+    (denied,) = found["role_denied"]
+    assert (denied["subject"], "sagemaker:CreateTrainingJob" in denied["command"]) == (
+        "LaunchTrainingFunctionRole",
+        True,
+    )
     assert [one["subject"] for one in found["drift_deleted"]] == ["NotifyOutcomeFunction"]
     assert [one["subject"] for one in found["function_stopped"]] == [launcher]
