@@ -25,7 +25,7 @@ PLURALS = re.compile(r"\.(one|other)$")
 PLACES = re.compile(r"\{\w+\}")
 
 
-FOR_PROGRAMS = {"archive_damaged", "dry_run", "quota_zero", "run_not_allowed"}
+FOR_PROGRAMS = {"archive_damaged", "dry_run", "quota_zero", "run_not_allowed", "training_denied"}
 """Codes of what nobody does in the Studio, or of what an operator mends at a terminal."""
 
 

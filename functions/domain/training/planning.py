@@ -81,7 +81,7 @@ class LaunchOrder:
 
 def parameters_in_name(jobs: Sequence[JobRecord]) -> list[str]:
     """Return what a training job's name says of its jobs: steps if they agree, and the users."""
-    if jobs[0].is_captioning:
+    if any(job.is_captioning for job in jobs):
         return ["captions"]
     steps = {None if job.estimate is None else job.estimate.steps for job in jobs}
     (same,) = steps if len(steps) == 1 else (None,)
