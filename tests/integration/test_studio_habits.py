@@ -152,6 +152,30 @@ def test_a_photo_is_sent_once_and_what_had_not_arrived_is_told(
     assert len(sent.objects) == 3
 
 
+def test_a_photo_that_is_dropped_while_the_network_is_away_is_sent_later(
+    page: Page, server: StudioServer
+) -> None:
+    with_consent(page, server)
+    (body,) = photos(1).values()
+    away(page, offline=True)
+    page.ask(
+        "(() => { const data = new DataTransfer(); data.items.add(new File([Uint8Array.from("
+        f"{list(body)})], 'me.JPG')); document.querySelector('.drop').dispatchEvent("
+        "new DragEvent('drop', { dataTransfer: data, cancelable: true })); })()"
+    )
+    says(page, "verdict.failed", "offline.hint")
+    away(page, offline=False)
+    page.ask("[...document.querySelectorAll('.grid .verdict button')].at(-1).click()")
+    says(page, "verdict.accepted")
+    assert len(server.stores.uploads.list("", 9)) == 1
+
+
+def away(page: Page, *, offline: bool) -> None:
+    page.send("Network.enable")
+    page.send("Network.emulateNetworkConditions", offline=offline, latency=0,
+              downloadThroughput=-1, uploadThroughput=-1)  # fmt: skip
+
+
 def test_older_pictures_are_shown_where_other_models_have_many(
     page: Page, server: StudioServer
 ) -> None:

@@ -97,7 +97,7 @@ function foot() {
 
 function fail(error) {
   if (error.status === 401) return signInAgain();
-  const { title, hint } = error.code ? code(error.code) : { title: t("offline.title"), hint: t("offline.hint") };
+  const { title, hint } = code(error.code ?? "offline");
   draw({ title, body: [
     h("p", {}, hint), error.requestId && h("p", { class: "muted" }, t("error.request", { id: error.requestId })),
     h("div", { class: "row" }, h("button", { class: "primary", type: "button", onclick: show }, t("error.again")),

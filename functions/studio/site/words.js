@@ -35,6 +35,7 @@ export function t(key, values = {}) {
 
 /** Return title and hint of a code; some hints speak to programs, and have other words for people here. */
 export function code(name) {
+  if (name === "offline") return { title: t("offline.title"), hint: t("offline.hint") }; // no answer has a code
   const [title, hint] = codes[name] ?? [name, ""];
   const own = t(`hint.${name}`);
   return { title, hint: own === `hint.${name}` ? hint : own };
@@ -42,8 +43,8 @@ export function code(name) {
 
 /** Say what went wrong, and what to do. */
 export function said(error) {
-  const { title, hint } = code(error.code ?? "");
-  return error.code ? `${title}. ${hint}` : t("offline.hint");
+  const { title, hint } = code(error.code ?? "offline");
+  return `${title}. ${hint}`;
 }
 
 export const date = (iso) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(iso));

@@ -95,7 +95,7 @@ export async function render({ me, settings, signal, go, fail }) {
       figures = [[t("photos.time"), t("about", { what: time(seconds) })], [t("photos.price"), money(usd)]];
     } catch (error) {
       if (signal.aborted) return;
-      figures = [[t("photos.price"), code(error.code ?? "offline").title || t("offline.title")]];
+      figures = [[t("photos.price"), code(error.code ?? "offline").title]];
     }
     const end = new Date(Date.now() + settings.photo_retention_days * 86_400_000);
     price.replaceChildren(...[...figures, [t("photos.kept"), date(end)]].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
