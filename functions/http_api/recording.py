@@ -11,9 +11,15 @@ from contracts.documents.api.callers import Caller
 from domain.audit.entries import Deed, record
 from http_api.services import Services
 
-READS = frozenset({"GET /v1/models/{model_id}/files", "GET /v1/exports/{export_id}/file"})
-"""Addresses whose reading is recorded too: whoever has a model's files has the model, and whoever
-has an archive has everything."""
+READS = frozenset(
+    {
+        "GET /v1/models/{model_id}/files",
+        "GET /v1/exports/{export_id}/file",
+        "GET /v1/takedowns/{case_id}/evidence",
+    }
+)
+"""Addresses whose reading is recorded too: whoever has a model's files has the model, whoever has an
+archive has everything, and a reported picture may be intimate."""
 
 ANSWERED = ("id", "erasure_id")
 """Fields of an answer that name what was made."""

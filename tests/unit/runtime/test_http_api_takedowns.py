@@ -110,6 +110,8 @@ def test_an_operator_reads_the_evidence() -> None:
     assert f"takedowns/{case}/picture.png" in found["picture_url"]
     listed = call(stores, "GET", "/v1/takedowns", who=OPERATOR).body["data"]
     assert [one["case_id"] for one in listed] == [case]
+    (entry,) = stores.audit.of("stack", 9, None)
+    assert (entry.who, entry.about) == ("key:1", (f"case_id:{case}",)), "who has looked is known"
 
 
 def test_a_disabled_model_draws_nothing_and_gives_no_files_until_it_is_restored() -> None:
