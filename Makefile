@@ -301,9 +301,9 @@ bench-training: ## the trainer against diffusers' script: DIFFUSERS=path of a ch
 	env -u OMP_WAIT_POLICY $(TORCH)/python -m bench.training $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
 .PHONY: bench-gpu
-bench-gpu: ## SDXL and SD 2.1 at real size on this machine's GPU, with its name and date; ends with 2 where there is none
+bench-gpu: ## SDXL and SD 2.1 at real size on this machine's GPU, with its name and date, DIFFUSERS=path: beside its scripts; ends with 2 where there is none
 	@$(call ready,torch,torch/.ready)
-	$(TORCH)/python -m bench.gpu $(BENCH_FLAGS)
+	$(TORCH)/python -m bench.gpu $(if $(DIFFUSERS),--official $(DIFFUSERS)) $(BENCH_FLAGS)
 
 bench-serving: ## serving against a base per user, on one tritonserver (15 minutes; goes on where it stopped)
 	@$(call ready,torch,torch/.ready)

@@ -1,1 +1,1 @@
-"""The trainer at real size on a GPU, unattended: one command, parts of at most ten minutes."""
+"""Trainer and server at real size on a GPU: one command, unattended, ten minutes a part at most."""

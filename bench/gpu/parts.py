@@ -1,4 +1,4 @@
-"""What is measured on a GPU: steps, memory, captions, several users, class images, optimizers.
+"""What is measured of training: steps, memory, captions, several users, optimizers, the script.
 
 Every part trains with the training image's own program, or with its own functions. A part that
 needs a base makes it first; the next parts find it in the work folder.
@@ -7,16 +7,16 @@ needs a base makes it first; the next parts find it in the work folder.
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
 
 from bench.report import Figure
 from bench.training import base as training_base
-from bench.training.script import CLASS, INSTANCE, Clock, Cost, run_ours
+from bench.training.script import CLASS, INSTANCE, Clock, Cost, run_ours, run_script
 from tests.smoke import tiny_pipelines as tiny_bases
-from tests.smoke.job_dir import JobDir
+from tests.smoke.job_dir import JobDir, job_id
 
 GIGABYTE = 10**9
 CLOCK = Clock(processor=False, threads=4)
@@ -25,15 +25,30 @@ CAPTIONS = 40
 SHARING = 4
 """Users of one step."""
 
+SCRIPTS = {"sdxl": "train_dreambooth_lora_sdxl.py", "sd2": "train_dreambooth_lora.py"}
+"""diffusers' script for each family."""
+
+MIN_GAIN, MAX_GIGABYTES = 4.0, 7.5
+"""Targets: an SDXL step against the script's, times faster; peak memory with checkpointing."""
+
 TFLOP_PER_IMAGE = {"sdxl": 14.3, "sd2": 1.82}
 """Forward and backward pass at 1024 and 512 pixels (2026-11, computed from the architectures)."""
+
+
+class How(NamedTuple):
+    """How a part is measured."""
+
+    tiny: bool = False
+    """Tiny networks and a few steps."""
+    official: Path | None = None
+    """A checkout of diffusers, whose scripts are measured beside the trainer."""
 
 
 class Part(Protocol):
     """Measures one thing."""
 
-    def __call__(self, work: Path, *, tiny: bool) -> list[Figure]:
-        """Return the figures; ``tiny`` uses tiny networks and a few steps."""
+    def __call__(self, work: Path, how: How) -> list[Figure]:
+        """Return the figures."""
         ...
 
 
@@ -62,7 +77,7 @@ def train(  # noqa: PLR0913 (the plan's contents)
     users: int = 1,
     captions: int = 0,
     sharing: int = 1,
-    **how: object,
+    **fields: object,
 ) -> Cost:
     """Run the training image's program, and return what its steps and its memory cost.
 
@@ -73,9 +88,9 @@ def train(  # noqa: PLR0913 (the plan's contents)
         users: the number of users.
         captions: the number of photos, each with a caption of its own; 0: four photos without.
         sharing: the number of users of one step.
-        how: fields of the request.
+        fields: fields of the request.
     """
-    job = JobDir(base.parent / name, base)
+    job = JobDir(folder_of(base, name), base)
     steps = TINY_STEPS if tiny else STEPS
     for user in range(users):
         job.add_task(
@@ -85,7 +100,7 @@ def train(  # noqa: PLR0913 (the plan's contents)
             num_class_images=2,
             max_train_steps=steps,
             seed=user,
-            **({"train_batch_size": 1, "rank": 16, "learning_rate": 1e-4} | how),
+            **({"train_batch_size": 1, "rank": 16, "learning_rate": 1e-4} | fields),
         )
         if captions:
             for number, photo in enumerate(job.tasks[-1]["photos"]):
@@ -95,14 +110,19 @@ def train(  # noqa: PLR0913 (the plan's contents)
     return run_ours(job.root, CLOCK, base.parent / f"prior-{base.name}")
 
 
+def folder_of(base: Path, name: str) -> Path:
+    """Return the folder of a run's job."""
+    return base.parent / name
+
+
 def memory(cost: Cost) -> float:
     """Return the peak memory in GB: the GPU's, or the process's on a CPU."""
     return (cost.cuda_bytes or cost.peak_bytes) / GIGABYTE
 
 
-def step_of(work: Path, family: str, side: int, *, tiny: bool) -> list[Figure]:
+def step_of(work: Path, family: str, side: int, how: How) -> list[Figure]:
     """Measure a plain step; two images, a photo and a class image."""
-    cost = train(base_of(work, family, tiny=tiny), f"step-{family}", tiny=tiny)
+    cost = train(base_of(work, family, tiny=how.tiny), f"step-{family}", tiny=how.tiny)
     rate = 2 * TFLOP_PER_IMAGE[family] / cost.step
     return [
         Figure(f"{family} at {side} px: a step of two images", cost.step, "s"),
@@ -111,32 +131,38 @@ def step_of(work: Path, family: str, side: int, *, tiny: bool) -> list[Figure]:
     ]
 
 
-def sdxl_step(work: Path, *, tiny: bool) -> list[Figure]:
+def sdxl_step(work: Path, how: How) -> list[Figure]:
     """SDXL at 1024 pixels."""
-    return step_of(work, "sdxl", 1024, tiny=tiny)
+    return step_of(work, "sdxl", 1024, how)
 
 
-def sd2_step(work: Path, *, tiny: bool) -> list[Figure]:
+def sd2_step(work: Path, how: How) -> list[Figure]:
     """SD 2.1 at 512 pixels."""
-    return step_of(work, "sd2", 512, tiny=tiny)
+    return step_of(work, "sd2", 512, how)
 
 
-def sdxl_checkpointing(work: Path, *, tiny: bool) -> list[Figure]:
+def sdxl_checkpointing(work: Path, how: How) -> list[Figure]:
     """SDXL in as little memory as possible."""
     given = {"gradient_checkpointing": True, "with_prior_preservation": False}
-    cost = train(base_of(work, "sdxl", tiny=tiny), "checkpointing", tiny=tiny, **given)
+    cost = train(base_of(work, "sdxl", tiny=how.tiny), "checkpointing", tiny=how.tiny, **given)
     return [
         Figure("sdxl at 1024 px, checkpointing: a step of one image", cost.step, "s"),
-        Figure("sdxl at 1024 px, checkpointing: peak memory", memory(cost), "GB", 8.0, "less"),
+        Figure(
+            "sdxl at 1024 px, checkpointing: peak memory",
+            memory(cost),
+            "GB",
+            MAX_GIGABYTES,
+            "less",
+        ),
     ]
 
 
-def sdxl_captions(work: Path, *, tiny: bool) -> list[Figure]:
+def sdxl_captions(work: Path, how: How) -> list[Figure]:
     """SDXL with trained text encoders, and a caption for each of 40 photos."""
-    captions = 6 if tiny else CAPTIONS
+    captions = 6 if how.tiny else CAPTIONS
     given = {"train_text_encoder": True, "gradient_checkpointing": True}
-    base = base_of(work, "sdxl", tiny=tiny)
-    cost = train(base, "captions", tiny=tiny, captions=captions, **given)
+    base = base_of(work, "sdxl", tiny=how.tiny)
+    cost = train(base, "captions", tiny=how.tiny, captions=captions, **given)
     name = f"sdxl at 1024 px, text encoders, {captions} captions"
     return [
         Figure(f"{name}: a step of two images", cost.step, "s"),
@@ -144,40 +170,77 @@ def sdxl_captions(work: Path, *, tiny: bool) -> list[Figure]:
     ]
 
 
-def sd2_users(work: Path, *, tiny: bool) -> list[Figure]:
+def beside_script(work: Path, family: str, side: int, how: How) -> list[Figure]:
+    """A step of the trainer and of diffusers' script on the same base and photos."""
+    if how.official is None:
+        message = "a checkout of diffusers is needed: --official"
+        raise ValueError(message)
+    base = base_of(work, family, tiny=how.tiny)
+    ours = train(base, f"beside-{family}", tiny=how.tiny)
+    theirs = run_script(
+        how.official,
+        work / f"script-{family}",
+        base,
+        folder_of(base, f"beside-{family}") / "input/data/photos" / job_id(1),
+        clock=CLOCK,
+        steps=TINY_STEPS if how.tiny else STEPS,
+        class_images=2,
+        side=64 if how.tiny else side,
+        name=SCRIPTS[family],
+        more=() if how.tiny else ("--mixed_precision=bf16",),
+    )
+    name = f"{family} at {side} px, beside the script"
+    target = MIN_GAIN if family == "sdxl" else None
+    return [
+        Figure(f"{name}: a step", theirs.step / ours.step, "times", target),
+        Figure(f"{name}: peak memory", memory(ours) / memory(theirs), "times"),
+    ]
+
+
+def sdxl_script(work: Path, how: How) -> list[Figure]:
+    """SDXL at 1024 pixels, beside diffusers' script."""
+    return beside_script(work, "sdxl", 1024, how)
+
+
+def sd2_script(work: Path, how: How) -> list[Figure]:
+    """SD 2.1 at 512 pixels, beside diffusers' script."""
+    return beside_script(work, "sd2", 512, how)
+
+
+def sd2_users(work: Path, how: How) -> list[Figure]:
     """Several users of SD 2.1 in one step, against one after another."""
-    base = base_of(work, "sd2", tiny=tiny)
-    users = 2 if tiny else SHARING
-    alone = train(base, "alone", tiny=tiny, users=users)
-    together = train(base, "together", tiny=tiny, users=users, sharing=users)
+    base = base_of(work, "sd2", tiny=how.tiny)
+    users = 2 if how.tiny else SHARING
+    alone = train(base, "alone", tiny=how.tiny, users=users)
+    together = train(base, "together", tiny=how.tiny, users=users, sharing=users)
     gain = users * alone.step / together.step
     return [Figure(f"sd2 at 512 px: {users} users in a step, gain", gain, "times")]
 
 
-def optimizers(work: Path, *, tiny: bool) -> list[Figure]:
+def optimizers(work: Path, how: How) -> list[Figure]:
     """AdamW's update of an SDXL adapter of rank 16, fused and as one operation for all weights."""
     del work
-    layers, width, turns = (4, 64, 3) if tiny else (560, 1280, 20)
+    layers, width, turns = (4, 64, 3) if how.tiny else (560, 1280, 20)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seconds = {}
-    for how in ("foreach", "fused"):
+    for kind in ("foreach", "fused"):
         weights = [nn.Parameter(torch.randn(16, width, device=device)) for _ in range(2 * layers)]
-        optimizer = torch.optim.AdamW(weights, lr=1e-4, **{how: True})
+        optimizer = torch.optim.AdamW(weights, lr=1e-4, **{kind: True})
         for weight in weights:
             weight.grad = torch.randn_like(weight)
         optimizer.step()
-        seconds[how] = timed(optimizer.step, turns, device)
+        seconds[kind] = timed(optimizer.step, turns, device)
     gain = seconds["foreach"] / seconds["fused"]
     return [Figure("AdamW: fused against foreach", gain, "times")]
 
 
-def transfers(work: Path, *, tiny: bool) -> list[Figure]:
+def transfers(work: Path, how: How) -> list[Figure]:
     """A batch's latents and noise to the device, from pinned and from pageable memory."""
     del work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    batch = torch.randn(2, 2, 4, 16 if tiny else 128, 16 if tiny else 128)
+    batch = torch.randn(2, 2, 4, 16 if how.tiny else 128, 16 if how.tiny else 128)
     pinned = batch.pin_memory() if device.type == "cuda" else batch
-    turns = 3 if tiny else 200
+    turns = 3 if how.tiny else 200
     plain = timed(lambda: batch.to(device), turns, device)
     ahead = timed(lambda: pinned.to(device, non_blocking=True), turns, device)
     return [
@@ -212,3 +275,6 @@ PARTS: dict[str, Part] = {
     "sdxl-captions": sdxl_captions,
 }
 """The parts by name, the quickest first."""
+
+BESIDE_SCRIPT: dict[str, Part] = {"sd2-script": sd2_script, "sdxl-script": sdxl_script}
+"""Parts that need a checkout of diffusers."""

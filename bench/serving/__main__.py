@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "serving_image")]
 import torch  # noqa: E402
 
 from bench.report import REPORTS, Figure, finish  # noqa: E402
-from bench.serving import baseline, engine, gpu, load  # noqa: E402
+from bench.serving import baseline, engine, gpu, load, orders  # noqa: E402
 
 TARGET = "bench-serving"
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Figure]]] = {
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Figure]]] = {
     "packing": lambda _work, _options: baseline.packing(),
     "load": lambda work, options: load.load_many(work, options.users, options.requests),
     "churn": lambda work, options: load.churn(work, options.cycles),
+    "orders": lambda work, options: orders.orders(work, options.orders),
     "gpu": lambda work, _options: gpu.figures(work),
 }
 """The parts in order; about fifteen minutes on two idle cores, ten of them for ``churn``."""
@@ -65,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, default=300, help="models loaded at once")
     parser.add_argument("--requests", type=int, default=400, help="requests of those users")
     parser.add_argument("--cycles", type=int, default=2000, help="number of reloads")
+    parser.add_argument("--orders", type=int, default=20, help="random orders of calls and deaths")
     return parser
 
 
@@ -91,7 +93,10 @@ def key_of(options: argparse.Namespace) -> str:
         ROOT / "functions/domain/publishing/tar_gz.py",
     ]
     texts = b"".join(file.read_bytes() for file in sorted(files) if file.suffix != ".pyc")
-    counts = (options.baseline_users, options.users, options.requests, options.cycles)
+    counts = (
+        *(options.baseline_users, options.users, options.requests, options.cycles),
+        options.orders,
+    )
     return hashlib.sha256(repr(counts).encode() + texts).hexdigest()[:12]
 
 

@@ -35,9 +35,18 @@ import torch  # noqa: E402
 
 from bench.report import REPORTS, Figure, finish  # noqa: E402
 from bench.training import base as training_base  # noqa: E402
-from bench.training import gates, gpu  # noqa: E402
+from bench.training import gates  # noqa: E402
 from bench.training import steps as training_steps  # noqa: E402
-from bench.training.script import Clock, Cost, NotRunError, make_job_dir, run_ours, run_script  # noqa: E402
+from bench.training.image_folder import CAPTIONS  # noqa: E402
+from bench.training.script import (  # noqa: E402
+    INSTANCE,
+    Clock,
+    Cost,
+    NotRunError,
+    make_job_dir,
+    run_ours,
+    run_script,
+)
 from tests.smoke.job_dir import JobDir  # noqa: E402
 from trainer.model.sampling import SamplingRequest, make_latents  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
@@ -62,9 +71,21 @@ class Sizes:
     users_steps: int = 10
     users_class_images: int = 4
     """Class images of each user, in the same proportion to the steps."""
+    captions: int = 40
+    """Photos, each with a caption of its own, that text encoders are trained on."""
+    captions_steps: int = 20
 
 
-SMALL = Sizes(class_images=1, steps=8, turns=1, users=2, users_steps=2, users_class_images=1)
+SMALL = Sizes(
+    class_images=1,
+    steps=8,
+    turns=1,
+    users=2,
+    users_steps=2,
+    users_class_images=1,
+    captions=4,
+    captions_steps=8,
+)
 
 
 class Bench:
@@ -127,7 +148,7 @@ def main() -> int:
     figures += bench.part("prior", lambda: prior_cost(bench))
     figures += bench.part("job", lambda: one_job(bench))
     figures += bench.part("users", lambda: many_users(bench))
-    figures += gpu.figures(bench.official, bench.work, bench.clock)
+    figures += bench.part("captions", lambda: captions(bench))
     return finish(f"{TARGET}-small" if options.small else TARGET, figures)
 
 
@@ -264,6 +285,77 @@ def many_users(bench: Bench) -> list[Figure]:
         Figure(f"the script: {job}", theirs, "s"),
         Figure(f"{sizes.users} users, all start-up included", theirs / ours, "times", 5.0),
     ]
+
+
+def captions(bench: Bench) -> list[Figure]:
+    """Train text encoders on captioned photos with checkpointing, on each side in turn."""
+    sizes, ours, theirs = bench.sizes, list[Cost](), list[Cost]()
+    for turn in range(sizes.turns):
+        job_dir = make_job_dir(
+            bench.fresh(f"captions{turn}"),
+            bench.base,
+            users=1,
+            steps=sizes.captions_steps,
+            class_images=0,
+            photos=sizes.captions,
+            train_text_encoder=True,
+            gradient_checkpointing=True,
+        )
+        describe(job_dir)
+        ours.append(run_ours(job_dir.root, bench.clock, bench.prior))
+        if bench.official is not None:
+            theirs.append(captioned_script(bench, bench.official, job_dir))
+    name = f"text encoders, {sizes.captions} captions"
+    own = [
+        Figure(f"ours: a step, {name}", statistics.median(cost.step for cost in ours), "s"),
+        Figure(f"ours: peak memory, {name}", max(c.peak_bytes for c in ours) / MEBIBYTE, "MiB"),
+    ]
+    if not theirs:
+        return own + not_run("needs --official DIFFUSERS")
+    pairs = list(zip(ours, theirs, strict=True))
+    peak = max(one.peak_bytes / other.peak_bytes for one, other in pairs)
+    return [
+        *own,
+        Figure(f"the script: a step, {name}", statistics.median(c.step for c in theirs), "s"),
+        Figure(
+            f"the script: peak memory, {name}", max(c.peak_bytes for c in theirs) / MEBIBYTE, "MiB"
+        ),
+        Figure(
+            f"a step, against the script, {name}",
+            ratio([(b.step, a.step) for a, b in pairs]),
+            "times",
+            1.0,
+        ),
+        Figure(f"peak memory, of the script's, {name}", peak, "times", 1.0, "less"),
+    ]
+
+
+def describe(job_dir: JobDir) -> None:
+    """Give each photo a caption, in the plan and beside the photos, where the script finds them."""
+    lines = []
+    for number, photo in enumerate(job_dir.tasks[0]["photos"]):
+        photo["caption"] = f"{INSTANCE}, picture number {number} of a long album"
+        file = job_dir.data / "photos" / photo["file"]
+        lines.append(json.dumps({"file_name": file.name, "text": photo["caption"]}))
+    (photos_of(job_dir, 1) / CAPTIONS).write_text("\n".join(lines))
+    job_dir.write_plan()
+
+
+def captioned_script(bench: Bench, official: Path, job_dir: JobDir) -> Cost:
+    """Run the script on captioned photos, without class images."""
+    folder = photos_of(job_dir, 1)
+    more = ("--train_text_encoder", "--gradient_checkpointing", "--caption_column=text")
+    return run_script(
+        official,
+        bench.fresh("script"),
+        bench.slow,
+        folder,
+        clock=bench.clock,
+        steps=bench.sizes.captions_steps,
+        class_images=0,
+        side=training_base.SIDE,
+        more=more,
+    )
 
 
 def ratio(pairs: list[tuple[float, float]]) -> float:

@@ -5,7 +5,8 @@
 The report has the program's exit code, its wall and processor seconds (with start-up), the same at
 the end of each optimiser step, and its peak memory. diffusers' scripts import torchvision, which
 cannot be installed beside a CPU build of torch; without it, ``bench.training.transforms`` replaces
-the transforms that they use. ``$BENCH_GATE_PICTURES`` sets the number of pictures of the trainer's
+the transforms that they use. Where the library datasets is not installed, ``image_folder`` reads
+captioned photos in its place. ``$BENCH_GATE_PICTURES`` sets the number of pictures of the trainer's
 gate.
 """
 
@@ -33,8 +34,8 @@ def main() -> int:
     sys.path.insert(0, str(program.parent))
     if program.name == "train.py":
         fewer_pictures(program)
-    elif importlib.util.find_spec("torchvision") is None:
-        replace_torchvision()
+    else:
+        replace_what_lacks()
     code = run(program)
     about = {"code": code, "end": now(), "steps": steps, "peak_bytes": peak(), "cuda": cuda_peak()}
     report.write_text(json.dumps(about))
@@ -72,13 +73,23 @@ def cuda_peak() -> int:
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
 
 
+def replace_what_lacks() -> None:
+    """Install replacements for torchvision and datasets where they are not installed."""
+    sys.path.append(str(HERE.parent))
+    if importlib.util.find_spec("torchvision") is None:
+        replace_torchvision()
+    if importlib.util.find_spec("datasets") is None:
+        from bench.training import image_folder  # noqa: PLC0415
+
+        image_folder.install()
+
+
 def replace_torchvision() -> None:
     """Install the replacement for torchvision, after the libraries have noted its absence."""
     import diffusers  # noqa: F401, PLC0415
     import transformers.utils  # noqa: PLC0415
 
     transformers.utils.is_torchvision_available()
-    sys.path.append(str(HERE.parent))
     from bench.training import transforms  # noqa: PLC0415
 
     transforms.install()

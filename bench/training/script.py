@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from bench.training.image_folder import CAPTIONS
 from tests.smoke.job_dir import PROGRAM, JobDir
 
 RECORDER = Path(__file__).with_name("recorded.py")
@@ -76,17 +77,24 @@ def run_script(  # noqa: PLR0913 (the script's arguments)
     name: str = "train_dreambooth_lora_sdxl.py",
     more: tuple[str, ...] = (),
 ) -> Cost:
-    """Run the script for one user in a new folder, so that it draws its class images."""
+    """Run the script for one user in a new folder, so that it draws its class images.
+
+    Photos beside a ``metadata.jsonl`` are read as a dataset, whose captions the script uses.
+    """
     work.mkdir(parents=True)
-    command = [
-        str(checkout / SCRIPTS / name),
-        f"--pretrained_model_name_or_path={base}",
-        f"--instance_data_dir={photos}",
+    prior = [
         f"--class_data_dir={work / 'class'}",
         "--with_prior_preservation",
         f"--num_class_images={class_images}",
-        f"--instance_prompt={INSTANCE}",
         f"--class_prompt={CLASS}",
+    ]
+    where = "dataset_name" if (photos / CAPTIONS).exists() else "instance_data_dir"
+    command = [
+        str(checkout / SCRIPTS / name),
+        f"--pretrained_model_name_or_path={base}",
+        f"--{where}={photos}",
+        *(prior if class_images else ()),
+        f"--instance_prompt={INSTANCE}",
         f"--resolution={side}",
         "--train_batch_size=1",
         "--rank=16",
@@ -106,21 +114,30 @@ def run_ours(root: Path, clock: Clock, prior: Path) -> Cost:
 
 
 def make_job_dir(  # noqa: PLR0913 (the plan's contents)
-    root: Path, base: Path, *, users: int, steps: int, class_images: int, photos: int
+    root: Path,
+    base: Path,
+    *,
+    users: int,
+    steps: int,
+    class_images: int,
+    photos: int,
+    **fields: object,
 ) -> JobDir:
-    """Write the folder of a job for several users."""
+    """Write the folder of a job for several users; ``fields`` are of the request."""
     job_dir = JobDir(root, base)
     for user in range(users):
         job_dir.add_task(
             photos,
             instance_prompt=INSTANCE,
             class_prompt=CLASS,
-            num_class_images=class_images,
+            with_prior_preservation=class_images > 0,
+            num_class_images=max(1, class_images),
             max_train_steps=steps,
             train_batch_size=1,
             rank=16,
             learning_rate=1e-4,
             seed=user,
+            **fields,
         )
     job_dir.write_plan()
     return job_dir

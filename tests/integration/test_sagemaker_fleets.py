@@ -1,11 +1,13 @@
-"""An endpoint of several instances: routing, growth, and an instance that dies."""
+"""An endpoint of several instances: routing, growth, those that leave, and one that dies."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +58,26 @@ def pids_of(kit: SageMakerKit, endpoint: str, target: str, calls: int) -> set[in
     with ThreadPoolExecutor(calls) as pool:
         asked = [pool.submit(kit.invoke, endpoint, target) for _ in range(calls)]
         return {one.result()["pid"] for one in asked}
+
+
+@contextmanager
+def called_meanwhile(kit: SageMakerKit, endpoint: str, target: str) -> Iterator[list[int]]:
+    """Call a model on eight threads; yield the process ids of the answers. No call may fail."""
+    pids: list[int] = []
+    stop = threading.Event()
+
+    def call() -> None:
+        while not stop.is_set():
+            pids.append(kit.invoke(endpoint, target)["pid"])
+
+    with ThreadPoolExecutor(8) as pool:
+        callers = [pool.submit(call) for _ in range(8)]
+        try:
+            yield pids
+        finally:
+            stop.set()
+        for caller in callers:
+            caller.result()
 
 
 def test_a_model_s_calls_go_where_it_is_loaded_and_models_are_spread(
@@ -113,3 +135,21 @@ def test_instances_come_and_go_and_those_that_stay_answer(kit: SageMakerKit) -> 
     assert pids_of(kit, endpoint, target, 9) == {first}
     kit.sagemaker.delete_endpoint(EndpointName=endpoint)
     eventually(lambda: not any(Path("/proc", str(pid)).exists() for pid in pids))
+
+
+def test_what_leaves_is_drained_so_that_no_call_is_lost(kit: SageMakerKit) -> None:
+    endpoint, target = kit.endpoint(instances=2), target_of(kit, seconds=0.3)
+    with called_meanwhile(kit, endpoint, target) as pids:
+        eventually(lambda: len(set(pids)) == 2)
+        two = set(pids)
+        resize(kit, endpoint, 1)
+        eventually(lambda: counts(kit, endpoint) == ("InService", 1, 1))
+        (left,) = [pid for pid in two if Path("/proc", str(pid)).exists()]
+        new = kit.model(f"{endpoint}-new")
+        kit.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
+        assert kit.wait_for_endpoint(endpoint)["EndpointConfigName"] == new
+        assert not Path("/proc", str(left)).exists()
+        answered = len(pids)
+        eventually(lambda: len(pids) > answered)
+        assert pids[-1] not in two
+    kit.sagemaker.delete_endpoint(EndpointName=endpoint)

@@ -9,10 +9,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training environment")
 
 from bench.gpu import __main__ as bench  # noqa: E402
-from bench.gpu import parts  # noqa: E402
+from bench.gpu.parts import BESIDE_SCRIPT, How  # noqa: E402
 from bench.report import Figure  # noqa: E402
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
 
 
 def test_without_a_gpu_nothing_is_measured_and_the_exit_code_says_so(
@@ -64,6 +64,17 @@ def test_a_part_runs_in_a_process_and_the_report_names_the_hardware(
 
 @pytest.mark.parametrize("name", ["sdxl-captions", "transfers"])
 def test_a_part_measures_the_images_own_program(tmp_path: Path, name: str) -> None:
-    figures = parts.PARTS[name](tmp_path, tiny=True)
+    figures = bench.ALL[name](tmp_path, How(tiny=True))
     assert len(figures) == 2
     assert all(figure.value is not None and figure.value > 0 for figure in figures)
+
+
+def test_the_server_s_pictures_are_measured_for_one_user_and_for_eight(tmp_path: Path) -> None:
+    figures = bench.ALL["serving-sdxl"](tmp_path, How(tiny=True))
+    assert all(figure.value is not None and figure.value > 0 for figure in figures)
+    assert [one.name for one in figures if "8 at once: pictures a second" in one.name]
+
+
+def test_the_scripts_are_measured_where_there_is_a_checkout(tmp_path: Path) -> None:
+    without, beside = bench.names_of(How()), bench.names_of(How(official=tmp_path))
+    assert set(beside) - set(without) == set(BESIDE_SCRIPT)

@@ -17,7 +17,7 @@ import torch
 from bench import report
 from bench.report import Figure
 from bench.serving import __main__ as serving
-from bench.serving import fixtures, gpu
+from bench.serving import fixtures, gpu, orders
 from bench.serving import load as serving_load
 from tests.smoke import serving_kit as kit
 
@@ -131,3 +131,29 @@ def test_a_few_users_send_most_requests() -> None:
     asked = Counter(fixtures.zipf(1000, 200, 1.1))
     assert asked.most_common(1)[0][0] == 0
     assert sum(count for _, count in asked.most_common(20)) > 500
+
+
+def test_a_request_that_an_unload_met_is_timed_from_the_unload_on() -> None:
+    def call(kind: orders.Kind, began: float, ended: float) -> orders.Call:
+        return orders.Call(kind, began, began, ended)
+
+    order = [
+        call("request", 0.0, 6.0),
+        call("request", 0.2, 0.8),  # it was answered before
+        call("unload", 1.0, 4.0),
+        call("request", 2.0, 2.5),  # it came later
+    ]
+    assert orders.met_by_an_unload(order) == [5.0]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "foreign"),
+    [
+        (200, b"", False),
+        (404, b'{"error":"likeness/model_unloaded: try again"}', False),
+        (400, b'{"error":"Request for unknown model: x has no available versions"}', False),
+        (500, b'{"error":"inference request queue was shut down"}', True),
+    ],
+)
+def test_a_raw_error_of_triton_is_counted(status: int, body: bytes, foreign: bool) -> None:
+    assert orders.is_foreign(kit.Reply(status, body, {})) is foreign

@@ -242,11 +242,13 @@ def _deploy(document: Json, request: Json) -> None:
             _serving[arn] = fleet
             document["EndpointConfigName"] = request["EndpointConfigName"]
             document["ProductionVariants"] = [_summary(describe_config(request))]
-    for unused in [fleet] if deleted else [old]:
-        if unused is not None:
-            _discard(unused)
-    if not deleted:
-        _set_status(document, "InService", None)
+    if deleted:
+        _discard(fleet)
+        return
+    if old is not None:
+        old.retire()
+        _fleets.discard(old)
+    _set_status(document, "InService", None)
 
 
 def _start(name: str, config: Json) -> Fleet:

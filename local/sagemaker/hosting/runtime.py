@@ -11,6 +11,7 @@ from local.cloud.typing_aliases import Json, Stock
 from local.sagemaker import host
 from local.sagemaker.api.errors import ServiceError
 from local.sagemaker.hosting import endpoints
+from local.sagemaker.hosting.fleet import Fleet, FleetClosedError
 from local.sagemaker.hosting.model_errors import ModelError
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -35,11 +36,8 @@ def invoke(path: str, headers: Json, body: bytes) -> Answer:
 
 
 def _invoke(name: str, headers: Json, body: bytes) -> Answer:
-    fleet = endpoints.serving(name)
+    fleet = _serving(name)
     target = headers.get(TARGET)
-    if fleet is None:
-        message = f"Endpoint {name} of account {host.account_id()} not found."
-        raise ServiceError("ValidationError", message)
     if not target:
         message = "Target Model must be specified when invoking a multi-model endpoint."
         raise ServiceError("ValidationError", message)
@@ -52,7 +50,12 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
         if title.lower() in headers
     }
     started = time.monotonic()
-    reply = fleet.invoke(target, body, {**passed, "X-Amzn-SageMaker-Target-Model": target})
+    passed["X-Amzn-SageMaker-Target-Model"] = target
+    try:
+        reply = fleet.invoke(target, body, passed)
+    except FleetClosedError:  # an update has replaced its instances since the call came
+        fleet = _serving(name)
+        reply = fleet.invoke(target, body, passed)
     if len(reply.body) > MAX_PAYLOAD_BYTES:
         reason = f"The response is larger than {MAX_PAYLOAD_BYTES} bytes."
         raise ModelError(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
@@ -65,6 +68,19 @@ def _invoke(name: str, headers: Json, body: bytes) -> Answer:
     if ATTRIBUTES in reply.headers:
         answer["X-Amzn-SageMaker-Custom-Attributes"] = reply.headers[ATTRIBUTES]
     return HTTPStatus.OK, answer, reply.body
+
+
+def _serving(name: str) -> Fleet:
+    """Return the instances that answer for an endpoint.
+
+    Raises:
+        ServiceError: there is no such endpoint.
+    """
+    fleet = endpoints.serving(name)
+    if fleet is None:
+        message = f"Endpoint {name} of account {host.account_id()} not found."
+        raise ServiceError("ValidationError", message)
+    return fleet
 
 
 def _count(endpoint: str, variant: str, seconds: float) -> None:
