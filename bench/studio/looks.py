@@ -17,6 +17,13 @@ MOVING = """[...document.querySelectorAll('*')].map((one) => getComputedStyle(on
 """How many elements move, although the browser says that the person prefers less motion."""
 
 
+LOADED = """Promise.race([Promise.all([...document.images].map((one) => {
+  one.loading = 'eager';
+  return one.decode().catch(() => null);
+})), new Promise((done) => setTimeout(done, 15000))]).then(() => true)"""
+"""Waits for the pictures of the page, of which some are loaded only when they are scrolled to."""
+
+
 class Looks:
     """What is measured of every page on the way."""
 
@@ -57,6 +64,7 @@ class Looks:
         """Take the page's screenshots and measure it."""
         self._pages.add(name)
         self.page.ask("scrollTo(0, 0)")
+        self.page.ask(LOADED)
         for dark in (False, True):
             self.page.look(WIDE, dark=dark)
             shade = "dark" if dark else "light"
