@@ -18,8 +18,8 @@ READS = frozenset(
         "GET /v1/takedowns/{case_id}/evidence",
     }
 )
-"""Addresses whose reading is recorded too: whoever has a model's files has the model, whoever has an
-archive has everything, and a reported picture may be intimate."""
+"""Addresses whose reading is recorded too: whoever has a model's files has the model, whoever has
+an archive has everything, and a reported picture may be intimate."""
 
 ANSWERED = ("id", "erasure_id")
 """Fields of an answer that name what was made."""

@@ -74,6 +74,17 @@ def test_a_used_link_says_so(page: Page, server: StudioServer) -> None:
     entered(page)
 
 
+@pytest.mark.usefixtures("server")
+def test_a_page_whose_words_did_not_arrive_is_not_blank(page: Page) -> None:
+    page.send("Network.enable")
+    page.send("Network.setBlockedURLs", urls=["*/words/*"])
+    page.reload()
+    page.wait("document.querySelector('[role=alert]')?.innerText.includes('not be loaded')")
+    page.send("Network.setBlockedURLs", urls=[])
+    page.click("Load it again")
+    page.wait("document.querySelector('#email')")
+
+
 def test_two_presses_do_one_thing(page: Page, server: StudioServer) -> None:
     model = with_model(server)
     enter_with(page, server.key(), "/operator/keys")

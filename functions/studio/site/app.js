@@ -2,8 +2,8 @@
 
 import { call, credential, ownKey } from "./api.js";
 import { h } from "./dom.js";
-import { keepingTyped } from "./typed.js";
 import { session, usePool } from "./people.js";
+import { keepingTyped } from "./typed.js";
 import { LANGUAGES, choose, code, language, load, preferred, said, t } from "./words.js";
 import * as account from "./pages/account.js";
 import * as appeals from "./pages/appeals.js";
@@ -157,4 +157,7 @@ async function start() {
   await show();
 }
 
-start();
+// Without the catalogue there are no words but these.
+start().catch(() => document.getElementById("frame").replaceChildren(h("main", { id: "main", lang: "en" },
+  h("section", { class: "single" }, h("h1", {}, "Likeness"), h("p", { role: "alert" }, "The page could not be loaded."),
+    h("button", { type: "button", class: "primary", onclick: () => location.reload() }, "Load it again")))));

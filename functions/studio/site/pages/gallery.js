@@ -97,7 +97,7 @@ export function gallery({ model, settings, signal }) {
     entry.line = h("figure", {}, h("img", { src: image.url, alt: words, loading: "lazy", width: order.width, height: order.height }),
       h("figcaption", {}, h("p", { class: "prompt" }, words), h("small", {}, t("gallery.until", { until })),
         h("div", { class: "chips" }, star, tick,
-          order.order && h("button", { type: "button", class: "chip", onclick: () => draw({ ...order.order, seed: undefined }) }, t("gallery.again")),
+          order.order && chip("gallery.again", () => draw({ ...order.order, seed: undefined })),
           chip("gallery.download", fresh(order, index, (_, { url }) => h("a", { href: url, download: true }).click())),
           chip("gallery.share", fresh(order, index, share)))));
     return entry;
