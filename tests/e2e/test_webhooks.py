@@ -67,6 +67,7 @@ def test_the_end_of_an_upload_is_told_to_a_webhook_until_it_takes_it(
     assert made.status == 200, made.body
     path = f"/v1/webhooks/{made.body['id']}"
     stack.upload("told", photos(93), SMALL)
+    assert stack.execution("told")["status"] == "SUCCEEDED"
     notice = stack.notice("told")
     assert notice["code"] == "ready"
     eventually(lambda: len(receiver.received) == 2)
