@@ -131,6 +131,7 @@ def churn(work: Path, cycles: int) -> list[Figure]:
         Figure("the same after", after, "MB"),
         Figure("growth of the base meanwhile", 100 * (base_after / base_before - 1), "%"),
         Figure("unloads that Triton did not confirm", reloads.unconfirmed, "", 0, "less"),
+        Figure("unloads that were asked again, as the first answer said", reloads.asked_again),
         Figure("requests that met an unload", met.total()),
         Figure("of which had no answer of ours", met[0], "", 0, "less"),
         Figure(f"of which took more than {HANG_SECONDS} s", reloads.hung, "", 0, "less"),
@@ -178,7 +179,10 @@ class ReloadLoop:
         self.hung = 0
         """Number of these that took more than HANG_SECONDS."""
         self.unconfirmed = 0
-        """Number of unloads without an answer within UNLOAD_SECONDS, or that were refused."""
+        """Number of unloads without an answer within UNLOAD_SECONDS, or that were refused twice."""
+        self.asked_again = 0
+        """Number of unloads that the front refused for a moment: requests of the model had not
+        ended in time. Whoever asked repeats the call."""
 
     def run(self, cycles: int) -> None:
         """Reload models `cycles` times."""
@@ -195,9 +199,12 @@ class ReloadLoop:
                 asked = pool.submit(self.ask, user)
                 unloaded = self.server.unload(user, timeout=UNLOAD_SECONDS)
                 asked.result()
+            if unloaded.status != HTTPStatus.OK:
+                self.asked_again += 1
+                unloaded = self.server.unload(user, timeout=UNLOAD_SECONDS)
             if unloaded.status == HTTPStatus.OK:
                 fixtures.load_model(self.server, user)
-            else:  # it is loaded still: the front's answer to an unload that took too long
+            else:  # it is loaded still
                 self.unconfirmed += 1
             self.waiting.append(user)
         except TimeoutError:

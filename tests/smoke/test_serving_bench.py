@@ -111,12 +111,21 @@ def test_an_unload_without_an_answer_is_counted_and_its_model_not_used_again(
     assert server.loaded == [0, 2, 0, 2, 0]
 
 
-def test_a_model_whose_unload_is_refused_is_counted_and_stays(
+def test_an_unload_that_is_refused_for_a_moment_is_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server = Server(200, 507)
+    server = Server(200, 503)
+    reloads = run_reloads(server, 4, monkeypatch)
+    assert (reloads.unconfirmed, reloads.asked_again, reloads.died) == (0, 1, False)
+    assert server.loaded == [0, 1, 2, 0]
+
+
+def test_a_model_whose_unload_is_refused_twice_is_counted_and_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(200, 503, 507)
     reloads = run_reloads(server, 6, monkeypatch)
-    assert (reloads.unconfirmed, reloads.died) == (1, False)
+    assert (reloads.unconfirmed, reloads.asked_again, reloads.died) == (1, 1, False)
     assert server.loaded == [0, 2, 0, 1, 2], "model 1 was loaded still, and is asked again"
 
 
