@@ -16,7 +16,8 @@ from contracts.base import BaseCard
 from tests.smoke.tiny_pipelines import Family, make_base, write_card
 from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.export.adapter_files import write_adapter
-from trainer.model.architectures import ARCHITECTURES, TEXT_TARGETS
+from trainer.model.architectures import ARCHITECTURES
+from trainer.model.text import TEXT_TARGETS
 
 FAMILIES: tuple[Family, ...] = ("sdxl", "sd1", "sd2")
 RANK, ALPHA, TEXT_RANK, TEXT_ALPHA = 4, 2.0, 2, 3.0
@@ -82,10 +83,11 @@ def write_real(case: Case) -> None:
         texts = [CLIPTextModel(CLIPTextConfig(**REAL_TEXTS[n])) for n in TEXTS_OF[case.family]]
     networks = {"unet": unet}
     if case.text:
-        names = ARCHITECTURES[case.family].text_encoders
+        names = ARCHITECTURES[case.family].text.networks
         networks |= dict(zip(names, texts, strict=True))
     card = real_card(case.family)
-    base = SimpleNamespace(card=card, pipeline=SimpleNamespace(unet=unet))
+    denoiser = ARCHITECTURES[case.family].denoiser
+    base = SimpleNamespace(card=card, denoiser=denoiser, network=unet)
     write_adapter(case.folder, base, recipe(), random_weights(networks))  # type: ignore[arg-type]
 
 

@@ -12,13 +12,14 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import UNet2DConditionModel, ZImageTransformer2DModel
 from diffusers.utils import logging
 from torch import Tensor
 from torch.nn import functional
 
 from bench.report import Figure, finish
 from contracts.base import Architecture
+from contracts.shared.weights.families import FAMILIES as FAMILY_RULES
 from domain.pricing.step_sharing import FAMILIES, GIB
 from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.model import grouped_lora, lora
@@ -63,7 +64,10 @@ CASES = (
     Case("SD 1.5", "sd1", SD15),
     Case("SD 2.1", "sd2", SD21),
     Case("SDXL", "sdxl", SDXL),
+    Case("Z-Image", "zimage", {}),
 )
+PROMPT_TOKENS = 64
+"""Tokens of a caption with Z-Image's chat template, a multiple of 32 as its blocks pad them."""
 
 
 class FlashAttention(torch.autograd.Function):  # type: ignore[misc] # mypy runs without torch
@@ -77,15 +81,22 @@ class FlashAttention(torch.autograd.Function):  # type: ignore[misc] # mypy runs
         return out
 
 
+def flash(query: Tensor, key: Tensor, value: Tensor, **_: object) -> Tensor:
+    """Replace scaled_dot_product_attention."""
+    answer: Tensor = FlashAttention.apply(query, key, value)
+    return answer
+
+
 def saved_gib(case: Case, users: int, *, checkpointing: bool) -> float:
     """Return GiB that one image's backward pass needs in a step of so many users."""
     with torch.device("meta"):
-        unet = UNet2DConditionModel(**case.config).to(torch.bfloat16)
-        unet.requires_grad_(requires_grad=False).train()
+        kind = ZImageTransformer2DModel if case.family == "zimage" else UNet2DConditionModel
+        network = kind(**case.config).to(torch.bfloat16)
+        network.requires_grad_(requires_grad=False).train()
         if checkpointing:
-            unet.enable_gradient_checkpointing()
-        grouped_lora.attach(unet, [recipe()] * users)
-        known = {weight.untyped_storage()._cdata for weight in unet.parameters()}  # noqa: SLF001
+            network.enable_gradient_checkpointing()
+        grouped_lora.attach(network, FAMILY_RULES[case.family].network, [recipe()] * users)
+        known = {weight.untyped_storage()._cdata for weight in network.parameters()}  # noqa: SLF001
         saved: dict[int, Tensor] = {}
 
         def keep(tensor: Tensor) -> Tensor:
@@ -95,14 +106,21 @@ def saved_gib(case: Case, users: int, *, checkpointing: bool) -> float:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            unet(**inputs(case, users))
+            network(**inputs(case, users))
     total = sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
     return float(total / GIB / users)
 
 
 def inputs(case: Case, users: int) -> dict[str, Any]:
     """Return the inputs of one image for each user."""
-    latents, width = case.side // 8, case.config["cross_attention_dim"]
+    latents = case.side // 8
+    if case.family == "zimage":
+        return {
+            "x": [empty(16, 1, latents, latents)] * users,
+            "t": torch.empty(users),
+            "cap_feats": [empty(PROMPT_TOKENS, 2560)] * users,
+        }
+    width = case.config["cross_attention_dim"]
     more = {"text_embeds": empty(users, 1280), "time_ids": empty(users, 6)}
     return {
         "sample": empty(users, 4, latents, latents),
@@ -138,7 +156,7 @@ def recipe() -> Recipe:
 
 def main() -> int:
     """Print the table; return 1 when the planner counts with too little."""
-    functional.scaled_dot_product_attention = lambda q, k, v, **_: FlashAttention.apply(q, k, v)
+    functional.scaled_dot_product_attention = flash
     lora.initial_lora_a = lambda _, shape, *__: torch.empty(shape)
     logging.set_verbosity_error()
     figures = []

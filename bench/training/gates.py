@@ -25,8 +25,8 @@ from trainer.config import noise
 from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.examples.batches import Examples, draw_batch
 from trainer.model import grouped_lora, lora
-from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base, load_base
+from trainer.model.text import EncodedPrompts
 from trainer.optimisation import loop, multi_user
 from trainer.optimisation.losses import example_losses, user_loss
 from trainer.optimisation.training_run import TrainingRun
@@ -126,7 +126,7 @@ def gradient_gap(base: Base) -> float:
         base.pipeline.unet,
         [own.examples.encode_frozen(base) for own in runs],
     )
-    stacked = grouped_lora.attach(unet, [run.recipe for run in runs])
+    stacked = grouped_lora.attach(unet, "unet", [run.recipe for run in runs])
     lift(stacked)
     with loop.training_mode(base, {}, runs[0].recipe, texts) as known:
         batch, prompts = multi_user.draw_group_batch(base, runs, known, 0)
@@ -165,7 +165,7 @@ def latent_gap(base: Base) -> float:
     run = make_run(base, 0)
     parts = [encode_photos(base, [photo]) for photo in make_photos(0)]
     means, stds = torch.cat([p.mean for p in parts]), torch.cat([p.std for p in parts])
-    encoded = replace(run.examples, photos=Latents(means, stds, parts[0].scale))
+    encoded = replace(run.examples, photos=Latents(means, stds, parts[0].codec))
     text = run.examples.encode_frozen(base)
     attach(base, run)
     cached = one_pass(base, run, text)

@@ -15,8 +15,8 @@ import numpy as np
 from bench.report import Figure
 from bench.training.gates import make_photos, open_base, train_alone
 from trainer.examples.batches import Batch
-from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
+from trainer.model.text import EncodedPrompts
 from trainer.optimisation import loop
 from trainer.photos.photos import encode_photos
 

@@ -9,8 +9,12 @@ from pydantic import Field
 from contracts.document import Document, OpaqueId, RelativePath, Sha256
 from contracts.shared.limits import MAX_LEARNING_RATE, MAX_RANK, MAX_SIDE, MIN_SIDE, SIDE_STEP
 
-Architecture = Literal["sd1", "sd2", "sdxl"]
-PredictionType = Literal["epsilon", "v_prediction"]
+Architecture = Literal["sd1", "sd2", "sdxl", "zimage"]
+"""Family of a base; contracts/shared/weights/families.py has the rules of each."""
+
+PredictionType = Literal["epsilon", "v_prediction", "flow_prediction"]
+"""What the network predicts, in the words of diffusers' schedulers: the noise, the velocity v of a
+noise schedule, or flow matching's direction from the picture to the noise."""
 
 
 class TrainingDefaults(Document):
@@ -30,7 +34,7 @@ class TrainingDefaults(Document):
     max_train_steps: Annotated[int, Field(ge=1)]
 
     target_modules: tuple[str, ...] = ("to_k", "to_q", "to_v", "to_out.0")
-    """Layers of the UNet that get an adapter."""
+    """Layers of the denoising network that get an adapter."""
 
     train_text_encoder: bool = False
     """Whether the text encoders get an adapter too."""

@@ -54,6 +54,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "option_not_for_base": CodeEntry(
+        "An option does not fit the base model",
+        "The request sets an option that means nothing on this stack's base model.",
+        "Remove or change what is listed here, and upload request.json again.",
+        "owner",
+        False,
+    ),
     "consent_missing": CodeEntry(
         "Consent is missing",
         "Photos of people need the consent of the person on them, and this request has none.",

@@ -39,6 +39,7 @@ from likeness_client.bases.vocabulary import write_tokenizers
 from likeness_client.exit_codes import ExitCode
 
 RESOLUTIONS: dict[Architecture, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024}
+"""Of single files."""
 SD2_V_RESOLUTION = 768
 """SD 2's model at 768 pixels predicts v; the one at 512 predicts the noise."""
 
@@ -125,7 +126,7 @@ def describe(order: Order, folder: Path) -> BaseCard:
         "face_detector": order.face_detector,
         "refiner": refiner,
     }
-    card = make_card(facts, files, earlier)
+    card = make_card(facts, files, earlier, is_distilled=pipeline.is_distilled)
     if loaded is None:
         say("not verified by a picture, as --no-picture asks")
         return card
@@ -141,7 +142,7 @@ def describe(order: Order, folder: Path) -> BaseCard:
 
 
 def prediction(order: Order, pipeline: Pipeline, loaded: Any | None) -> Found:  # noqa: ANN401 - of draw
-    """Return what the UNet predicts, and how that is known.
+    """Return what the network predicts, and how that is known.
 
     Raises:
         BaseRefusedError: the scheduler's config says another thing than the flag or the UNet.
@@ -155,6 +156,8 @@ def prediction(order: Order, pipeline: Pipeline, loaded: Any | None) -> Found:  
                 " the trainer reads: correct the file"
             )
         return Found(declared, "as --prediction-type says")
+    if declared == "flow_prediction":
+        return Found(declared, f"{where} is for flow matching")
     if loaded is None:
         return Found(declared, f"as {where} says; not measured, since nothing is drawn")
     correlation = tools().noise_correlation(loaded, order.resolution or pipeline.resolution)

@@ -16,13 +16,17 @@ from contracts.base import (
     hash_of_files,
 )
 from contracts.shared.layout import BASE_FILE
+from contracts.shared.weights.families import FAMILIES, FLOW_SCHEDULER
 from likeness_client.bases.errors import BaseRefusedError
 
 SAMPLER = "DPMSolverMultistepScheduler"
-GUIDANCE: dict[Architecture, float] = {"sd1": 7.5, "sd2": 7.5, "sdxl": 5.0}
-"""The defaults of diffusers' pipelines."""
+GUIDANCE: dict[Architecture, float] = {"sd1": 7.5, "sd2": 7.5, "sdxl": 5.0, "zimage": 4.0}
+"""The defaults of diffusers' pipelines; of Z-Image, what its authors advise."""
 
 STEPS = 30
+DISTILLED_STEPS = 8
+"""Steps of Z-Image-Turbo, which takes no guidance."""
+
 ONE_GRAY_LEVEL = 0.004
 """A change of one of 255 levels: an adapter below it changes nothing. Replaced by calibrate."""
 
@@ -40,10 +44,14 @@ CLEAR_EPSILON, CLEAR_V = 0.7, 0.3
 """Correlation of the prediction with pure noise: about 1 for epsilon, about 0.07 for v."""
 
 
-def default_card(family: Architecture) -> dict[str, Any]:
-    """Return the defaults of a family."""
+def default_card(family: Architecture, *, is_distilled: bool = False) -> dict[str, Any]:
+    """Return the defaults of a family; a distilled base draws in few steps, without guidance."""
+    rules = FAMILIES[family]
     inference = InferenceDefaults(
-        num_inference_steps=STEPS, guidance_scale=GUIDANCE[family], scheduler=SAMPLER
+        num_inference_steps=DISTILLED_STEPS if is_distilled else STEPS,
+        guidance_scale=0.0 if is_distilled else GUIDANCE[family],
+        scheduler=FLOW_SCHEDULER if rules.is_flow else SAMPLER,
+        torch_dtype=None if rules.fits_float16 else "bfloat16",
     )
     return {
         "training": TRAINING,
@@ -68,7 +76,13 @@ def earlier_card(folder: Path) -> BaseCard | None:
         ) from error
 
 
-def make_card(facts: dict[str, Any], files: dict[str, str], earlier: BaseCard | None) -> BaseCard:
+def make_card(
+    facts: dict[str, Any],
+    files: dict[str, str],
+    earlier: BaseCard | None,
+    *,
+    is_distilled: bool = False,
+) -> BaseCard:
     """Return the card of a base.
 
     Args:
@@ -76,6 +90,7 @@ def make_card(facts: dict[str, Any], files: dict[str, str], earlier: BaseCard | 
             left to the earlier card.
         files: path and SHA-256 of every file.
         earlier: its defaults, floors, judge and licence stay.
+        is_distilled: whether the base draws in few steps, without guidance.
 
     Raises:
         BaseRefusedError: a field is out of range.
@@ -85,7 +100,7 @@ def make_card(facts: dict[str, Any], files: dict[str, str], earlier: BaseCard | 
     same = earlier is not None and earlier.sha256 == digest
     chosen = {name: value for name, value in facts.items() if value is not None}
     values = {
-        **default_card(facts["family"]),
+        **default_card(facts["family"], is_distilled=is_distilled),
         **kept,
         **chosen,
         "files": files,

@@ -24,6 +24,7 @@ from likeness_client.exit_codes import ExitCode
 
 NEEDED_FOR: Mapping[str, str] = {
     "unet": "the network that draws",
+    "transformer": "the network that draws",
     "vae": "the autoencoder: without it there are no pixels",
     "text_encoder": "the encoder that reads prompts",
     "text_encoder_2": "the second encoder that reads prompts",

@@ -13,6 +13,7 @@ from PIL import Image
 
 from contracts.base import BaseCard
 from contracts.shared.pictures.samplers import without_clipping
+from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.pipeline_files import REFINER_FOLDER, unused_components, variant_of
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import Pipeline
@@ -37,7 +38,7 @@ class Loaded:
 
 
 def load(pipeline: Pipeline, files: list[str]) -> Loaded:
-    """Load the folder; float16 on a GPU, float32 without one.
+    """Load the folder; on a GPU in float16, or in bfloat16 where that is too small.
 
     Raises:
         BaseRefusedError: diffusers cannot load it.
@@ -47,7 +48,8 @@ def load(pipeline: Pipeline, files: list[str]) -> Loaded:
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.float16 if device == "cuda" else torch.float32
+    half = torch.float16 if FAMILIES[pipeline.family].fits_float16 else torch.bfloat16
+    dtype = half if device == "cuda" else torch.float32
     try:
         loaded = DiffusionPipeline.from_pretrained(
             pipeline.folder,
@@ -181,10 +183,11 @@ def keep_picture(loaded: Loaded, latents: torch.Tensor, path: Path, what: str) -
 
 
 def decode(loaded: Loaded, latents: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return one picture of latents (1, 4, h, w), as (H, W, 3) float32 in 0 to 1."""
+    """Return one picture of latents (1, C, h, w), as (H, W, 3) float32 in 0 to 1."""
     vae = loaded.pipeline.vae
     with torch.inference_mode():
-        decoded = vae.decode(latents.float() / vae.config.scaling_factor).sample[0]
+        unscaled = latents.float() / vae.config.scaling_factor
+        decoded = vae.decode(unscaled + (vae.config.shift_factor or 0.0)).sample[0]
     pixels = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).cpu()
     made: np.ndarray[Any, np.dtype[np.float32]] = pixels.numpy()
     return made

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.base import Architecture, PredictionType
+from contracts.shared.weights.families import FLOW_SCHEDULER
 from contracts.shared.weights.pipeline_files import (
     CONFIG_SUFFIXES,
     MODEL_INDEX,
@@ -21,15 +22,15 @@ from contracts.shared.weights.pipeline_files import (
 )
 from likeness_client.bases.errors import BaseRefusedError
 
-PIPELINES = {
-    "StableDiffusionXLPipeline": "sdxl",
-    "StableDiffusionPipeline": "sd",
-}
-"""Pipelines that can be trained; SD 1 and SD 2 are told apart by the width of their text."""
-
 SD1_TEXT_WIDTH = 768
 LATENT_CHANNELS = 4
 HASH_THREADS = 4
+
+ZIMAGE_RESOLUTION = 1024
+TURBO_SHIFT = 3.0
+"""The scheduler's shift of Z-Image-Turbo, which is distilled; Z-Image itself has 6."""
+
+SCHEDULER_FILE = "scheduler/scheduler_config.json"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Pipeline:
     prediction_type: PredictionType
     """What the scheduler's config says; diffusers takes epsilon where it says nothing."""
     resolution: int
-    """``sample_size`` of the UNet times the autoencoder's reduction."""
+    """``sample_size`` of the UNet times the autoencoder's reduction; of a Z-Image, that of the
+    autoencoder."""
+    is_distilled: bool = False
+    """Whether the base draws in few steps and without guidance."""
 
 
 def read_pipeline(folder: Path) -> Pipeline:
@@ -53,23 +57,71 @@ def read_pipeline(folder: Path) -> Pipeline:
     """
     index = read_json(folder / MODEL_INDEX, "which parts the pipeline has")
     kind = str(index.get("_class_name"))
-    if kind not in PIPELINES:
+    if kind not in READERS:
         raise BaseRefusedError(
-            f"{MODEL_INDEX} says {kind}; only {' and '.join(sorted(PIPELINES))} can be trained"
+            f"{MODEL_INDEX} says {kind}; only {', '.join(sorted(READERS))} can be trained"
         )
     refuse_incomplete(index, folder)
+    return READERS[kind](folder, index)
+
+
+def read_unet(folder: Path, index: dict[str, Any]) -> Pipeline:
+    """Read the configs of SD 1, SD 2 or SDXL; the first two differ in the width of their text.
+
+    Raises:
+        BaseRefusedError: it cannot be trained.
+    """
     unet = read_json(folder / "unet/config.json", "the sizes of the UNet's layers")
     vae = read_json(folder / "vae/config.json", "the sizes of the autoencoder's layers")
-    scheduler = read_json(folder / "scheduler/scheduler_config.json", "the noise schedule")
+    scheduler = read_json(folder / SCHEDULER_FILE, "the noise schedule")
     refuse_other_inputs(int(unet.get("in_channels", LATENT_CHANNELS)))
     reduction = 2 ** (len(vae.get("block_out_channels", ())) - 1)
+    kind = "sdxl" if index["_class_name"] == "StableDiffusionXLPipeline" else "sd"
     return Pipeline(
         folder,
         index,
-        family_of(PIPELINES[kind], unet),
+        family_of(kind, unet),
         prediction_of(scheduler),
         int(unet.get("sample_size") or 0) * reduction,
     )
+
+
+def read_zimage(folder: Path, index: dict[str, Any]) -> Pipeline:
+    """Read the configs of a Z-Image.
+
+    Raises:
+        BaseRefusedError: it cannot be trained.
+    """
+    transformer = read_json(folder / "transformer/config.json", "the transformer's sizes")
+    vae = read_json(folder / "vae/config.json", "the sizes of the autoencoder's layers")
+    scheduler = read_json(folder / SCHEDULER_FILE, "the shift of the noise")
+    if transformer.get("siglip_feat_dim") is not None:
+        raise BaseRefusedError(
+            "transformer/config.json: siglip_feat_dim makes it one for editing pictures; use the"
+            " text-to-image model"
+        )
+    kind = scheduler.get("_class_name")
+    if kind != FLOW_SCHEDULER or scheduler.get("use_dynamic_shifting"):
+        raise BaseRefusedError(
+            f"{SCHEDULER_FILE}: a Z-Image is trained with {FLOW_SCHEDULER} and one shift for all"
+            " sizes, as the released ones have"
+        )
+    return Pipeline(
+        folder,
+        index,
+        "zimage",
+        "flow_prediction",
+        int(vae.get("sample_size") or ZIMAGE_RESOLUTION),
+        is_distilled=float(scheduler.get("shift", 1.0)) <= TURBO_SHIFT,
+    )
+
+
+READERS: dict[str, Callable[[Path, dict[str, Any]], Pipeline]] = {
+    "StableDiffusionPipeline": read_unet,
+    "StableDiffusionXLPipeline": read_unet,
+    "ZImagePipeline": read_zimage,
+}
+"""Pipelines that can be trained."""
 
 
 def prediction_of(scheduler: dict[str, Any]) -> PredictionType:
@@ -84,7 +136,7 @@ def prediction_of(scheduler: dict[str, Any]) -> PredictionType:
     if found == "epsilon":
         return "epsilon"
     raise BaseRefusedError(
-        f"scheduler/scheduler_config.json: prediction_type {found!r} cannot be trained;"
+        f"{SCHEDULER_FILE}: prediction_type {found!r} cannot be trained;"
         " epsilon and v_prediction can"
     )
 

@@ -176,7 +176,7 @@ def add_base_add(parts: Commands) -> None:
     add.add_argument(
         "--prediction-type",
         choices=get_args(PredictionType),
-        help="what the UNet predicts (default: as its files say, compared with a measurement)",
+        help="what the network predicts (default: as its files say, compared with a measurement)",
     )
     add.add_argument(
         "--resolution", type=int, metavar="PIXELS", help="side of the pictures it was trained on"

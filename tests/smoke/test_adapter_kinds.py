@@ -21,7 +21,7 @@ from tests.smoke.test_exports import TOLERANCE, Exported, make_recipe, picture  
 from trainer.config.recipe import Recipe  # noqa: E402
 from trainer.export.low_rank import as_low_rank  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.architectures import TEXT_TARGETS  # noqa: E402
+from trainer.model.text import TEXT_TARGETS  # noqa: E402
 from trainer.optimisation.checkpoint import Progress  # noqa: E402
 from trainer.optimisation.optimizers import make_optimizer, set_rate  # noqa: E402
 from trainer.optimisation.step import OptimizerStep  # noqa: E402

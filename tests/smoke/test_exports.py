@@ -24,8 +24,8 @@ from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.export.adapter_files import write_adapter  # noqa: E402
 from trainer.export.model_card import write_card  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.architectures import TEXT_TARGETS  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
+from trainer.model.text import TEXT_TARGETS  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

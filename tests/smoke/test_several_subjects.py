@@ -23,6 +23,7 @@ from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.evaluation.gate import Evidence, SamplingRequests, make_sampling_requests  # noqa: E402
 from trainer.evaluation.subjects import Shown, examine_subjects  # noqa: E402
 from trainer.examples.batches import Examples, draw_batch  # noqa: E402
+from trainer.model.latents import LatentCodec  # noqa: E402
 from trainer.model.sampling import SamplingRequest  # noqa: E402
 from trainer.photos.photos import Latents, Photo, split  # noqa: E402
 
@@ -92,7 +93,7 @@ def test_a_photos_class_image_is_of_its_subjects_class() -> None:
     numbers = [0, 0, 1, 1, 1, 1]
     rows, classes = [0, 1, 0, 1], [0, 1, 0, 1]
     examples = Examples(
-        Latents(latents, latents, 1.0),
+        Latents(latents, latents, LatentCodec(1.0)),
         ["red anna", "a rex", "a woman", "a dog"],
         rows,
         of_class,

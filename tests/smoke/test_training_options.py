@@ -26,8 +26,11 @@ from trainer.config.recipe import Recipe, RecipeSubject, read_plan  # noqa: E402
 from trainer.examples.batches import Batch, draw_batch, draw_noise  # noqa: E402
 from trainer.examples.buckets import Bucket, Size, choose_batch, sizes_of  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.architectures import ARCHITECTURES, EncodedPrompts  # noqa: E402
+from trainer.model.architectures import ARCHITECTURES  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
+from trainer.model.latents import LatentCodec  # noqa: E402
+from trainer.model.objective import Diffusion  # noqa: E402
+from trainer.model.text import EncodedPrompts  # noqa: E402
 from trainer.optimisation.checkpoint import Progress, load_checkpoint, save_checkpoint  # noqa: E402
 from trainer.optimisation.loop import texts_of, train, training_mode  # noqa: E402
 from trainer.optimisation.losses import example_losses  # noqa: E402
@@ -203,7 +206,7 @@ def test_a_gradient_norm_spike_is_clipped_and_counted() -> None:
 
 def bucket(count: int, size: Size, repeats: tuple[int, ...] = ()) -> Bucket:
     latents = torch.zeros(count, 4, size.height // 8, size.width // 8)
-    return Bucket(Latents(latents, latents, 1.0), range(count), size, repeats)
+    return Bucket(Latents(latents, latents, LatentCodec(1.0)), range(count), size, repeats)
 
 
 def count_draws(
@@ -317,12 +320,11 @@ def test_a_network_that_predicts_the_target_has_no_loss(family: Any, kind: Any) 
     velocity = scheduler.get_velocity(latents, noise, timesteps)
     answer = SimpleNamespace(sample=noise if kind == "epsilon" else velocity)
     base: Any = SimpleNamespace(
-        card=SimpleNamespace(prediction_type=kind),
         device=CPU,
         dtype=torch.float32,
-        alphas_cumprod=scheduler.alphas_cumprod,
-        architecture=ARCHITECTURES[family],
-        pipeline=SimpleNamespace(unet=lambda *_, **__: answer),
+        objective=Diffusion(kind, scheduler.alphas_cumprod),
+        denoiser=ARCHITECTURES[family].denoiser,
+        network=lambda *_, **__: answer,
     )
     batch = Batch(latents, noise, timesteps, torch.zeros(3, dtype=torch.int64))
     text = EncodedPrompts(torch.zeros(3, 7, 5), torch.zeros(3, 5))
@@ -441,18 +443,18 @@ def test_a_resumed_run_is_bit_exact_with_every_option(
 
 
 class Recording:
-    """An architecture that remembers which prompts it encoded."""
+    """A reader of prompts that remembers which ones it encoded."""
 
-    def __init__(self, architecture: Any) -> None:
-        self._architecture = architecture
+    def __init__(self, text: Any) -> None:
+        self._text = text
         self.prompts: list[list[str]] = []
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._architecture, name)
+        return getattr(self._text, name)
 
     def encode(self, pipeline: Any, prompts: list[str]) -> EncodedPrompts:
         self.prompts.append(list(prompts))
-        encoded: EncodedPrompts = self._architecture.encode(pipeline, prompts)
+        encoded: EncodedPrompts = self._text.encode(pipeline, prompts)
         return encoded
 
 
@@ -470,9 +472,9 @@ def test_a_trained_text_encoder_encodes_only_the_batchs_captions(
         )
     captions = run.examples.prompts + [f"a photo of tool number {n}" for n in range(40)]
     examples = replace(run.examples, prompts=captions)
-    recording: Any = Recording(job.base.architecture)
-    base = replace(job.base, architecture=recording)
-    batch = draw_batch(run.recipe, examples, 0, len(base.alphas_cumprod))
+    recording: Any = Recording(job.base.architecture.text)
+    base = replace(job.base, architecture=replace(job.base.architecture, text=recording))
+    batch = draw_batch(run.recipe, examples, 0, base.objective.timestep_count)
 
     def gradients(texts: Any) -> list[Any]:
         example_losses(base, run.recipe, batch, texts).sum().backward()

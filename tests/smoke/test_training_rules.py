@@ -236,7 +236,7 @@ def recipe(seed: int, alpha: float) -> Recipe:
 def test_gradients_of_users_in_one_pass_equal_those_of_separate_passes() -> None:
     recipes, rows = [recipe(1, 2.0), recipe(2, 4.0), recipe(3, 1.0)], torch.randn(3, 5, 6)
     network = ThreeLayers()
-    stacked = grouped_lora.attach(network, recipes)
+    stacked = grouped_lora.attach(network, "unet", recipes)
     for weight in stacked.values():
         weight.data += 0.1  # so that A has gradients too
     network(rows.reshape(15, 6)).square().sum().backward()

@@ -1,12 +1,15 @@
-"""Untrained pipelines of the three architectures, built in a second.
+"""Untrained pipelines of every family, built in a second.
 
 The module needs the training environment. Each pipeline is a diffusers folder with a ``base.json``.
+
+    python -m tests.smoke.tiny_pipelines FOLDER FAMILY
 """
 
 import hashlib
 import json
+import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 import torch
 from diffusers import (
@@ -26,16 +29,27 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from contracts.base import BaseCard, RefinerFiles, hash_of_files
+from contracts.base import Architecture, BaseCard, RefinerFiles, hash_of_files
+from tests.fakes.tiny_zimage import make_zimage
 
-Family = Literal["sd1", "sd2", "sdxl"]
+Family = Architecture
 RESOLUTION, WIDTH, TIME_ID_WIDTH = 64, 32, 8
 NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+FLOW = {
+    "num_inference_steps": 2,
+    "guidance_scale": 2.0,
+    "scheduler": "FlowMatchEulerDiscreteScheduler",
+}
+"""Defaults of a Z-Image's pictures; its guidance scale is added to 1."""
 
 
 def make_base(folder: Path, family: Family) -> BaseCard:
     """Write an untrained base of an architecture; the files are always the same."""
     torch.manual_seed(0)
+    if family == "zimage":
+        make_zimage().save_pretrained(folder)
+        return write_card(folder, family, "flow_prediction", inference=FLOW)
     pipeline = make_sdxl() if family == "sdxl" else make_sd(family)
     pipeline.save_pretrained(folder)
     return write_card(folder, family, pipeline.scheduler.config["prediction_type"])
@@ -212,3 +226,7 @@ def make_unet(text_width: int, **more: Any) -> UNet2DConditionModel:
         cross_attention_dim=text_width,
         **more,
     )
+
+
+if __name__ == "__main__":
+    make_base(Path(sys.argv[1]), cast("Family", sys.argv[2]))

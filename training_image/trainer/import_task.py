@@ -18,7 +18,7 @@ from contracts.documents.training import TrainingMetrics, TrainingResult, Traini
 from contracts.shared.layout import ADAPTER_FOLDER, PHOTOS_CHANNEL
 from contracts.shared.limits import MAX_ADAPTER_BYTES
 from contracts.shared.steps import NO_STEPS
-from contracts.shared.weights.lora_names import with_text_model
+from contracts.shared.weights.lora_names import is_of_text, with_text_model
 from trainer.config.recipe import Recipe, make_recipe
 from trainer.evaluation.gate import make_sampling_requests
 from trainer.export.adapter_files import list_files, write_adapter
@@ -74,7 +74,7 @@ def read_import(job: Job, stored: StoredFile) -> dict[str, Pair]:
     """
     path = job.root / "input" / "data" / PHOTOS_CHANNEL / stored.file
     tensors, blocks = read_tensors(path, stored.sha256)
-    own_blocks = int(getattr(job.base.pipeline.unet.config, "layers_per_block", blocks))
+    own_blocks = int(getattr(job.base.network.config, "layers_per_block", blocks))
     try:
         return read_pairs(tensors, own_blocks)
     except UnknownFileError as error:
@@ -95,7 +95,7 @@ def read_tensors(path: Path, sha256: str) -> tuple[Tensors, int]:
 
 def find_layers(base: Base) -> tuple[dict[str, str], Layers]:
     """Return the base's own name of each layer, and each layer, by its name in adapter files."""
-    networks: lora.Networks = {"unet": base.pipeline.unet, **base.text_encoders()}
+    networks: lora.Networks = base.networks()
     names = {
         with_text_model(f"{network}.{path}"): f"{network}.{path}"
         for network, module in networks.items()
@@ -160,26 +160,21 @@ def fits(pair: Pair, layer: nn.Module) -> bool:
 
 def recipe_of(recipe: Recipe, pairs: Mapping[str, Pair], names: Mapping[str, str]) -> Recipe:
     """Return the recipe with the ranks and layers of the file; alpha is 1 for each rank."""
-    unet = sorted(names[layer].removeprefix("unet.") for layer in pairs if is_unet(layer))
+    own = sorted(names[layer].split(".", 1)[1] for layer in pairs if not is_of_text(layer))
     ranks = {
-        kind: max((pair.rank for layer, pair in pairs.items() if is_unet(layer) is kind), default=0)
+        kind: max((p.rank for layer, p in pairs.items() if is_of_text(layer) is kind), default=0)
         for kind in (True, False)
     }
-    rank = ranks[True] or ranks[False]
+    rank = ranks[False] or ranks[True]
     return replace(
         recipe,
         rank=rank,
         alpha=float(rank),
-        target_modules=tuple(unet),
-        text_encoder_rank=ranks[False] or None,
+        target_modules=tuple(own),
+        text_encoder_rank=ranks[True] or None,
         text_encoder_alpha=None,
-        text_encoder_lr=recipe.learning_rate if ranks[False] else None,
+        text_encoder_lr=recipe.learning_rate if ranks[True] else None,
     )
-
-
-def is_unet(layer: str) -> bool:
-    """Return whether a layer is the UNet's; else it is a text encoder's."""
-    return layer.startswith("unet.")
 
 
 def check_size(pairs: Mapping[str, Pair], recipe: Recipe) -> None:
@@ -216,7 +211,7 @@ def padded(pairs: Mapping[str, Pair], recipe: Recipe) -> dict[str, Tensor]:
 def attach(base: Base, recipe: Recipe, weights: dict[str, Tensor]) -> lora.Networks:
     """Add the LoRA to the networks that it changes, and return these networks."""
     layers = sorted({key.rpartition(".lora_")[0] for key in weights})
-    everything: lora.Networks = {"unet": base.pipeline.unet, **base.text_encoders()}
+    everything: lora.Networks = base.networks()
     used = {layer.split(".", 1)[0] for layer in layers}
     networks = {name: network for name, network in everything.items() if name in used}
     base.prompt_cache.clear()

@@ -153,7 +153,7 @@ def open_job(
     card = read_card(folder, plan.base_sha256)
     base = load_base(folder, card, device, machine.dtype(device, precision))
     if machine.gradient_checkpointing:
-        base.pipeline.unet.enable_gradient_checkpointing()
+        base.network.enable_gradient_checkpointing()
     judge = load_judge(base)
     log(f"base {card.base_id} revision {card.revision} on {device.type}")
     for order in plan.class_images:
@@ -217,7 +217,7 @@ def _contain_failure(
             sys.exit(FAILED)  # the other ranks would wait for this one
         return failed
     finally:
-        lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
+        lora.detach(job.base.networks())
 
 
 def run_multi_user(

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from contracts.base import BaseCard
 from contracts.codes import CODES
 from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import PhotoVerdict
@@ -22,8 +23,11 @@ from contracts.documents.training import (
     TrainingResult,
     TrainingTask,
 )
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.base_options import unfit_options
 from contracts.shared.layout import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
 from contracts.shared.steps import StepBudget
+from contracts.shared.weights.lora_names import is_of_text
 from contracts.shared.words.prompts import name_subject
 from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.contact_sheet import make_contact_sheet
@@ -46,9 +50,9 @@ from trainer.export.adapter_files import list_files, write_adapter
 from trainer.export.model_card import write_card
 from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.model import lora
-from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
 from trainer.model.sampling import cache_prompts, to_images
+from trainer.model.text import TEXT_TARGETS
 from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose
 from trainer.optimisation.forecast import forecast
 from trainer.optimisation.loop import train
@@ -107,6 +111,7 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     """
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
+    refuse_unfit(task.request, job.base.card)
     side = task.request.resolution or job.base.card.resolution
     photos, verdicts = process_all(job, task, side)
     learnt, held_out = split(photos)
@@ -169,6 +174,18 @@ def finish(
         shutil.rmtree(prepared.run.folder, ignore_errors=True)
     log(f"task {task.job_id} {result.status}")
     return result
+
+
+def refuse_unfit(request: TrainingRequest, card: BaseCard) -> None:
+    """Refuse options that mean nothing on this base, as AcceptRequest does.
+
+    Raises:
+        TrainingError: ``option_not_for_base``; the message names each option and the reason.
+    """
+    unfit = unfit_options(request, card)
+    if unfit:
+        message = "; ".join(f"{name}: {why}" for name, why in unfit.items())
+        raise TrainingError("option_not_for_base", message)
 
 
 def process_all(
@@ -353,21 +370,21 @@ def prompt_variants(prompt: str, judge: Judge | None) -> list[str]:
 
 def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
     """Add new adapters to the networks that are trained, and return these networks."""
-    networks: lora.Networks = {"unet": base.pipeline.unet}
+    networks: lora.Networks = {base.denoiser.name: base.network}
     if recipe.text_encoder_lr is not None:
         networks |= base.text_encoders()
         base.prompt_cache.clear()
     for name, network in networks.items():
-        targets = recipe.target_modules if name == "unet" else TEXT_TARGETS
+        of_text = is_of_text(name)
         lora.attach(
             network,
             name,
-            targets,
+            TEXT_TARGETS if of_text else recipe.target_modules,
             rank=recipe.rank_of(name),
             alpha=recipe.alpha_of(name),
             seed=recipe.seed,
             dropout=recipe.lora_dropout,
-            dora=recipe.use_dora and name == "unet",
+            dora=recipe.use_dora and not of_text,
             decompose_factor=recipe.decompose_factor if recipe.adapter_type == "lokr" else None,
         )
     return networks

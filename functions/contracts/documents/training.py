@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from contracts.base import Architecture, PredictionType
 from contracts.document import Document, JobId, PlanId, RelativePath, S3Uri, Sha256
 from contracts.documents.class_images import ClassImageOrder
 from contracts.documents.photos import Code, PhotoVerdict, StoredFile
@@ -140,9 +141,9 @@ class AdapterManifest(Document):
 
     base_sha256: Sha256
 
-    family: Literal["sd1", "sd2", "sdxl"]
+    family: Architecture
 
-    prediction_type: Literal["epsilon", "v_prediction"]
+    prediction_type: PredictionType
 
     rank: Annotated[int, Field(ge=1)]
 

@@ -14,6 +14,7 @@ from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, QuotaUsedUpError, SubjectErasedError
 from contracts.shared import layout
+from contracts.shared.base_options import unfit_options
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.people.faces import REAL_FACES
 from contracts.shared.words.name_list import NO_NAMES, NameList, has_name
@@ -76,8 +77,8 @@ def accept_request(
     Raises:
         InvalidUploadError: the request's key is not one of a request.
         InvalidRequestError: the request has problems, which are stored for the notice, or asks for
-            a captioner or a machine that the stack does not have, or names somebody on the
-            operator's list.
+            a captioner or a machine that the stack does not have, or for an option that its base
+            does not have, or names somebody on the operator's list.
         ConsentRefusedError: the request lacks the consent that the stack requires for people.
         TooManyPhotosError: there are more photos than one training may use.
         SubjectErasedError: the tenant, the upload or a model of the same content was erased.
@@ -118,6 +119,7 @@ def accept_place(
     check_captioner(merged.request, services.captioner_id)
     check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
+    check_base_options(merged.request, base, services, place)
     merged = crop_to_faces(merged, base)
     captioner = services.captioner_id if merged.request.autocaption else None
     models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
@@ -305,6 +307,24 @@ def check_run(request: TrainingRequest, services: IntakeServices, place: Place) 
     if problems:
         store_problems(services, place, problems)
         raise InvalidRequestError(code="run_not_allowed", problems=len(problems))
+
+
+def check_base_options(
+    request: TrainingRequest, base: BaseCard, services: IntakeServices, place: Place
+) -> None:
+    """Refuse options that mean nothing on the stack's base.
+
+    Raises:
+        InvalidRequestError: with the code ``option_not_for_base``.
+    """
+    unfit = unfit_options(request, base)
+    if unfit:
+        problems = tuple(
+            RequestProblem(field=field, message=f"{why[:1].upper()}{why[1:]}.")
+            for field, why in unfit.items()
+        )
+        store_problems(services, place, problems)
+        raise InvalidRequestError(code="option_not_for_base", problems=len(problems))
 
 
 def store_problems(

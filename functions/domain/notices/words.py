@@ -31,7 +31,7 @@ why."""
 
 LISTED = frozenset(
     {
-        *("invalid_request", "run_not_allowed", "name_refused"),
+        *("invalid_request", "run_not_allowed", "name_refused", "option_not_for_base"),
         *("consent_missing", "consent_not_enough", "consent_expired"),
     }
 )
@@ -48,6 +48,7 @@ _FACTS = {
     "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",
     "run_not_allowed": "Problems found: {problems}.",
+    "option_not_for_base": "Problems found: {problems}.",
     "name_refused": "Fields with such a name: {problems}.",
 }
 

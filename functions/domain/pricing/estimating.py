@@ -14,6 +14,7 @@ from contracts.documents.rung import Rung
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PriceUnknownError, TooExpensiveError
 from contracts.shared.steps import Dataset, StepBudget, count_steps
+from contracts.shared.weights.families import FAMILIES
 from domain.pricing.grid import grid_trials
 from domain.pricing.halving import Rungs, plan_rungs
 from domain.pricing.prices import PEAK_TFLOPS, PUBLISHED, PriceTable, sum_usd
@@ -28,8 +29,8 @@ JUDGED_PICTURES = 24
 """Approximate number of pictures that the gate draws of one subject and its class, with and without
 the adapter."""
 
-DRAWING_SHARE = 0.5 * 2
-"""Work of a denoising step as a share of a training pass: forward only, but for two prompts."""
+DRAWING_SHARE = 0.5
+"""Work of one prompt's denoising step as a share of a training pass: forward only."""
 
 
 CAPTION_SECONDS = 5
@@ -68,6 +69,7 @@ WORK: dict[Architecture, Work] = {
     "sd1": Work(1.82, 512),
     "sd2": Work(1.82, 512),
     "sdxl": Work(14.3, 1024),
+    "zimage": Work(111.0, 1024),
 }
 
 
@@ -205,7 +207,9 @@ def work_tflop(
     validation_images = budget.validation_rounds * budget.validation_pictures
     others = (len(request.trigger_words) - 1) * JUDGED_PICTURES  # none of a measured speed's time
     pictures = budget.drawn_class_images + judged_pictures + others + validation_images
-    denoising = pictures * card.inference.num_inference_steps * DRAWING_SHARE
+    inference = card.inference
+    prompts = 2 if inference.guidance_scale > FAMILIES[card.family].guidance_off else 1
+    denoising = pictures * inference.num_inference_steps * prompts * DRAWING_SHARE
     return of_photos + of_class + denoising * pass_tflop(card, side)
 
 

@@ -53,6 +53,7 @@ class Family:
     side: int
     launch_seconds: float
     """Time to launch the kernels of one step from Python, whatever their size."""
+    latent_channels: int = 4
 
 
 _SD = Family(
@@ -74,6 +75,15 @@ FAMILIES: dict[Architecture, Family] = {
         side=1024,
         launch_seconds=0.12,
     ),
+    "zimage": Family(
+        weights_bytes=round(20.7e9),
+        rank_weights=1_045_000,
+        activation_bytes=round(29.6 * GIB),
+        checkpointed_bytes=round(1.0 * GIB),
+        side=1024,
+        launch_seconds=0.12,
+        latent_channels=16,
+    ),
 }
 
 FEED_FORWARD = 2
@@ -82,8 +92,8 @@ FEED_FORWARD = 2
 FLOAT32 = 2
 """Factor of weights and activations without mixed precision."""
 
-LATENT_BYTES = 2 * 4 * 4
-"""Bytes of one latent position: mean and deviation of four channels in float32."""
+LATENT_BYTES = 2 * 4
+"""Bytes of one channel of a latent position: mean and deviation in float32."""
 
 LATENT_SIDE = 8
 """Pixels along the side of one latent position."""
@@ -136,9 +146,9 @@ def user_bytes(request: TrainingRequest, card: BaseCard, budget: StepBudget) -> 
     kept = family.checkpointed_bytes if request.gradient_checkpointing else family.activation_bytes
     activations = kept * (side / family.side) ** 2 * precision_of(request)
     targets = request.target_modules or card.training.target_modules
-    wide = FEED_FORWARD if any(name.startswith("ff.") for name in targets) else 1
+    wide = FEED_FORWARD if any(name.startswith(("ff.", "feed_forward.")) for name in targets) else 1
     weights = family.rank_weights * (request.rank or card.training.rank) * wide
-    latents = (budget.trained_photos + budget.class_images) * LATENT_BYTES
+    latents = (budget.trained_photos + budget.class_images) * family.latent_channels * LATENT_BYTES
     images = latents * (side // LATENT_SIDE) ** 2
     return round(rows_of(budget) * activations + weights * STATE_BYTES + images)
 

@@ -1,11 +1,14 @@
 """Check, without torch, that a safetensors file is a LoRA of a given rank with finite weights."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
+from contracts.shared.weights.families import FAMILIES, Family
 from contracts.shared.weights.safetensors import BYTES_PER_VALUE, WeightsError, read_layout
 
-LORA_KEY = re.compile(r"(unet|text_encoder|text_encoder_2)\.[A-Za-z0-9_.]{1,200}")
+LAYER = re.compile(r"[A-Za-z0-9_.]{1,200}")
+"""The part of a tensor's name after its network."""
+
 HALVES = {"lora_A.weight": "lora_B.weight", "lora.down.weight": "lora.up.weight"}
 """Names of an adapted layer's two matrices, in PEFT and in older diffusers."""
 
@@ -20,20 +23,24 @@ NOT_FINITE = {
 """High bytes of infinity and NaN; for F32 and BF16 also of all values above 1.7e38."""
 
 
-def check_lora(data: bytes, rank: int, text_rank: int | None = None) -> None:
+def check_lora(
+    data: bytes, rank: int, text_rank: int | None = None, family: Family = FAMILIES["sdxl"]
+) -> None:
     """Refuse a file that is damaged or is not a LoRA of this rank.
 
     Args:
         data: the file.
-        rank: rank of the UNet's adapters.
+        rank: rank of the denoising network's adapters.
         text_rank: rank of the text encoders' adapters; None: the same.
+        family: of the base; it says which networks an adapter may change.
 
     Raises:
         WeightsError: with a code for the reason.
     """
     start, entries = read_layout(data)
     shapes = {entry.name: entry.shape for entry in entries}
-    check_pairs(shapes, {"unet": rank, "text_encoder": text_rank or rank})
+    ranks = dict.fromkeys(family.networks, text_rank or rank) | {family.network: rank}
+    check_pairs(shapes, ranks)
     body = memoryview(data)[start:]
     for entry in entries:
         check_values(body[entry.start : entry.end], entry.dtype)
@@ -44,7 +51,7 @@ def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> No
 
     A DoRA has a vector beside a pair, of as many values as B has rows.
 
-    The keys of ``ranks`` are prefixes of tensor names: ``unet`` and ``text_encoder``.
+    The keys of ``ranks`` are the networks that an adapter may change.
     """
     downs = [name for name in shapes if name.endswith(tuple(HALVES))]
     partners = {name: partner_of(name) for name in downs}
@@ -55,10 +62,12 @@ def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> No
         if down.endswith(half)
     }
     lengths = {name: up for name, up in magnitudes.items() if name in shapes}
-    if {*partners, *partners.values(), *lengths} != set(shapes) or not all_are_lora_keys(shapes):
+    if {*partners, *partners.values(), *lengths} != set(shapes) or not all(
+        is_lora_key(name, ranks) for name in shapes
+    ):
         raise WeightsError("keys_unknown")
     for down, up in partners.items():
-        rank = next(rank for network, rank in ranks.items() if down.startswith(network))
+        rank = ranks[down.partition(".")[0]]
         if shapes[down][:1] != (rank,) or shapes[up][1:2] != (rank,):
             raise WeightsError("rank_wrong")
     for name, up in lengths.items():
@@ -74,9 +83,10 @@ def partner_of(down: str) -> str:
     raise WeightsError("keys_unknown")
 
 
-def all_are_lora_keys(names: Iterable[str]) -> bool:
-    """Whether every tensor belongs to a network that an adapter may change."""
-    return all(LORA_KEY.fullmatch(name) for name in names)
+def is_lora_key(name: str, networks: Collection[str]) -> bool:
+    """Whether a tensor belongs to a network that an adapter may change."""
+    network, _, layer = name.partition(".")
+    return network in networks and LAYER.fullmatch(layer) is not None
 
 
 def check_values(values: memoryview, dtype: str) -> None:

@@ -22,6 +22,7 @@ from contracts.errors import AdapterInvalidError, GateFailedError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_ADAPTER_BYTES
 from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.safetensors import WeightsError
 from domain.ports.storage import ObjectMissingError, Storage, read_document
 from domain.publishing.lora_file import check_lora
@@ -105,7 +106,8 @@ def check_weights(weights: bytes, manifest: AdapterManifest) -> None:
     """Refuse weights that differ from the manifest, or are not a LoRA."""
     check(sha256(weights).hexdigest() == manifest.weights_sha256, "weights_changed")
     try:
-        check_lora(weights, manifest.rank, manifest.text_encoder_rank)
+        family = FAMILIES[manifest.family]
+        check_lora(weights, manifest.rank, manifest.text_encoder_rank, family)
     except WeightsError as error:
         raise AdapterInvalidError(reason=str(error)) from error
 

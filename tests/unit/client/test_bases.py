@@ -43,6 +43,34 @@ def write_pipeline(folder: Path, **scheduler: Any) -> Path:
     return folder
 
 
+def write_zimage(folder: Path, **scheduler: Any) -> Path:
+    """Write the files of a Z-Image folder; no weight is real."""
+    said = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}
+    files: dict[str, Any] = {
+        "model_index.json": {
+            "_class_name": "ZImagePipeline",
+            "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+            "text_encoder": ["transformers", "Qwen3Model"],
+            "tokenizer": ["transformers", "Qwen2Tokenizer"],
+            "transformer": ["diffusers", "ZImageTransformer2DModel"],
+            "vae": ["diffusers", "AutoencoderKL"],
+        },
+        "scheduler/scheduler_config.json": said | scheduler,
+        "text_encoder/config.json": {},
+        "text_encoder/model.safetensors": "text",
+        "tokenizer/tokenizer.json": {},
+        "tokenizer/chat_template.jinja": "{{ messages }}",
+        "transformer/config.json": {"in_channels": 16},
+        "transformer/diffusion_pytorch_model.safetensors": "transformer",
+        "vae/config.json": {"block_out_channels": [1, 2, 3, 4], "sample_size": 1024},
+        "vae/diffusion_pytorch_model.safetensors": "vae",
+    }
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder
+
+
 def add(folder: Path, *more: str) -> int:
     return main(["base", "add", str(folder), "--no-picture", *more])
 
@@ -65,6 +93,44 @@ def test_a_folder_gets_a_card_of_what_its_files_say(tmp_path: Path) -> None:
     assert (card.resolution, card.license) == (512, "creativeml-openrail-m")
     assert len(card.files) == 9
     assert card.revision == card.sha256[:12]
+
+
+@pytest.mark.parametrize(("shift", "steps", "guidance"), [(3.0, 8, 0.0), (6.0, 30, 4.0)])
+def test_a_zimage_draws_as_its_shift_says(
+    tmp_path: Path, capsys: Capture, shift: float, steps: int, guidance: float
+) -> None:
+    folder = write_zimage(tmp_path / "z", shift=shift)
+    assert add(folder) == 0
+    assert "scheduler_config.json is for flow matching" in capsys.readouterr().out
+    card = card_of(folder)
+    assert (card.family, card.prediction_type) == ("zimage", "flow_prediction")
+    assert card.resolution == 1024
+    assert "tokenizer/chat_template.jinja" in card.files
+    drawing = card.inference
+    assert (drawing.num_inference_steps, drawing.guidance_scale) == (steps, guidance)
+    assert drawing.scheduler == "FlowMatchEulerDiscreteScheduler"
+    assert drawing.torch_dtype == "bfloat16", "its values do not fit into float16"
+    (folder / "transformer/diffusion_pytorch_model.safetensors").unlink()
+    assert main(["base", "check", str(folder)]) == 1
+    assert "missing; it is a file of the network that draws" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "words"),
+    [
+        ("scheduler/scheduler_config.json", {"use_dynamic_shifting": True}, "one shift for all"),
+        ("scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}, "is trained with"),
+        ("transformer/config.json", {"siglip_feat_dim": 8}, "for editing pictures"),
+        ("model_index.json", {"_class_name": "ZImageOmniPipeline"}, "says ZImageOmniPipeline"),
+    ],
+)
+def test_a_zimage_that_cannot_be_trained_is_refused(
+    tmp_path: Path, capsys: Capture, file: str, changes: dict[str, Any], words: str
+) -> None:
+    folder = write_zimage(tmp_path / "z")
+    edit(folder / file, **changes)
+    assert add(folder) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_what_was_set_in_a_card_stays_when_the_base_is_added_again(tmp_path: Path) -> None:

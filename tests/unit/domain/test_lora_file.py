@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.shared.weights.families import FAMILIES, Family
 from contracts.shared.weights.safetensors import WeightsError, read_layout
 from domain.publishing.lora_file import check_lora
 from tests.unit.training_kit import lora, safetensors
@@ -177,3 +178,21 @@ def test_every_value_is_looked_at_by_its_high_byte(dtype: str) -> None:
         low = bytearray(width * 4)
         low[width * place] = 0x7F
         check_lora(pair(bytes(low), dtype), rank=1)
+
+
+def test_a_zimage_has_layers_of_its_transformer_and_no_others() -> None:
+    def reason(network: str, family: Family) -> str:
+        halves = {f"{network}.layers.0.attention.to_q.lora_{half}.weight": half for half in "AB"}
+        tensors = {
+            name: ((2, 4) if half == "A" else (4, 2), bytes(32)) for name, half in halves.items()
+        }
+        try:
+            check_lora(safetensors(tensors), 2, None, family)
+        except WeightsError as error:
+            return str(error)
+        return ""
+
+    zimage, sdxl = FAMILIES["zimage"], FAMILIES["sdxl"]
+    assert reason("transformer", zimage) == reason("unet", sdxl) == ""
+    assert reason("unet", zimage) == reason("transformer", sdxl) == "keys_unknown"
+    assert reason("text_encoder", zimage) == "keys_unknown"

@@ -13,10 +13,15 @@ from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import PLAN_CHANNEL, PLAN_FILE
 from contracts.shared.steps import Dataset, StepBudget, checkpoint_every, count_steps
+from contracts.shared.weights.families import FAMILIES
+from contracts.shared.weights.lora_names import is_of_text
 from contracts.shared.words.prompts import name_subject
 from trainer.process.results import TrainingError
 
 WARM_UP_SHARE = 0.05
+
+MIN_SNR_GAMMA = 5.0
+"""The gamma that the authors of Min-SNR weights advise."""
 
 
 def read_plan(root: Path) -> TrainingPlan:
@@ -64,7 +69,7 @@ class Recipe:
     class_images: int
     """The number of class images of each class prompt; 0 without prior preservation."""
     prior_loss_weight: float
-    snr_gamma: float = 5.0
+    snr_gamma: float = MIN_SNR_GAMMA
     """The gamma of the Min-SNR weights; 0 for no weights."""
     max_grad_norm: float = 1.0
     text_encoder_rank: int | None = None
@@ -150,7 +155,7 @@ class Recipe:
 
     def rank_of(self, network: str) -> int:
         """Return the rank of a network's adapter."""
-        return self.rank if network == "unet" else self.text_encoder_rank or self.rank
+        return self.text_encoder_rank or self.rank if is_of_text(network) else self.rank
 
     def alpha_of(self, network: str) -> float:
         """Return the alpha of a network's adapter; the adapter is scaled by alpha / rank.
@@ -159,7 +164,7 @@ class Recipe:
         """
         rank = self.rank_of(network)
         alpha = self.alpha * rank / self.rank
-        if network != "unet" and self.text_encoder_alpha is not None:
+        if is_of_text(network) and self.text_encoder_alpha is not None:
             alpha = self.text_encoder_alpha
         return alpha * math.sqrt(rank) if self.use_rslora else alpha
 
@@ -211,7 +216,7 @@ def make_recipe(task: TrainingTask, card: BaseCard, plan: StepBudget) -> Recipe:
         ),
         class_images=plan.class_images,
         prior_loss_weight=resolve_prior_loss_weight(request, defaults),
-        snr_gamma=5.0 if request.snr_gamma is None else request.snr_gamma,
+        snr_gamma=resolve_snr_gamma(request, card),
         weight_decay=request.adam_weight_decay,
         gradient_checkpointing=bool(request.gradient_checkpointing),
         **{name: getattr(request, name) for name in AS_REQUESTED},
@@ -275,6 +280,13 @@ def resolve_prior_loss_weight(request: TrainingRequest, defaults: TrainingDefaul
     """Return the weight of the class images in the loss."""
     requested = request.prior_loss_weight
     return defaults.prior_loss_weight if requested is None else requested
+
+
+def resolve_snr_gamma(request: TrainingRequest, card: BaseCard) -> float:
+    """Return the gamma of the Min-SNR weights; flow matching has none."""
+    if FAMILIES[card.family].is_flow:
+        return 0.0
+    return MIN_SNR_GAMMA if request.snr_gamma is None else request.snr_gamma
 
 
 def warm_cosine(recipe: Recipe, step: int) -> float:

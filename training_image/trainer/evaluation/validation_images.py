@@ -61,15 +61,15 @@ class ValidationSampler:
 
     def draw(self, step: int, networks: lora.Networks) -> Pictures:
         """Sample and save the images of a step, without dropout."""
-        unet = self.base.pipeline.unet
+        network = self.base.network
         lora.set_dropout(networks, active=False)
-        unet.eval()
+        network.eval()
         try:
             pictures = make_pictures(
                 self.base, self.requests(), self.recipe.resolution, self.limit, "samples"
             )
         finally:
-            unet.train()
+            network.train()
             lora.set_dropout(networks, active=True)
         for number, image in enumerate(to_images(pictures)):
             path = self.folder / layout.SAMPLES_FOLDER / layout.sample_file(step, number)

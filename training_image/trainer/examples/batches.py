@@ -15,8 +15,8 @@ from trainer.config.noise import bernoulli, make_generator, normal, shuffled_ind
 from trainer.config.recipe import Recipe
 from trainer.examples.buckets import Bucket, Size, choose_batch
 from trainer.examples.class_images import ClassImages
-from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
+from trainer.model.text import EncodedPrompts
 from trainer.photos.photos import Latents
 
 

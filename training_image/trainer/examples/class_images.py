@@ -31,9 +31,9 @@ from contracts.shared.layout import (
     CLASS_IMAGES_FILE,
     CLASS_IMAGES_FOLDER,
 )
-from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
 from trainer.model.sampling import SamplingRequest, in_batches, sample_batch
+from trainer.model.text import EncodedPrompts
 from trainer.process.results import TrainingError, log, write_atomically
 from trainer.process.time_limit import TimeLimit
 
@@ -62,26 +62,17 @@ class ClassImages:
     def encode(self, base: Base, prompts: list[str]) -> EncodedPrompts:
         """Encode prompts with the base's own text encoders; the set's are encoded already."""
         own = [prompt for prompt in prompts if prompt not in self.prompts]
-        text = self.text
-        if own:
-            new = base.encode(own)
-            pooled = None
-            if new.pooled is not None and text.pooled is not None:
-                pooled = torch.cat([text.pooled, new.pooled])
-            text = EncodedPrompts(torch.cat([text.hidden, new.hidden]), pooled)
+        text = EncodedPrompts.join([self.text, base.encode(own)]) if own else self.text
         order = [*self.prompts, *own]
         return text.rows(torch.tensor([order.index(prompt) for prompt in prompts]))
 
 
 def joined(sets: Sequence[ClassImages]) -> ClassImages:
     """Return the sets of several class prompts as one, in their order."""
-    pooled = [one.text.pooled for one in sets if one.text.pooled is not None]
     return ClassImages(
         torch.cat([one.latents for one in sets]),
         [prompt for one in sets for prompt in one.prompts],
-        EncodedPrompts(
-            torch.cat([one.text.hidden for one in sets]), torch.cat(pooled) if pooled else None
-        ),
+        EncodedPrompts.join([one.text for one in sets]),
     )
 
 
@@ -168,10 +159,8 @@ def generate(
     latents = draw_latents(base, order, prompts, limit, parts)
     with torch.no_grad():
         text = base.encode(prompts)
-    tensors = {"latents": latents, "hidden": text.hidden}
-    if text.pooled is not None:
-        tensors["pooled"] = text.pooled
-    data: bytes = save({name: t.float().cpu().contiguous() for name, t in tensors.items()})
+    tensors = {"latents": latents.float().cpu().contiguous(), **text.tensors()}
+    data: bytes = save(tensors)
     return data
 
 
@@ -225,14 +214,8 @@ def raise_if_over(limit: TimeLimit, drawn: int, count: int) -> None:
 def unpack(data: bytes, prompts: list[str], base: Base) -> ClassImages:
     """Return the content of a set's file, on the base's device and in its type."""
     tensors = load(data)
-    text = {
-        name: tensors[name].to(base.device, base.dtype)
-        for name in ("hidden", "pooled")
-        if name in tensors
-    }
-    return ClassImages(
-        tensors["latents"], prompts, EncodedPrompts(text["hidden"], text.get("pooled"))
-    )
+    text = EncodedPrompts.of_tensors(tensors, base.device, base.dtype)
+    return ClassImages(tensors["latents"], prompts, text)
 
 
 def read_stored(folder: Path, recipe: str, *, strict: bool) -> bytes | None:

@@ -45,7 +45,9 @@ def encode_sizes(base: Base, recipe: Recipe, dataset: Dataset) -> tuple[Bucket, 
         return ()
     by_size: dict[Size, list[int]] = {}
     for index, photo in enumerate(dataset.photos):
-        for size in sizes_for(recipe, photo.whole or photo.image, side_multiple(base)):
+        for size in sizes_for(
+            recipe, photo.whole or photo.image, base.denoiser.side_step(base.pipeline)
+        ):
             by_size.setdefault(size, []).append(index)
     return tuple(
         Bucket(
@@ -65,13 +67,3 @@ def sizes_for(recipe: Recipe, image: Image.Image, step: int) -> list[Size]:
     if not recipe.enable_bucket:
         return [Size(side, side) for side in sides]
     return [nearest(image.width, image.height, sizes_of(side, step)) for side in sides]
-
-
-def side_multiple(base: Base) -> int:
-    """Return the number of pixels that every side must be a multiple of.
-
-    It is the size in the image of one pixel of the UNet's deepest layer.
-    """
-    factor: int = base.pipeline.vae_scale_factor
-    halvings: int = len(base.pipeline.unet.config.block_out_channels) - 1
-    return factor << halvings

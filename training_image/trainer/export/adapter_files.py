@@ -1,4 +1,4 @@
-"""The files of an adapter: diffusers', kohya's and peft's formats, and the manifest."""
+"""The files of an adapter: for diffusers, for web interfaces and for peft, and the manifest."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,8 @@ from contracts.shared.weights import lora_names
 from trainer.config.recipe import Recipe
 from trainer.export.kohya_metadata import kohya_metadata
 from trainer.export.low_rank import as_low_rank
-from trainer.model.architectures import TEXT_TARGETS
 from trainer.model.base import Base
+from trainer.model.text import TEXT_TARGETS
 from trainer.process.results import sha256_of, write_atomically
 
 MAGNITUDE = "lora_magnitude_vector"
@@ -42,7 +42,7 @@ def write_adapter(
     metadata = {"likeness": json.dumps(about)}
     write_atomically(adapter / DIFFUSERS_FILE, pack(tensors, metadata))
     webui = webui_file(recipe.trigger_word, base.card.family, recipe.job_id)
-    write_atomically(adapter / webui, pack(*to_kohya(weights, base, recipe)))
+    write_atomically(adapter / webui, pack(*to_webui(weights, base, recipe)))
     write_peft(adapter / PEFT_FOLDER, recipe, weights)
     manifest = AdapterManifest(
         job_id=recipe.job_id,
@@ -52,7 +52,7 @@ def write_adapter(
         family=base.card.family,
         prediction_type=base.card.prediction_type,
         rank=recipe.rank,
-        lora_alpha=recipe.alpha_of("unet"),
+        lora_alpha=recipe.alpha_of(base.denoiser.name),
         text_encoder_rank=recipe.text_encoder_rank,
         trigger_word=recipe.trigger_word,
         trigger_words=recipe.trigger_words if len(recipe.subjects) > 1 else (),
@@ -92,26 +92,25 @@ def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor
     return tensors
 
 
-def to_kohya(
+def to_webui(
     weights: dict[str, Tensor], base: Base, recipe: Recipe
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return tensors and metadata as kohya's scripts, A1111 and ComfyUI read them.
+    """Return tensors and metadata as ComfyUI reads them; of U-Nets also A1111 and kohya's scripts.
 
     Alpha is stored with each pair, so nothing is multiplied into B.
     """
-    sdxl = base.card.family == "sdxl"
-    blocks = base.pipeline.unet.config.layers_per_block
     tensors = {}
     for key, tensor in weights.items():
         network, layer = lora_names.with_text_model(key).split(".", 1)
         path, _, part = layer.rpartition(".lora_")
-        name = lora_names.kohya_name(network, path, sdxl=sdxl, layers_per_block=blocks)
+        name = base.denoiser.webui_name(network, path, base.network)
         if part.startswith("magnitude"):
             tensors[f"{name}.dora_scale"] = tensor[:, None].contiguous()
             continue
         tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
         tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha_of(network))
-    return tensors, kohya_metadata(base.card, recipe, tensors, blocks)
+    metadata = kohya_metadata(base.card, recipe, tensors)
+    return tensors, metadata | base.denoiser.webui_metadata(base.network)
 
 
 def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None:
@@ -132,7 +131,7 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
             r=recipe.rank_of(network),
             lora_alpha=recipe.alpha_of(network),
             target_modules=list(targets),
-            use_dora=recipe.use_dora and network == "unet",
+            use_dora=recipe.use_dora and not lora_names.is_of_text(network),
             inference_mode=True,
         )
         settings = {
@@ -152,7 +151,7 @@ def targets_of(network: str, recipe: Recipe, weights: dict[str, Tensor]) -> tupl
     An import may change other layers of a text encoder than a training does; these are named one
     by one.
     """
-    if network == "unet":
+    if not lora_names.is_of_text(network):
         return recipe.target_modules
     layers = {
         key.removeprefix(f"{network}.").rpartition(".lora_")[0]

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from contracts.shared.weights import lora_names
 from trainer.export.foreign import Pair, UnknownFileError, read_pairs
-from trainer.export.kohya_metadata import LAYERS_PER_BLOCK
 
 Tensors = dict[str, Tensor]
 
@@ -48,7 +47,7 @@ def read_file(path: Path) -> tuple[Tensors, int]:
     """Return a file's tensors, and the UNet's layers per block: our own files say it."""
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        blocks = (file.metadata() or {}).get(LAYERS_PER_BLOCK, "")
+        blocks = (file.metadata() or {}).get(lora_names.LAYERS_PER_BLOCK, "")
     return tensors, int(blocks) if blocks.isdecimal() else lora_names.OFFICIAL_LAYERS_PER_BLOCK
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from contracts.shared.weights.lora_names import is_of_text
 from trainer.config.recipe import Recipe
 from trainer.export.foreign import lokr
 
@@ -28,13 +29,13 @@ def as_low_rank(weights: Weights, recipe: Recipe) -> tuple[Weights, Recipe]:
         layer, _, part = key.rpartition(".")
         layers[layer][part] = tensor
     pairs = {layer: lora_pair(parts) for layer, parts in layers.items()}
-    unet = max_rank(pairs, "unet.")
-    encoders = max_rank(pairs, "text_encoder")
+    own = max_rank(pairs, of_text=False)
+    encoders = max_rank(pairs, of_text=True)
     plain = replace(
         recipe,
         adapter_type="lora",
-        rank=unet,
-        alpha=recipe.alpha_of("unet") * unet / recipe.rank,
+        rank=own,
+        alpha=recipe.alpha * own / recipe.rank,
         text_encoder_rank=encoders or recipe.text_encoder_rank,
         text_encoder_alpha=(
             recipe.alpha_of("text_encoder") * encoders / recipe.rank_of("text_encoder")
@@ -56,8 +57,8 @@ def lora_pair(parts: Weights) -> tuple[Tensor, Tensor]:
     return pair.down, pair.up
 
 
-def max_rank(pairs: dict[str, tuple[Tensor, Tensor]], prefix: str) -> int:
-    """Return the largest rank of the layers whose names start with ``prefix``; 0 without any."""
+def max_rank(pairs: dict[str, tuple[Tensor, Tensor]], *, of_text: bool) -> int:
+    """Return the largest rank of the text encoders' layers, or of the others; 0 without any."""
     return max(
-        (len(down) for name, (down, _) in pairs.items() if name.startswith(prefix)), default=0
+        (len(down) for name, (down, _) in pairs.items() if is_of_text(name) is of_text), default=0
     )

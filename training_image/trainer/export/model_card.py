@@ -15,6 +15,7 @@ from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import GateReport, TrainingMetrics
 from contracts.shared.layout import DIFFUSERS_FILE, webui_file
 from contracts.shared.steps import StepBudget
+from contracts.shared.weights.families import FAMILIES
 from trainer.config.recipe import Recipe
 from trainer.process.results import write_atomically
 
@@ -144,7 +145,7 @@ def about_import(recipe: Recipe, sha256: str) -> str:
         "file's sha256": sha256,
         "rank": recipe.rank,
         "text encoders' rank": recipe.text_encoder_rank or "not changed",
-        "layers of the UNet": len(recipe.target_modules),
+        "layers of the network that draws": len(recipe.target_modules),
     }
     return table(rows)
 
@@ -248,7 +249,7 @@ def usage(adapter: Path, base: BaseCard, recipe: Recipe) -> str:
     hashes = web_hashes(adapter / webui)
     return (
         f"- diffusers: `pipeline.load_lora_weights(folder, weight_name='{DIFFUSERS_FILE}')`\n"
-        f"- ComfyUI, A1111, Forge, kohya's scripts: `{webui}`\n"
+        f"- {FAMILIES[base.family].webui_tools}: `{webui}`\n"
         "- peft: the folders under `peft/`, one for each network\n\n"
         f"Hashes of the file for web interfaces: AutoV2 `{hashes.auto_v2}`, "
         f"AutoV3 `{hashes.auto_v3}`.\n\n"

@@ -9,18 +9,23 @@ import diffusers
 import torch
 import transformers
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from contracts.base import BaseCard, hash_of_files
 from contracts.shared.layout import BASE_FILE
 from contracts.shared.pictures.samplers import without_clipping
+from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.pipeline_files import (
     MODEL_INDEX,
     missing_files,
     unused_components,
     variant_of,
 )
-from trainer.model.architectures import ARCHITECTURES, Architecture, EncodedPrompts, PromptEmbeds
+from trainer.model.architectures import ARCHITECTURES, Architecture
+from trainer.model.denoiser import Denoiser
+from trainer.model.latents import LatentCodec
+from trainer.model.objective import Objective, make_objective
+from trainer.model.text import EncodedPrompts, PromptEmbeds
 from trainer.process.results import TrainingError, sha256_of
 
 
@@ -35,26 +40,47 @@ class Base:
     architecture: Architecture
     device: torch.device
     dtype: torch.dtype
-    """The type of the UNet and the text encoders. The autoencoder is always float32."""
-    alphas_cumprod: Tensor
-    """(T,) float32, decreasing: the scheduler's ``alphas_cumprod`` at each timestep."""
+    """The type of the denoising network and the text encoders. The autoencoder is always float32.
+    """
+    objective: Objective
 
     prompt_cache: dict[tuple[str, ...], PromptEmbeds] = field(default_factory=dict)
     """Embeddings of the prompts that will be sampled, from the frozen text encoders."""
 
+    @property
+    def denoiser(self) -> Denoiser:
+        """How the denoising network is called, and its layers are named."""
+        return self.architecture.denoiser
+
+    @property
+    def network(self) -> nn.Module:
+        """The denoising network."""
+        return getattr(self.pipeline, self.denoiser.name)
+
+    @property
+    def latents(self) -> LatentCodec:
+        """The shift and scale of the latents."""
+        return LatentCodec.of(self.pipeline.vae)
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether a picture's step predicts twice, for its prompt and for the empty one."""
+        off = FAMILIES[self.card.family].guidance_off
+        return self.card.inference.guidance_scale > off
+
     def encode(self, prompts: list[str]) -> EncodedPrompts:
         """Encode prompts for training."""
         self.onload_text_encoders()
-        return self.architecture.encode(self.pipeline, prompts)
+        return self.architecture.text.encode(self.pipeline, prompts)
 
     def prompt_embeds(self, prompts: tuple[str, ...]) -> PromptEmbeds:
         """Return the pipeline's keyword arguments for these prompts, from the cache if possible."""
         cached = self.prompt_cache.get(prompts)
         if cached is None:
             self.onload_text_encoders()
-            guided = self.card.inference.guidance_scale > 1
-            cached = self.architecture.prompt_embeds(self.pipeline, list(prompts), guided=guided)
-        return {name: tensor.to(self.device) for name, tensor in cached.items()}
+            text, own = self.architecture.text, list(prompts)
+            cached = text.prompt_embeds(self.pipeline, own, guided=self.is_guided)
+        return {name: _moved(embeds, self.device) for name, embeds in cached.items()}
 
     def onload_text_encoders(self) -> None:
         """Move the text encoders back to the device; ``memory.offload`` may have moved them."""
@@ -63,7 +89,17 @@ class Base:
 
     def text_encoders(self) -> dict[str, torch.nn.Module]:
         """Return the text encoders by their names in the pipeline."""
-        return {name: getattr(self.pipeline, name) for name in self.architecture.text_encoders}
+        return {name: getattr(self.pipeline, name) for name in self.architecture.text.networks}
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the denoising network and the text encoders by their names in the pipeline."""
+        return {self.denoiser.name: self.network, **self.text_encoders()}
+
+
+def _moved(embeds: Tensor | list[Tensor], device: torch.device) -> Tensor | list[Tensor]:
+    if isinstance(embeds, list):
+        return [tensor.to(device) for tensor in embeds]
+    return embeds.to(device)
 
 
 def read_card(folder: Path, expected_sha256: str) -> BaseCard:
@@ -121,7 +157,11 @@ def read_model_index(folder: Path) -> dict[str, Any]:
 
 
 def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.dtype) -> Base:
-    """Load a verified base and freeze its networks."""
+    """Load a verified base and freeze its networks.
+
+    Raises:
+        TrainingError: ``base_mismatch``; the scheduler is not what the card says.
+    """
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
     pipeline = diffusers.DiffusionPipeline.from_pretrained(
@@ -137,13 +177,8 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
     for network in pipeline.components.values():
         if isinstance(network, torch.nn.Module):
             network.requires_grad_(requires_grad=False).eval()
-    scheduler = diffusers.DDPMScheduler.from_config(pipeline.scheduler.config)
-    if scheduler.config.prediction_type != card.prediction_type:
-        raise TrainingError(
-            "base_mismatch", "base.json and the scheduler have different prediction types"
-        )
-    alphas = scheduler.alphas_cumprod.to(device, torch.float32)
+    objective = make_objective(card, pipeline.scheduler, device)
     sampler = getattr(diffusers, card.inference.scheduler)
     pipeline.scheduler = sampler.from_config(without_clipping(pipeline.scheduler.config))
     architecture = ARCHITECTURES[card.family]
-    return Base(card, folder, pipeline, architecture, device, dtype, alphas)
+    return Base(card, folder, pipeline, architecture, device, dtype, objective)

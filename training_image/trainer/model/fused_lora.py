@@ -21,7 +21,7 @@ from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
 from trainer.model import lora
-from trainer.model.architectures import EncodedPrompts
+from trainer.model.text import EncodedPrompts
 from trainer.process import memory
 
 MAX_CACHED_PROMPTS = 16
@@ -150,7 +150,7 @@ def fused_lora_layers(
         and not checkpointing
         and sum(len(text.hidden) for text in texts) <= MAX_CACHED_PROMPTS
     ):
-        hidden = torch.cat([text.hidden for text in texts])
+        hidden = EncodedPrompts.join(texts).hidden
         texts = _with_cache_rows(texts)
     try:
         for layer, own in lora_layers.items():

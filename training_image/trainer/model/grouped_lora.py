@@ -27,8 +27,8 @@ class GroupedLinear(nn.Module):  # type: ignore[misc] # mypy runs without torch
         return self.layer, self.down, self.up, self.scales
 
 
-def attach(network: nn.Module, recipes: list[Recipe]) -> dict[str, nn.Parameter]:
-    """Add K adapters to every target layer.
+def attach(network: nn.Module, network_name: str, recipes: list[Recipe]) -> dict[str, nn.Parameter]:
+    """Add K adapters to every target layer of the denoising network.
 
     Returns:
         The stacked weights, each (K, ...), by the names that a single run gives its own.
@@ -38,10 +38,10 @@ def attach(network: nn.Module, recipes: list[Recipe]) -> dict[str, nn.Parameter]
     for name, layer in list(network.named_modules()):
         if not any(name == target or name.endswith(f".{target}") for target in targets):
             continue
-        keys = [f"unet.{name}.lora_{part}.{lora.ADAPTER}.weight" for part in "AB"]
+        keys = [f"{network_name}.{name}.lora_{part}.{lora.ADAPTER}.weight" for part in "AB"]
         shape = (rank, layer.in_features)
         down = torch.stack([lora.initial_lora_a(keys[0], shape, rank, r.seed) for r in recipes])
-        scales = torch.tensor([r.alpha_of("unet") / rank for r in recipes])
+        scales = torch.tensor([r.alpha_of(network_name) / rank for r in recipes])
         grouped = GroupedLinear(layer, down, scales).to(layer.weight.device)
         _replace(network, name, grouped)
         weights |= {keys[0]: grouped.down, keys[1]: grouped.up}

@@ -108,7 +108,7 @@ def decode(base: Base, latents: Tensor) -> Pictures:
         images_per_batch(latents.shape[-1] * base.pipeline.vae_scale_factor)
     ):
         with torch.no_grad():
-            pixels = vae.decode(batch.to(base.device) / vae.config.scaling_factor).sample
+            pixels = vae.decode(base.latents.to_autoencoder(batch.to(base.device))).sample
         parts.append((pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
     pictures: Pictures = np.concatenate(parts)
     return pictures

@@ -46,7 +46,7 @@ def forecast(
     seconds = choose_threads(lambda: try_step(base, run, networks), base.device)
     if base.device.type == "cuda":  # the first step also selects the kernels
         seconds = try_step(base, run, networks)
-    guided = 2 if base.card.inference.guidance_scale > 1 else 1
+    guided = 2 if base.is_guided else 1
     passes = 2 * len(requests.all) * base.card.inference.num_inference_steps * guided
     a_step = seconds * recipe.gradient_accumulation_steps  # the ranks work side by side
     return Forecast(
@@ -64,7 +64,7 @@ def try_step(base: Base, run: TrainingRun, networks: lora.Networks) -> float:
     frozen = [examples.encode_frozen(base)] if recipe.text_encoder_lr is None else []
     with training_mode(base, networks, recipe, frozen) as texts:
         began = now(base)
-        batch = draw_batch(recipe, examples, 0, len(base.alphas_cumprod))
+        batch = draw_batch(recipe, examples, 0, base.objective.timestep_count)
         losses = example_losses(base, recipe, batch, texts_of(base, examples, texts, batch.rows))
         user_loss(losses, recipe).backward()
         ended = now(base)

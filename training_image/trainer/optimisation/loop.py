@@ -13,9 +13,9 @@ from trainer.config.noise import seed_of
 from trainer.config.recipe import Recipe
 from trainer.examples.batches import Examples, draw_batch
 from trainer.model import lora
-from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
 from trainer.model.fused_lora import fused_lora_layers
+from trainer.model.text import EncodedPrompts
 from trainer.optimisation.checkpoint import Progress
 from trainer.optimisation.losses import example_losses, user_loss
 from trainer.optimisation.step import OptimizerStep, divergence_at
@@ -111,7 +111,7 @@ class UserStep:
     def batch_losses(self, index: int) -> Tensor:
         """Return the loss of each example of the batch with number ``index``."""
         base, recipe, examples = self.base, self.run.recipe, self.run.examples
-        batch = draw_batch(recipe, examples, index, len(base.alphas_cumprod))
+        batch = draw_batch(recipe, examples, index, base.objective.timestep_count)
         if recipe.lora_dropout:
             torch.manual_seed(seed_of(recipe.seed, "dropout", index))
         texts = texts_of(base, examples, self.frozen, batch.rows)
@@ -190,27 +190,27 @@ def training_mode(
 
     Frozen text encoders are offloaded. Yields ``texts`` with their rows in the fused layers' cache.
     """
-    unet = base.pipeline.unet
+    network = base.network
     if recipe.text_encoder_lr is None:
         memory.offload(base.text_encoders().values())
-    had_checkpointing = unet.is_gradient_checkpointing
+    had_checkpointing = network.is_gradient_checkpointing
     if recipe.gradient_checkpointing and not had_checkpointing:
-        unet.enable_gradient_checkpointing()
-    unet.train()  # gradient checkpointing needs it; no layer but the adapters has dropout
-    checkpointing = unet.is_gradient_checkpointing
+        network.enable_gradient_checkpointing()
+    network.train()  # gradient checkpointing needs it; no layer but the adapters has dropout
+    checkpointing = network.is_gradient_checkpointing
     encoders = trained_encoders(base, recipe) if checkpointing else []
     for encoder in encoders:
         encoder.gradient_checkpointing_enable({"use_reentrant": False})
         encoder.train()
     lora.set_dropout(networks, active=True)
     try:
-        with fused_lora_layers(unet, list(texts), checkpointing=checkpointing) as frozen:
+        with fused_lora_layers(network, list(texts), checkpointing=checkpointing) as frozen:
             yield frozen
     finally:
         lora.set_dropout(networks, active=False)
-        unet.eval()
+        network.eval()
         for encoder in encoders:
             encoder.gradient_checkpointing_disable()
             encoder.eval()
         if not had_checkpointing:
-            unet.disable_gradient_checkpointing()
+            network.disable_gradient_checkpointing()

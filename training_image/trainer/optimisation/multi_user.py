@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from trainer.examples.batches import Batch, draw_batch
-from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base
 from trainer.model.grouped_lora import adapter_of, attach, detach
+from trainer.model.text import EncodedPrompts
 from trainer.optimisation.checkpoint import Progress, TrainingState
 from trainer.optimisation.loop import raise_if_untrained, training_mode
 from trainer.optimisation.losses import example_losses, user_loss
@@ -37,8 +37,8 @@ def train_users(base: Base, runs: list[TrainingRun], limit: TimeLimit) -> list[U
     Raises:
         PreemptedError: SIGTERM has come, and every user's checkpoint was saved.
     """
-    unet, recipe = base.pipeline.unet, runs[0].recipe
-    weights = attach(unet, [run.recipe for run in runs])
+    network, recipe = base.network, runs[0].recipe
+    weights = attach(network, base.denoiser.name, [run.recipe for run in runs])
     try:
         stepper = OptimizerStep(recipe, weights, base.dtype, clip_per_user)
         progresses = resume(runs, stepper)
@@ -50,7 +50,7 @@ def train_users(base: Base, runs: list[TrainingRun], limit: TimeLimit) -> list[U
             _train_steps(base, trackers, frozen, stepper, limit)
         return [_result_of(tracker, stepper, user) for user, tracker in enumerate(trackers)]
     finally:
-        detach(unet)
+        detach(network)
 
 
 def _train_steps(
@@ -157,7 +157,7 @@ def draw_group_batch(
     base: Base, runs: Sequence[TrainingRun], texts: list[EncodedPrompts], index: int
 ) -> tuple[Batch, EncodedPrompts]:
     """Return the users' batches one after the other, and the encoded prompt of each example."""
-    timestep_count, device = len(base.alphas_cumprod), base.device
+    timestep_count, device = base.objective.timestep_count, base.device
     batches = [draw_batch(run.recipe, run.examples, index, timestep_count) for run in runs]
     prompts = [text.rows(b.rows.to(device)) for text, b in zip(texts, batches, strict=True)]
     batch = Batch(

@@ -16,6 +16,7 @@ import torch
 from diffusers.optimization import get_scheduler
 from torch import nn
 
+from contracts.shared.weights.lora_names import is_of_text
 from trainer.config.recipe import Recipe, warm_cosine
 from trainer.process.results import TrainingError
 
@@ -34,11 +35,11 @@ def make_optimizer(recipe: Recipe, weights: dict[str, nn.Parameter]) -> torch.op
 
 
 def weight_groups(recipe: Recipe, weights: dict[str, nn.Parameter]) -> WeightGroups:
-    """Return the weights by peak rate: UNet before text encoders; with LoRA+, A before B."""
-    unet = {name: weight for name, weight in weights.items() if name.startswith("unet.")}
-    encoders = {name: weight for name, weight in weights.items() if name not in unet}
+    """Return the weights by peak rate: the denoising network first; with LoRA+, A before B."""
+    encoders = {name: weight for name, weight in weights.items() if is_of_text(name)}
+    denoiser = {name: weight for name, weight in weights.items() if name not in encoders}
     groups: WeightGroups = []
-    for own, peak in ((unet, recipe.learning_rate), (encoders, recipe.text_encoder_lr)):
+    for own, peak in ((denoiser, recipe.learning_rate), (encoders, recipe.text_encoder_lr)):
         if recipe.loraplus_lr_ratio is None:
             groups.append({"params": list(own.values()), "peak": peak})
             continue

@@ -16,6 +16,7 @@ from contracts.documents.training import TaskPhoto
 from contracts.shared.layout import PHOTOS_CHANNEL
 from contracts.shared.steps import held_out_among
 from trainer.model.base import Base
+from trainer.model.latents import LatentCodec
 from trainer.model.sampling import images_per_batch
 from trainer.process.results import TrainingError, sha256_of
 
@@ -66,8 +67,8 @@ class Latents:
     std: Tensor
     """(N, C, H, W)."""
 
-    scale: float
-    """The scaling factor: the UNet takes latents times this."""
+    codec: LatentCodec
+    """Makes the latents those that the denoising network takes."""
 
     weights: Tensor | None = None
     """(N, 1, H, W) in 0 to 1, the loss weight of each latent pixel; None for equal weights."""
@@ -76,8 +77,8 @@ class Latents:
     """(N, 6) int64, as ``time_ids_of`` returns them; None for photos that were not cropped."""
 
     def draw(self, index: int, noise: Tensor) -> Tensor:
-        """Return one sample (C, H, W) for the UNet, from noise (C, H, W)."""
-        return (self.mean[index] + self.std[index] * noise) * self.scale
+        """Return one sample (C, H, W) for the denoising network, from noise (C, H, W)."""
+        return self.codec.to_network(self.mean[index] + self.std[index] * noise)
 
 
 def split(photos: list[Photo]) -> tuple[list[Photo], list[Photo]]:
@@ -146,8 +147,7 @@ def encode_photos(base: Base, photos: list[Photo]) -> Latents:
         stds.append(encoded.std.float().cpu())
     mean = torch.cat(means)
     ids = torch.tensor([photo.time_ids for photo in photos])
-    scale = vae.config.scaling_factor
-    return Latents(mean, torch.cat(stds), scale, weights_of(photos, mean), ids)
+    return Latents(mean, torch.cat(stds), base.latents, weights_of(photos, mean), ids)
 
 
 def weights_of(photos: list[Photo], latents: Tensor) -> Tensor | None:

@@ -18,10 +18,21 @@ from contracts.shared.limits import (
     SIDE_STEP,
 )
 
-TargetModule = Literal["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
-"""Layers of the UNet's transformers: queries, keys, values, output, and the feed-forward pair."""
+TargetModule = Literal[
+    "to_q",
+    "to_k",
+    "to_v",
+    "to_out.0",
+    "ff.net.0.proj",
+    "ff.net.2",
+    "feed_forward.w1",
+    "feed_forward.w2",
+    "feed_forward.w3",
+]
+"""Layers of the transformers: queries, keys, values, output, and the feed-forward layers as UNets
+(``ff``) and Z-Image (``feed_forward``) name them."""
 
-TargetModules = Annotated[tuple[TargetModule, ...], Field(min_length=1, max_length=6)]
+TargetModules = Annotated[tuple[TargetModule, ...], Field(min_length=1, max_length=7)]
 
 Precision = Literal["no", "fp16", "bf16"]
 
@@ -52,7 +63,7 @@ class TrainingOptions(AdapterOptions):
     """Dropout probability of the adapter's input during training."""
 
     target_modules: TargetModules | None = None
-    """Layers of the UNet that get an adapter; absent: the base's default."""
+    """Layers of the denoising network that get an adapter; absent: the base's default."""
 
     gradient_accumulation_steps: Annotated[int, Field(ge=1, le=64)] = 1
     """Batches per optimiser step: the effect of a larger batch in the same memory."""

@@ -11,6 +11,9 @@ from collections.abc import Iterable
 
 UNET, TEXT_ENCODER, TEXT_ENCODER_2 = "unet", "text_encoder", "text_encoder_2"
 
+LAYERS_PER_BLOCK = "likeness_layers_per_block"
+"""Metadata key of the UNet's ``layers_per_block``: the names of SDXL's layers count by it."""
+
 OFFICIAL_LAYERS_PER_BLOCK = 2
 """``layers_per_block`` of the UNets of SD 1, SD 2 and SDXL; it numbers sgm's blocks."""
 
@@ -77,6 +80,26 @@ def kohya_name(
     if network == UNET and sdxl:
         path = to_sgm(path, layers_per_block)
     return f"{kohya_prefix(network, sdxl=sdxl)}_{path.replace('.', '_')}"
+
+
+def comfyui_name(path: str) -> str:
+    """Return ComfyUI's name of a layer of a transformer, by its path in diffusers' network.
+
+    ComfyUI and diffusers read this name for Z-Image; it is that of ai-toolkit's files.
+
+    >>> comfyui_name("layers.0.attention.to_q")
+    'diffusion_model.layers.0.attention.to_q'
+    """
+    return f"diffusion_model.{path}"
+
+
+def is_of_text(name: str) -> bool:
+    """Return whether a network, or a layer named ``<network>.<path>``, is of a text encoder.
+
+    >>> is_of_text("text_encoder_2.encoder.layers.0.mlp.fc1"), is_of_text("unet.conv_in")
+    (True, False)
+    """
+    return name.startswith(TEXT_ENCODER)
 
 
 def to_sgm(path: str, layers_per_block: int = OFFICIAL_LAYERS_PER_BLOCK) -> str:

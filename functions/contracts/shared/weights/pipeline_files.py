@@ -12,8 +12,8 @@ MODEL_INDEX = "model_index.json"
 REFINER_FOLDER = "refiner"
 """Where in a base's folder SDXL's refiner lies; of it only the index and the UNet are used."""
 
-CONFIG_SUFFIXES = (".json", ".txt")
-"""Endings of configs and tokenizers; ``merges.txt`` is one of them."""
+CONFIG_SUFFIXES = (".json", ".txt", ".jinja")
+"""Endings of configs and tokenizers; ``merges.txt`` and ``chat_template.jinja`` are two of them."""
 
 UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
 """Components that neither training nor drawing uses; they are not loaded, and may be missing."""
@@ -109,7 +109,7 @@ def _lacking(name: str, kind: str, present: set[str]) -> list[MissingFile]:
     if "Tokenizer" in kind:
         return _tokenizer(name, present)
     config = _without(present, f"{name}/config.json", f"the sizes of the {name}'s layers")
-    return config + _weights(name, present, transformers="CLIP" in kind)
+    return config + _weights(name, present, transformers=name.startswith("text_encoder"))
 
 
 def _without(present: set[str], path: str, why: str) -> list[MissingFile]:

@@ -51,6 +51,8 @@ def vocabulary_of_pairs(vocabulary: bytes, merges: bytes) -> Vocabulary | None:
         lines = merges.decode().splitlines()
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+    if not any(token.endswith(END) for token in numbers):  # byte pairs of another kind: Qwen's
+        return None
     pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
     return _checked(numbers, pairs)
 
