@@ -338,7 +338,9 @@ def test_users_of_one_step_get_the_weights_of_single_trainings(make_job: MakeJob
         for number, run in enumerate(prepare(job, task).run for task in (one, other))
     ]
     alone = [train_alone(job, replace(r, folder=r.folder / "alone"), TimeLimit()) for r in runs]
-    for mine, (_, weights) in zip(alone, train_users(job.base, runs, TimeLimit()), strict=True):
+    for mine, found in zip(alone, train_users(job.base, runs, TimeLimit()), strict=True):
+        assert not isinstance(found, TrainingError)
+        _, weights = found
         assert weights.keys() == mine.keys() - {"losses"}
         assert all(torch.allclose(weights[name], mine[name], atol=1e-5) for name in weights)
 

@@ -1107,8 +1107,8 @@ export interface TrainingRequest {
   subjects?: Array<Subject>;
   /** Train once for each combination of this grid, and publish the best; docs/sweep.md. */
   sweep?: SweepGrid | null;
-  /** Layers of the UNet that get an adapter; absent: the base's default. */
-  target_modules?: Array<"to_q" | "to_k" | "to_v" | "to_out.0" | "ff.net.0.proj" | "ff.net.2"> | null;
+  /** Layers of the denoising network that get an adapter; absent: the base's default. */
+  target_modules?: Array<"to_q" | "to_k" | "to_v" | "to_out.0" | "ff.net.0.proj" | "ff.net.2" | "feed_forward.w1" | "feed_forward.w2" | "feed_forward.w3"> | null;
   /** Alpha of the text encoders' adapters; absent: the same alpha / rank as in the UNet. */
   text_encoder_alpha?: number | null;
   /** Peak learning rate of the text encoders' adapters, at most 0.1; absent: the base's default, or `learning_rate` if it has none. With prodigy it must equal `learning_rate`. */

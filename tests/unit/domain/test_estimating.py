@@ -31,6 +31,13 @@ SIX = Dataset((1,) * 6)
 G5, P4D = "ml.g5.2xlarge", "ml.p4d.24xlarge"
 SDXL = CARD.model_copy(update={"resolution": 1024})
 SD1 = CARD.model_copy(update={"resolution": 512, "family": "sd1"})
+TURBO = CARD.model_copy(
+    update={
+        "resolution": 1024,
+        "family": "zimage",
+        "inference": CARD.inference.model_copy(update={"guidance_scale": 0.0}),
+    }
+)
 FIRST_RUNG = Rung(training_id="7" * 32, first_step=0, last_step=25, is_last=False)
 PLAIN = {"max_train_steps": 100, "train_batch_size": 1, "with_prior_preservation": False}
 
@@ -50,6 +57,8 @@ def seconds(tflop: float, peak: float) -> int:
         ({"resolution": 512}, SDXL, G5, 100, seconds(340 * 14.3 / 4, 70)),
         ({"resolution": 2048}, SDXL, G5, 100, seconds(340 * 14.3 * 4, 70)),
         ({}, SD1, G5, 100, seconds(340 * 1.82, 70)),
+        # without guidance a sampling step has one prompt
+        ({}, TURBO, G5, 100, seconds(220 * 111.0, 70)),
         ({"train_batch_size": 8}, SDXL, G5, 100, seconds(1040 * 14.3, 70)),
         ({"train_batch_size": None}, SDXL, G5, 100, seconds(640 * 14.3, 70)),  # the base's 4
         # 10 class images are drawn, and each step has as many of them as photos

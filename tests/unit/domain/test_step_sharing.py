@@ -239,3 +239,10 @@ def test_users_share_no_step_for_a_tenth_of_its_time() -> None:
     peak = SHARE_OF_PEAK_WHEN_FULL * INSTANCES[G5].gpu.peak_tflops
     shapes = [shaped().model_copy(update={"tflop": 0.12 / faster * peak}) for faster in (1.1, 1.2)]
     assert [users_per_step(shape, G5, limit=8) for shape in shapes] == [1, 2]
+
+
+def test_a_zimage_at_its_own_size_is_trained_by_one_user_a_pass() -> None:
+    changes = {"family": "zimage", "prediction_type": "flow_prediction", "resolution": 1024}
+    shape = shape_of(REQUEST, SIX, CARD.model_copy(update=changes))
+    assert shape.group is not None, "the trainer could"
+    assert {users_per_step(shape, kind, 8) for kind in INSTANCES} == {1}

@@ -56,7 +56,7 @@ def write_card(
         about_base(base),
         "## Training",
         (
-            about_import(recipe, imported)
+            about_import(recipe, imported, FAMILIES[base.family].network_title)
             if imported
             else about_training(recipe, metrics, plan, photos)
         ),
@@ -138,14 +138,14 @@ def about_training(
     return "\n\n".join(filter(None, [table(rows), *notes]))
 
 
-def about_import(recipe: Recipe, sha256: str) -> str:
+def about_import(recipe: Recipe, sha256: str, network: str = "UNet") -> str:
     """Return the table of an import, whose training is not known here."""
     rows: dict[str, object] = {
         "trained": "elsewhere; converted exactly",
         "file's sha256": sha256,
         "rank": recipe.rank,
         "text encoders' rank": recipe.text_encoder_rank or "not changed",
-        "layers of the network that draws": len(recipe.target_modules),
+        f"layers of the {network}": len(recipe.target_modules),
     }
     return table(rows)
 

@@ -23,6 +23,9 @@ class Family:
     network: str
     """Component of the pipeline that denoises; the first part of its keys in adapter files."""
 
+    network_title: str
+    """What people call it."""
+
     text_networks: tuple[str, ...]
     """Text encoders that may have an adapter."""
 
@@ -60,6 +63,7 @@ class Family:
 def _unet(*text_networks: str) -> Family:
     return Family(
         network="unet",
+        network_title="UNet",
         text_networks=text_networks,
         prediction_types=("epsilon", "v_prediction"),
         target_modules=(*ATTENTION, "ff.net.0.proj", "ff.net.2"),
@@ -76,6 +80,7 @@ FAMILIES: dict[Architecture, Family] = {
     "sdxl": _unet("text_encoder", "text_encoder_2"),
     "zimage": Family(
         network="transformer",
+        network_title="transformer",
         text_networks=(),
         prediction_types=("flow_prediction",),
         target_modules=(*ATTENTION, "feed_forward.w1", "feed_forward.w2", "feed_forward.w3"),
