@@ -57,7 +57,7 @@ CODES: dict[str, CodeEntry] = {
     "option_not_for_base": CodeEntry(
         "An option does not fit the base model",
         "The request sets an option that means nothing on this stack's base model.",
-        "Remove or change what is listed here, and upload request.json again.",
+        "Remove or change what is listed here, and send the request again.",
         "owner",
         False,
     ),

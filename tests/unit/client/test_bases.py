@@ -45,7 +45,7 @@ def write_pipeline(folder: Path, **scheduler: Any) -> Path:
 
 def write_zimage(folder: Path, **scheduler: Any) -> Path:
     """Write the files of a Z-Image folder; no weight is real."""
-    said = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}
+    settings = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}
     files: dict[str, Any] = {
         "model_index.json": {
             "_class_name": "ZImagePipeline",
@@ -55,7 +55,7 @@ def write_zimage(folder: Path, **scheduler: Any) -> Path:
             "transformer": ["diffusers", "ZImageTransformer2DModel"],
             "vae": ["diffusers", "AutoencoderKL"],
         },
-        "scheduler/scheduler_config.json": said | scheduler,
+        "scheduler/scheduler_config.json": settings | scheduler,
         "text_encoder/config.json": {},
         "text_encoder/model.safetensors": "text",
         "tokenizer/tokenizer.json": {},
