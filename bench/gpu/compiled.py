@@ -11,10 +11,9 @@ from bench.training.activations import RANK, recipe
 from bench.training.script import CLASS, INSTANCE
 from contracts.base import BaseCard
 from trainer.model import lora
-from trainer.model.architectures import EncodedPrompts
 from trainer.model.base import Base, load_base
+from trainer.model.text import EncodedPrompts
 from trainer.optimisation.loop import training_mode
-from trainer.optimisation.losses import predict
 
 TURNS, TINY_TURNS = 20, 1
 BACKEND, TINY_BACKEND = "inductor", "eager"
@@ -52,7 +51,8 @@ def forward_and_backward(base: Base, prompts: EncodedPrompts) -> None:
     latents = torch.zeros(2, 4, side, side, device=base.device, dtype=base.dtype)
     timesteps = torch.tensor([100, 900], device=base.device)
     time_ids = torch.full((2, 6), float(base.card.resolution))
-    predict(base, latents, timesteps, prompts, time_ids).float().square().mean().backward()
+    answer = base.denoiser.predict(base.network, latents, timesteps, prompts, time_ids)
+    answer.float().square().mean().backward()
 
 
 def after_the_first(work: partial[None], turns: int, device: torch.device) -> tuple[float, float]:
