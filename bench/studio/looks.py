@@ -48,7 +48,10 @@ class Looks:
 
     def go(self, address: str) -> None:
         """Show another page of the Studio."""
-        self.page.ask(f"document.querySelector('h1').remove(); location.hash = '#{address}'")
+        self.page.ask(
+            f"document.querySelector('h1').remove(); if (location.hash === '#{address}')"
+            f" dispatchEvent(new Event('hashchange')); else location.hash = '#{address}'"
+        )
         self.page.wait("document.querySelector('h1') && !document.querySelector('[aria-busy]')")
         time.sleep(0.3)
 

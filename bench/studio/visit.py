@@ -286,12 +286,13 @@ class Visit(Looks):
 
     def figures(self) -> list[Figure]:
         """Return the report's lines."""
+        verdicts = self._verdicts or [0.0]
         return [
             *super().figures(),
             Figure("verdicts kept after a closed tab", self.kept, f"of {GOOD}", GOOD),
             Figure("receipts of deletions", self.receipts, "", 1),
-            Figure("a photo's verdict, half of them", median(self._verdicts), "s", 3, "less"),
-            Figure("a photo's verdict, the slowest", self._verdicts[-1], "s"),
+            Figure("a photo's verdict, half of them", median(verdicts), "s", 3, "less"),
+            Figure("a photo's verdict, the slowest", verdicts[-1], "s"),
         ]
 
     # ---- helpers -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from contracts.codes import CODES
-from contracts.documents.api.callers import ROLE_SCOPES
+from contracts.documents.api.callers import Scope
 from contracts.documents.api.uploads import MAX_FILES, MAX_PHOTO_BYTES
 from contracts.documents.api.verification import WatermarkStated
 from contracts.documents.erasure import STORES
@@ -156,7 +156,7 @@ def test_every_word_of_a_job_and_every_scope_has_words() -> None:
     fields = JobRecord.model_json_schema()["properties"]
     assert {f"status.{one}" for one in fields["status"]["enum"]} <= set(english)
     assert {f"job.now.{one}" for one in fields["stage"]["enum"]} <= set(english)
-    assert {f"scope.{one}" for one in ROLE_SCOPES["owner"]} <= set(english)
+    assert {f"scope.{one}" for one in get_args(Scope)} <= set(english)
 
 
 @pytest.mark.parametrize(("page", "calls"), [("takedown.js", 2), ("verify.js", 1)])
