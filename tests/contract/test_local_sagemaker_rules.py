@@ -78,6 +78,7 @@ def test_text_that_is_no_number_is_left_for_the_check() -> None:
         ("SageMaker.CreateTrainingJob", "/", b'{"TrainingJobName": "Job"}', "training-job/job"),
         ("SageMaker.DescribeEndpointConfig", "/", CONFIG, "endpoint-config/c"),
         ("SageMaker.CreateEndpoint", "/", ENDPOINT, "endpoint/e"),
+        ("SageMaker.UpdateEndpointWeightsAndCapacities", "/", ENDPOINT, "endpoint/e"),
         ("SageMaker.CreateModel", "/", b'{"ModelName": "m"}', "model/m"),
         ("", "/endpoints/E/invocations", b"\xff", "endpoint/e"),
     ],

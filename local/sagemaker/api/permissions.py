@@ -30,7 +30,8 @@ def resource_of(target: str, path: str, body: bytes) -> str:
         return str(request["ResourceArn"])
     operation = target.rpartition(".")[2]
     for word, (field, kind) in _KINDS.items():
-        if re.fullmatch(rf"[A-Z][a-z]+{word}", operation) and isinstance(request.get(field), str):
+        named = re.fullmatch(rf"[A-Z][a-z]+{word}(WeightsAndCapacities)?", operation)
+        if named and isinstance(request.get(field), str):
             return host.arn(kind, request[field])
     return "*"
 
