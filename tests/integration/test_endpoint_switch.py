@@ -26,6 +26,8 @@ ENDPOINT = f"{NAME}-endpoint"
 ROUTE = ["false", "on-demand", "true", "on-demand", "false", "true", "false"]
 """Every direction once."""
 
+PREWARM = "cron(45 7 ? * MON-FRI *)"
+
 
 class Switched:
     """One stack, whose parameter changes, with a tenant that has a model."""
@@ -35,18 +37,16 @@ class Switched:
         self.stacks = cloud.client("cloudformation")
         self.sagemaker = cloud.client("sagemaker")
 
-    def deploy(self, value: str) -> dict[str, str]:
+    def deploy(self, value: str, **more: str) -> dict[str, str]:
         """Deploy with this CreateEndpoint; the tenant has its models in every stack of the name."""
         images = {"TrainingImageUri": TRAINER, "ServingImageUri": SERVER}
-        outputs = deployment.deploy(self.cloud, NAME, CreateEndpoint=value, **images)
+        outputs = deployment.deploy(self.cloud, NAME, CreateEndpoint=value, **images, **more)
         self.record_models()
         return outputs
 
     def record_models(self) -> None:
         """Put a tenant's models into the stack's table: only their owner may wake the endpoint."""
-        table = self.stacks.describe_stack_resource(
-            StackName=NAME, LogicalResourceId="ModelsTable"
-        )["StackResourceDetail"]["PhysicalResourceId"]
+        table = self.physical_id("ModelsTable")
         for row in tenant_models().rows.values():
             self.cloud.client("dynamodb").put_item(TableName=table, Item=item_of(row))
 
@@ -64,6 +64,36 @@ class Switched:
         """Have the function look for an idle endpoint, as its schedule does."""
         answer = self.cloud.client("lambda").invoke(FunctionName=f"{NAME}-reap-endpoint")
         assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def warm_ahead(self) -> None:
+        """Have the schedule of PrewarmSchedule call its function, with its own input."""
+        events = self.cloud.client("events")
+        name = self.physical_id("ReapEndpointFunctionPrewarm").rpartition("/")[2]
+        rule = events.describe_rule(Name=name)
+        assert (rule["State"], rule["ScheduleExpression"]) == ("ENABLED", PREWARM)
+        (target,) = events.list_targets_by_rule(Rule=name)["Targets"]
+        answer = self.cloud.client("lambda").invoke(
+            FunctionName=target["Arn"], Payload=target["Input"].encode()
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def physical_id(self, resource: str) -> str:
+        """Return the name that CloudFormation gave a resource."""
+        found = self.stacks.describe_stack_resource(StackName=NAME, LogicalResourceId=resource)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    def holds(self, requests: float) -> None:
+        """Write the engine's metric: so many requests are inside each device's base."""
+        dimensions = [{"Name": "service", "Value": NAME}]
+        metric = {"MetricName": "RequestsInBase", "Dimensions": dimensions, "Value": requests}
+        self.cloud.client("cloudwatch").put_metric_data(Namespace="Likeness", MetricData=[metric])
+
+    def instances(self) -> int | None:
+        """Return how many instances are in service; None while that changes."""
+        found = self.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+        (variant,) = found["ProductionVariants"]
+        ready = found["EndpointStatus"] == "InService"
+        return int(variant["CurrentInstanceCount"]) if ready else None
 
     def is_idle_at_once(self) -> None:
         """Let no time count in which the endpoint was made or called."""
@@ -138,6 +168,19 @@ def made_after_the_other_one_is_gone(events: list[dict[str, Any]]) -> None:
     order = [event["LogicalResourceId"] for event in events]
     released = [n for n, name in enumerate(order) if name == "EndpointOnDemandRelease"]
     assert max(released) < order.index("ServingEndpoint")
+
+
+def test_an_endpoint_on_demand_is_warmed_ahead_and_grows_with_the_requests_inside(
+    switched: Switched,
+) -> None:
+    switched.deploy("on-demand", PrewarmSchedule=PREWARM, EndpointMaxInstances="3")
+    assert switched.status() is None
+    switched.warm_ahead()
+    eventually(lambda: switched.status() == "InService")
+    assert (switched.made_by(), switched.instances()) == ("on-demand", 1)
+    switched.holds(12)  # of EndpointWaitingRequests, which are 8
+    switched.reap()
+    eventually(lambda: switched.instances() == 2)
 
 
 def test_an_endpoint_on_demand_goes_when_it_is_idle_and_with_its_stack(switched: Switched) -> None:
