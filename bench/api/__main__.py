@@ -34,8 +34,9 @@ RATES: dict[str, Any] = {one.name: MANY for one in fields(Limits) if "_per_" in 
 NO_LIMITS = Limits(**RATES)
 """As much of everything as the fuzzer likes."""
 MAX_SECONDS = 1500
-MIN_DOORS = len(OPERATIONS) - 2
-"""All but the two that are for everybody and tell nothing: the document, and a new report."""
+MIN_DOORS = len(OPERATIONS) - 3
+"""All but those that are for everybody and name nothing: the document, a new report, and the check
+of a picture."""
 FUZZED = len(OPERATIONS) - 1
 """The fuzzer leaves out the address that it has the document from."""
 
