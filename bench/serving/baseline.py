@@ -18,7 +18,8 @@ from domain.publishing.tar_gz import archive
 from serving.adapters.cache import AdapterCache
 from serving.adapters.hooks import active
 from serving.adapters.reader import AdapterReader
-from serving.generator import Generator, Row
+from serving.generator import Generator
+from serving.rows import Row
 from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 

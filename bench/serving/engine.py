@@ -24,9 +24,11 @@ from bench.report import Figure
 from bench.serving import fixtures
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import AdapterReader
-from serving.engine.engine import Engine, Job
+from serving.engine.engine import Engine
+from serving.engine.jobs import Job
 from serving.engine.warm_up import make_plan, try_plan
-from serving.generator import Drawing, Generator, Row, to_image
+from serving.generator import Generator, to_image
+from serving.rows import Drawing, Row
 from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
@@ -297,7 +299,7 @@ def large(base: Path) -> list[Figure]:
     plain = StableDiffusionXLPipeline.from_pretrained(base)
     plain.set_progress_bar_config(disable=True)
     row = make_row((), LARGE_STEPS, 0, SCHEDULERS[0])
-    plain.scheduler = generator.make_scheduler(SCHEDULERS[0])
+    plain.scheduler = generator.base.make_scheduler(SCHEDULERS[0])
 
     def theirs() -> None:
         plain(

@@ -19,7 +19,8 @@ from bench.report import Figure
 from bench.training import base as training_base
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import AdapterReader
-from serving.generator import Generator, Row
+from serving.generator import Generator
+from serving.rows import Row
 from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines as tiny

@@ -19,8 +19,16 @@ class PrecisionError(Exception):
     """The operator's type cannot be used; the message says why."""
 
 
-def choose_dtype(card: BaseCard, device: torch.device, asked: str | None) -> torch.dtype:
+def choose_dtype(
+    card: BaseCard, device: torch.device, asked: str | None, half: torch.dtype = torch.float16
+) -> torch.dtype:
     """Return the type: the operator's, otherwise the base's, otherwise the device's.
+
+    Args:
+        card: the base's.
+        device: it draws there.
+        asked: LIKENESS_DTYPE.
+        half: the type of the base's kind on a GPU.
 
     Raises:
         PrecisionError: ``asked`` is no type, or the device does not have it.
@@ -28,9 +36,10 @@ def choose_dtype(card: BaseCard, device: torch.device, asked: str | None) -> tor
     if asked and asked != "auto":
         return operators_dtype(asked, device)
     if card.inference.torch_dtype is not None:
-        dtype = DTYPES[card.inference.torch_dtype]
-        return wider_dtype(device) if not has_dtype(dtype, device) else dtype
-    return torch.float32 if device.type == "cpu" else torch.float16
+        half = DTYPES[card.inference.torch_dtype]
+    elif device.type == "cpu":
+        return torch.float32
+    return half if has_dtype(half, device) else wider_dtype(device)
 
 
 def operators_dtype(asked: str, device: torch.device) -> torch.dtype:

@@ -8,11 +8,12 @@ Source: the page "Features" of AUTOMATIC1111's wiki, "Attention/emphasis" and "B
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from contracts.documents.package import Ignored
-from serving.tensors import PictureError
+from serving.tensors import PictureError, Syntax
 
 ROUND, SQUARE = 1.1, 1 / 1.1
 """Weights of a pair of brackets without a number."""
@@ -23,6 +24,8 @@ MAX_WEIGHT = 10.0
 FOREIGN_FILE = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>", re.IGNORECASE)
 
 BOTH = re.compile(r"\bAND\b")
+
+WEIGHED = re.compile(r"\([^()]*:\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)")
 
 PIECE = re.compile(
     r"\\(?P<meant>[\\()\[\]])"
@@ -72,6 +75,20 @@ def literal(text: str) -> WeightedPrompt:
     'a (dog:2)'
     """
     return WeightedPrompt(((Span(text, 1.0),),))
+
+
+def read_tags(text: str) -> WeightedPrompt:
+    """Return a prompt whose brackets are text, without tags that name files of other tools.
+
+    >>> prompt = read_tags("a (red:1.5) dog<lora:me:1>")
+    >>> prompt.plain, prompt.ignored
+    ('a (red:1.5) dog', ('lora_tag', 'weights'))
+    """
+    remaining = FOREIGN_FILE.sub("", text)
+    found: tuple[Ignored, ...] = ("lora_tag",) if remaining != text else ()
+    if WEIGHED.search(remaining):
+        found += ("weights",)
+    return replace(literal(remaining), ignored=found)
 
 
 def read_weights(text: str) -> WeightedPrompt:
@@ -163,3 +180,10 @@ def join(spans: list[Span]) -> tuple[Span, ...]:
         else:
             joined.append(span)
     return tuple(joined)
+
+
+READERS: dict[Syntax, Callable[[str], WeightedPrompt]] = {
+    "weights": read_weights,
+    "tags": read_tags,
+    "literal": literal,
+}

@@ -17,14 +17,15 @@ from contracts.documents.package import (
     RefinerInfo,
 )
 from contracts.marks.marking import Marker
-from contracts.shared.pictures.samplers import SAMPLERS
+from contracts.shared.pictures.abilities import ABILITIES
+from contracts.shared.weights.families import FAMILIES
 from contracts.shared.words.prompts import has_placeholder, name_subject
 from serving.adapters.cache import Lease
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter
 from serving.answer_cache import Answer
-from serving.generator import Row
 from serving.output.marks import mark_picture
+from serving.rows import Row
 from serving.tensors import PictureError, PictureRequest
 
 Reply = Callable[["Answer | Exception"], None]
@@ -132,7 +133,7 @@ class PendingRequest:
                 mix=mix,
                 image=request.image.pixels if request.image else None,
                 mask=request.image.mask if request.image else None,
-                weighted=request.arguments.prompt_weights,
+                syntax=request.syntax,
                 clip_skip=request.arguments.clip_skip,
                 second_pass=request.second_pass,
                 refiner_switch_at=request.refiner_switch_at,
@@ -145,6 +146,7 @@ def describe(pending: PendingRequest, base: BaseCard, seconds: float) -> Generat
     """Return the provenance of a request's pictures: weights, seeds and settings."""
     request = pending.request
     height, width = request.size
+    sampler = ABILITIES[base.family].samplers[request.scheduler]
     return GenerationInfo(
         base_sha256=base.sha256,
         adapter_sha256=pending.adapter.sha256 if pending.adapter else None,
@@ -162,9 +164,9 @@ def describe(pending: PendingRequest, base: BaseCard, seconds: float) -> Generat
         hires=describe_second_pass(request),
         clip_skip=request.arguments.clip_skip,
         refiner=describe_refiner(request, base),
-        ignored=ignored_in(pending.rows[0]),
-        scheduler=SAMPLERS[request.scheduler].scheduler,
-        scheduler_options=SAMPLERS[request.scheduler].options,
+        ignored=ignored_in(pending.rows[0], base),
+        scheduler=sampler.scheduler,
+        scheduler_options=sampler.options,
         width=width,
         height=height,
         seconds=round(seconds, 3),
@@ -192,10 +194,13 @@ def describe_refiner(request: PictureRequest, base: BaseCard) -> RefinerInfo | N
     return RefinerInfo(sha256=base.refiner.sha256, switch_at=request.refiner_switch_at)
 
 
-def ignored_in(row: Row) -> tuple[Ignored, ...]:
-    """Return what is left out of a row's prompts."""
+def ignored_in(row: Row, base: BaseCard) -> tuple[Ignored, ...]:
+    """Return what has no effect of a row's prompts."""
     texts = (row.prompt, row.negative_prompt or "")
-    return tuple(sorted({kind for text in texts for kind in row.read(text).ignored}))
+    kinds = {kind for text in texts for kind in row.read(text).ignored}
+    if row.negative_prompt and row.guidance_scale <= FAMILIES[base.family].guidance_off:
+        kinds.add("negative_prompt")
+    return tuple(sorted(kinds))
 
 
 def make_answer(

@@ -22,20 +22,16 @@ from contracts.shared.words.name_list import NO_NAMES, NameList, has_name
 from serving.adapters.cache import AdapterCache, Lease
 from serving.adapters.mixing import find_mixed_adapters, has_adapter, read_tenant
 from serving.answer_cache import Answer, AnswerCache, answer_key
-from serving.engine.engine import (
-    CANCELLED,
-    Engine,
-    Job,
-    is_shortage,
-    log_failure,
-    out_of_memory_error,
-)
+from serving.engine.engine import CANCELLED, Engine
+from serving.engine.failures import is_shortage, log_failure, out_of_memory_error
+from serving.engine.jobs import Job
 from serving.erased import ALLOWED, listed
-from serving.generator import Row, to_image
+from serving.generator import to_image
 from serving.metrics import emit
 from serving.output.pictures_bucket import NotStoredError, Owner, PicturesBucket
 from serving.output.safety import Checker, figures_of
 from serving.requests import Inputs, PendingRequest, describe, make_answer
+from serving.rows import Row
 from serving.tensors import (
     PictureError,
     PictureRequest,

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from PIL import Image, ImageOps
 from pydantic import ValidationError
@@ -27,11 +27,16 @@ from contracts.documents.picture import (
     PictureArguments,
     PictureCode,
 )
-from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS, SIDE_STEP
-from contracts.shared.pictures.samplers import SAMPLERS, rename_arguments
+from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS
+from contracts.shared.pictures.abilities import ABILITIES
+from contracts.shared.pictures.samplers import KNOWN, rename_arguments
 from contracts.shared.pictures.upscalers import DEFAULT_UPSCALER
+from contracts.shared.weights.families import FAMILIES
 from contracts.shared.words.styles import apply_style
 from serving.output.pictures_bucket import NoPictureError
+
+MANY_SAMPLERS = 20
+"""More of them do not fit into an error's 300 characters."""
 
 MAX_ARGUMENTS_BYTES = 4096
 """Largest size of ``gen_args`` without a mask."""
@@ -45,6 +50,10 @@ OPAQUE = 255
 
 WHITE = 128
 """Smallest grey value of a mask at which the image may change."""
+
+
+Syntax = Literal["weights", "tags", "literal"]
+"""How a prompt is read: with weights; as text without other tools' tags; as it stands."""
 
 
 class PictureError(Exception):
@@ -67,7 +76,7 @@ class Sampling(NamedTuple):
     height: int
     width: int
     scheduler: str
-    """A key of SAMPLERS."""
+    """A name of contracts.shared.pictures.samplers."""
     strength: float | None = None
     """None when the picture starts from noise alone."""
 
@@ -116,6 +125,8 @@ class PictureRequest:
     strength: float | None = None
     """Share of the image that may change; None without an image."""
     second_pass: SecondPass | None = None
+    syntax: Syntax = "literal"
+    """How the prompts are read."""
 
     @property
     def refiner_switch_at(self) -> float | None:
@@ -172,13 +183,15 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
         PictureError: an argument is unknown or out of range, or a text or image is not valid.
     """
     arguments = parse_arguments(gen_args)
+    check_abilities(arguments, base)
     check_refiner(arguments, base)
     defaults = base.inference
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
+    check_sides((height, width), FAMILIES[base.family].side_step)
     steps = arguments.num_inference_steps or defaults.num_inference_steps
-    second_pass = plan_second_pass(arguments, steps, (height, width), has_image=bool(image))
+    second_pass = plan_second_pass(arguments, steps, (height, width), base, has_image=bool(image))
     given = None if second_pass else arguments.strength
-    strength = check_strength(given, steps, has_image=bool(image))
+    strength = check_strength(given, steps, base, has_image=bool(image))
     if arguments.mask_image is not None and not image:
         text = "mask_image: it needs an image, and the request has none"
         raise PictureError("invalid_argument", text)
@@ -201,6 +214,7 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
             arguments.scheduler,
             defaults.scheduler,
             max(steps, second_pass.num_inference_steps if second_pass else 0),
+            base,
         ),
         arguments=arguments,
         # Last, as it takes longest.
@@ -209,7 +223,32 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
         else None,
         strength=strength,
         second_pass=second_pass,
+        syntax=choose_syntax(arguments, base),
     )
+
+
+def check_abilities(arguments: PictureArguments, base: BaseCard) -> None:
+    """Raise if a request has an argument that the base's family does not have."""
+    lacks = ABILITIES[base.family].lacks
+    for name in lacks:
+        if getattr(arguments, name) is not None:
+            takes = [one for one in list_arguments() if one not in lacks]
+            text = f"{name}: not with this endpoint's base; it takes {', '.join(takes)}, hr_..."
+            raise PictureError("invalid_argument", text)
+
+
+def choose_syntax(arguments: PictureArguments, base: BaseCard) -> Syntax:
+    """Return how the prompts are read."""
+    if not arguments.prompt_weights:
+        return "literal"
+    return "weights" if ABILITIES[base.family].reads_weights else "tags"
+
+
+def check_sides(size: tuple[int, int], step: int) -> None:
+    """Raise if the base cannot draw a picture of this height and width."""
+    if any(side % step for side in size):
+        text = f"height, width: multiples of {step} with this endpoint's base"
+        raise PictureError("invalid_argument", text)
 
 
 def check_refiner(arguments: PictureArguments, base: BaseCard) -> None:
@@ -226,9 +265,21 @@ def check_refiner(arguments: PictureArguments, base: BaseCard) -> None:
 
 
 def plan_second_pass(
-    arguments: PictureArguments, steps: int, size: tuple[int, int], *, has_image: bool
+    arguments: PictureArguments,
+    steps: int,
+    size: tuple[int, int],
+    base: BaseCard,
+    *,
+    has_image: bool,
 ) -> SecondPass | None:
     """Return how the picture is drawn a second time; None: it is not.
+
+    Args:
+        arguments: the request's.
+        steps: those of the first pass.
+        size: height and width of the first pass.
+        base: draws it.
+        has_image: whether the request has a start image.
 
     Raises:
         PictureError: an argument has no effect, or the picture would be too large.
@@ -242,13 +293,14 @@ def plan_second_pass(
     if has_image:
         text = "hr_scale: not with an image; ask for a larger width and height instead"
         raise PictureError("invalid_argument", text)
-    height, width = (int(side * scale) // SIDE_STEP * SIDE_STEP for side in size)
+    side_step = FAMILIES[base.family].side_step
+    height, width = (int(side * scale) // side_step * side_step for side in size)
     if max(height, width) > MAX_SIDE:
         text = f"hr_scale: the picture would be larger than {MAX_SIDE} pixels"
         raise PictureError("invalid_argument", text)
     again = arguments.hr_second_pass_steps or steps
     strength = DEFAULT_HR_STRENGTH if arguments.strength is None else arguments.strength
-    check_strength(strength, again, has_image=True)
+    check_strength(strength, again, base, has_image=True)
     return SecondPass(arguments.hr_upscaler or DEFAULT_UPSCALER, again, height, width, strength)
 
 
@@ -341,7 +393,9 @@ def check_pixels(image: Image.Image, name: str) -> None:
         raise PictureError("invalid_argument", text)
 
 
-def check_strength(requested: float | None, steps: int, *, has_image: bool) -> float | None:
+def check_strength(
+    requested: float | None, steps: int, base: BaseCard, *, has_image: bool
+) -> float | None:
     """Return the share of the image that may change; None without an image."""
     if not has_image:
         if requested is not None:
@@ -350,7 +404,7 @@ def check_strength(requested: float | None, steps: int, *, has_image: bool) -> f
             )
         return None
     strength = DEFAULT_STRENGTH if requested is None else requested
-    if int(steps * strength) < 1:
+    if int(steps * strength) < 1 and not ABILITIES[base.family].rounds_steps_up:
         raise PictureError("invalid_argument", "strength: it leaves no step; ask for more steps")
     return strength
 
@@ -376,11 +430,15 @@ def explain(error: ValidationError) -> str:
     """Describe the first error by our own field names; unknown names are the user's text."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        known = [name for name in PictureArguments.model_fields if not name.startswith("hr_")]
-        return f"gen_args: unknown name; known are {', '.join(known)}, hr_..."
+        return f"gen_args: unknown name; known are {', '.join(list_arguments())}, hr_..."
     if not first["loc"]:
         return "gen_args: not a JSON object"
     return f"{first['loc'][0]}: {first['msg']}"
+
+
+def list_arguments() -> list[str]:
+    """Return the names of arguments for an error's text; those of the second pass are left out."""
+    return [name for name in PictureArguments.model_fields if not name.startswith("hr_")]
 
 
 def parse_text(value: bytes, name: str, *, at_least: int) -> str:
@@ -419,14 +477,18 @@ def pick_negative(tensor: bytes, arguments: PictureArguments) -> bytes:
     return arguments.negative_prompt.encode()
 
 
-def check_scheduler(requested: str | None, default: str, steps: int) -> str:
-    """Return the key in SAMPLERS of the request's sampler, or of the base's."""
-    name = requested or default
-    if name not in SAMPLERS:
+def check_scheduler(requested: str | None, default: str, steps: int, base: BaseCard) -> str:
+    """Return the name of the request's sampler, or of the base's."""
+    name, samplers = requested or default, ABILITIES[base.family].samplers
+    if requested is not None and requested not in samplers:
+        takes = ", ".join(samplers) if len(samplers) < MANY_SAMPLERS else KNOWN
+        text = f"scheduler: not with this endpoint's base; it takes {takes}"
+        raise PictureError("invalid_argument", text)
+    if name not in samplers:
         raise PictureError(
             "generation_failed", "the base card names a scheduler that this server does not support"
         )
-    most = SAMPLERS[name].max_steps
+    most = samplers[name].max_steps
     if most is not None and steps > most:
         raise PictureError(
             "invalid_argument", f"num_inference_steps: at most {most} with this scheduler"

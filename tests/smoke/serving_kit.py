@@ -30,10 +30,13 @@ from contracts.base import BaseCard
 from contracts.documents.package import PACKAGE_FOLDER, GenerationInfo, PackageCard
 from contracts.documents.training import AdapterManifest
 from contracts.shared.ports import free_port
-from serving.engine.engine import Engine, Job
+from serving.adapters.reader import file_name
+from serving.engine.engine import Engine
+from serving.engine.jobs import Job
 from serving.engine.memory import MemoryPlan, Needs
 from serving.engine.speed import Speed
-from serving.generator import Generator, Row, to_image
+from serving.generator import Generator, to_image
+from serving.rows import Row
 from serving.tensors import PictureError
 from tests.smoke import tiny_pipelines
 
@@ -96,6 +99,9 @@ class User:
 
 def make_base(folder: Path, family: tiny_pipelines.Family, *, refiner: bool = False) -> None:
     """Write an untrained base that draws 64 x 64."""
+    if family == "zimage":
+        tiny_pipelines.make_base(folder, family)
+        return
     make_sdxl, make_sd = tiny_pipelines.make_sdxl, tiny_pipelines.make_sd
     pipeline = make_sdxl() if family == "sdxl" else make_sd(family)
     pipeline.save_pretrained(folder)
@@ -109,8 +115,10 @@ def make_adapter(
     folder: Path, base: Path, *, rank: int = 4, seed: int = 1, text_encoders: bool = False
 ) -> None:
     """Write random weights for every attention layer, with the manifest of a trained one."""
-    components = ("unet", "text_encoder", "text_encoder_2") if text_encoders else ("unet",)
-    write_adapter(folder, DiffusionPipeline.from_pretrained(base), components, rank, seed)
+    pipeline = DiffusionPipeline.from_pretrained(base)
+    network = "unet" if "unet" in pipeline.components else "transformer"
+    encoders = ("text_encoder", "text_encoder_2") if text_encoders else ()
+    write_adapter(folder, pipeline, (network, *encoders), rank, seed)
     write_manifest(folder, base, rank)
 
 
@@ -124,8 +132,7 @@ def write_adapter(
         for name, layer in getattr(pipeline, component).named_modules():
             if not name.endswith(("to_q", "to_k", "to_v", "to_out.0", "q_proj", "v_proj")):
                 continue
-            prefix = "" if component == "unet" or name.startswith("text_model.") else "text_model."
-            key = f"{component}.{prefix}{name}.lora"
+            key = f"{component}.{file_name(component, name)}.lora"
             down = torch.randn(rank, layer.in_features, generator=generator)
             up = torch.randn(layer.out_features, rank, generator=generator)
             tensors[f"{key}_A.weight"] = down / layer.in_features**0.5

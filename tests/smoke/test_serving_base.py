@@ -33,12 +33,14 @@ from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
 from serving.engine.engine import Engine
+from serving.engine.memory import MemoryPlan, Needs
 from serving.engine.speed import Speed
 from serving.engine_process import dump_info
-from serving.generator import OverflowedError, Row
+from serving.generator import OverflowedError
 from serving.output.pictures_bucket import NoBucket, NotStoredError, Owner, Stored
 from serving.output.safety import SafetySettings, Stages, make_checker
 from serving.requests import Inputs
+from serving.rows import Row
 from serving.service import Limits, PictureService
 from tests.smoke import serving_kit as kit
 from tests.unit.serving.test_tensors import BASE
@@ -89,6 +91,9 @@ class MemoryArtist:
 
     def refiner_steps_of(self, row: Row) -> int:
         return 0 if row.refiner_switch_at is None else row.sampling.num_inference_steps // 2
+
+    def entries_of(self, row: Row) -> int:
+        return 2 if row.guidance_scale > 1 else 1
 
     def refine(self, drawing: Any) -> Any:
         return MemoryDrawing(drawing.row, self.refiner_steps_of(drawing.row))
@@ -266,6 +271,16 @@ def test_a_first_pass_that_overflows_is_drawn_again_in_float32(tmp_path: Path) -
     answer = Base(artist, tmp_path).draw(request(tmp_path, width=64, height=64, **asked))
     assert text_of(answer) is None
     assert artist.passes == [1, 1, 1]
+
+
+def test_a_base_that_does_not_fit_in_float32_is_not_converted(tmp_path: Path) -> None:
+    artist = MemoryArtist(pictures=[NOT_A_NUMBER])
+    artist.dtype = torch.bfloat16
+    base = Base(artist, tmp_path)
+    base.service.engine.plan = MemoryPlan(Needs(1.0, 1.0, 2, weights=600), 1000, adapter_bytes=0)
+    asked = request(tmp_path, num_inference_steps=1)
+    assert (text_of(base.draw(asked)) or "").startswith("likeness/picture_overflow: ")
+    assert artist.passes == [1]
 
 
 def test_a_row_leaves_when_it_is_done_and_the_others_go_on(tmp_path: Path) -> None:

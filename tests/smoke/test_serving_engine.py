@@ -17,11 +17,14 @@ from PIL import Image
 
 from contracts.shared.pictures.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
-from serving.engine.engine import Engine, Job, is_shortage
-from serving.engine.memory import MemoryPlan, peak_bytes, trace_needs
+from serving.engine.engine import Engine
+from serving.engine.failures import is_shortage
+from serving.engine.jobs import Job
+from serving.engine.memory import MemoryPlan, peak_bytes, trace_needs, trace_unet
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
-from serving.generator import Generator, Row, to_image
+from serving.generator import Generator, to_image
+from serving.rows import Row
 from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
@@ -188,7 +191,7 @@ def sdxl() -> MemoryPlan:
         ).half()
         vae = AutoencoderKL(**vae_config(128))
     weights = int(6.9e9)  # UNet 5.13 GB, two text encoders 1.64 GB, decoder 0.17 GB
-    needs = trace_needs([unet], vae, side=512, weights=weights, upcast_decoder=True)
+    needs = trace_needs([unet], vae, trace_unet, side=512, weights=weights, upcast_decoder=True)
     return MemoryPlan(needs, A10G_BYTES, adapter_bytes=GIGABYTE)
 
 

@@ -21,9 +21,10 @@ from PIL import Image
 from contracts.shared.pictures.samplers import CLASSES, SAMPLERS
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
-from serving.generator import Generator, Row
+from serving.bases.clip_text import encode
+from serving.generator import Generator
 from serving.prompt_weights import literal, read_weights
-from serving.prompts import encode
+from serving.rows import Row
 from serving.tensors import PictureError, Sampling, SecondPass
 from tests.smoke import serving_kit as kit
 from tests.smoke.tiny_pipelines import Family
@@ -244,7 +245,7 @@ def test_a_weighted_row_is_the_same_beside_others_and_the_plain_one_is_diffusers
     sides: BothSides,
 ) -> None:
     plain = make_row("a photo", "hat", 3, 4.0)
-    bracketed = replace(plain, weighted=True)
+    bracketed = replace(plain, syntax="weights")
     weighed = replace(bracketed, prompt="a (photo:1.8)")
     drawn = sides.draw([plain, bracketed, weighed], "DDIMScheduler", negative=True)
     assert difference(drawn[0], sides.draw_plainly(plain, "DDIMScheduler")) <= 1

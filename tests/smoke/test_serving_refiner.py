@@ -26,11 +26,13 @@ from PIL import Image
 from likeness_client.__main__ import main
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.base_folder import BaseFolderError, resolve_base
-from serving.engine.engine import Engine, Job
+from serving.engine.engine import Engine
+from serving.engine.jobs import Job
 from serving.engine.memory import weight_bytes
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan
-from serving.generator import Generator, Row, to_image
+from serving.generator import Generator, to_image
+from serving.rows import Row
 from serving.tensors import PictureError, Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
@@ -163,7 +165,7 @@ def test_rows_of_both_networks_are_drawn_apart_and_equal_those_drawn_alone(
         make_row("HeunDiscreteScheduler", seed=2),
         make_row("DPMSolverMultistepScheduler", seed=4, refiner_switch_at=None, mix=own),
         make_row(seed=5, refiner_switch_at=0.8),
-        make_row(seed=6, prompt="a (photo:1.4) " + "of words " * 80, weighted=True),
+        make_row(seed=6, prompt="a (photo:1.4) " + "of words " * 80, syntax="weights"),
     ]
     engine = Engine(sides.generator, kit.PLENTY, Speed(1e6, 1e-3, 1e-3), 8)
     jobs = []
@@ -186,8 +188,8 @@ def test_an_adapter_changes_the_base_s_part_alone(sides: BothSides) -> None:
     drawing = generator.begin(row)
     while drawing.remaining:
         generator.step([drawing])
-    with_adapter = generator.refine(drawing).conditions
-    bare = generator.refine(replace(drawing, row=replace(row, mix=()))).conditions
+    with_adapter: Any = generator.refine(drawing).conditions
+    bare: Any = generator.refine(replace(drawing, row=replace(row, mix=()))).conditions
     assert torch.equal(with_adapter.text, bare.text)
     assert torch.equal(with_adapter.pooled, bare.pooled)
     assert difference(sides.draw(row)[0], sides.draw(make_row())[0]) > 1

@@ -128,9 +128,11 @@ class RefinerInfo(Document):
     """Share of the noise schedule that the base drew."""
 
 
-Ignored = Literal["lora_tag", "and_keyword"]
+Ignored = Literal["lora_tag", "and_keyword", "weights", "negative_prompt"]
 """``lora_tag``: AUTOMATIC1111's ``<lora:name:1>``, which names a file that is not here.
-``and_keyword``: its ``AND``, which joins the pictures of two prompts; here it is a word."""
+``and_keyword``: its ``AND``, which joins the pictures of two prompts; here it is a word.
+``weights``: ``(word:1.2)``, where the base's text encoder reads no weights: it is read as text.
+``negative_prompt``: without guidance it has no effect."""
 
 
 class GenerationInfo(Document):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from contracts.document import Document, RelativePath, Sha256
 from contracts.documents.package import GenerationInfo, TargetModel
-from contracts.shared.pictures.samplers import SAMPLERS, find_sampler
+from contracts.shared.pictures.samplers import NAMES, find_sampler
 from contracts.shared.pictures.upscalers import UPSCALERS, find_upscaler
 from contracts.shared.words.styles import Style
 
@@ -55,9 +55,9 @@ MAX_SIDE = 1536
 """Largest side of a picture, in pixels."""
 
 Scheduler = Annotated[
-    str, AfterValidator(find_sampler), Field(json_schema_extra={"enum": [*SAMPLERS]})
+    str, AfterValidator(find_sampler), Field(json_schema_extra={"enum": [*NAMES]})
 ]
-"""A key of SAMPLERS in contracts.shared.pictures.samplers.
+"""One of NAMES in contracts.shared.pictures.samplers.
 
 Other spellings and ComfyUI's names become one.
 """
@@ -91,7 +91,8 @@ class PictureArguments(Document):
     num_inference_steps: Annotated[int, Field(ge=1, le=150)] | None = None
 
     guidance_scale: Annotated[float, Field(ge=0, le=30)] | None = None
-    """Strength of classifier-free guidance; 1 or less: no guidance, which is half the work."""
+    """Strength of classifier-free guidance; 1 or less: no guidance, which is half the work. Z-Image
+    counts one less, as diffusers' pipeline does: only 0 is no guidance."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """Seed of the first picture; each further picture has the next seed. Absent or -1: random."""
@@ -133,7 +134,7 @@ class PictureArguments(Document):
 
     prompt_weights: bool = True
     """Whether ``(word:1.2)``, ``(word)`` and ``[word]`` weigh words, as in AUTOMATIC1111; false:
-    brackets are text."""
+    brackets are text. Z-Image's text encoder reads no weights: there brackets are always text."""
 
     clip_skip: Annotated[int, Field(ge=1, le=11)] | None = None
     """Number of the text encoders' last layers that are left out. AUTOMATIC1111 and kohya count one

@@ -19,11 +19,13 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from contracts.documents.training import AdapterManifest
+from contracts.shared.weights.families import FAMILIES
+from contracts.shared.weights.lora_names import is_of_text
 from contracts.shared.weights.safetensors import TensorEntry, WeightsError, read_layout
 from serving.adapters.mmap import copy_values, map_file, split_tensors
 from serving.tensors import PictureError
 
-COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
+COMPONENTS = frozenset(name for family in FAMILIES.values() for name in family.networks)
 """Pipeline components that an adapter may change, by diffusers' names."""
 
 LORA_MATRIX = re.compile(
@@ -83,12 +85,11 @@ Layers = Mapping[str, nn.Linear]
 """Every layer that an adapter may change, by its name in adapter files."""
 
 
-def find_layers(components: Mapping[str, nn.Module | None]) -> dict[str, nn.Linear]:
+def find_layers(components: Mapping[str, nn.Module]) -> dict[str, nn.Linear]:
     """Return the linear layers of a pipeline's components."""
     return {
         f"{component}.{file_name(component, name)}": layer
         for component, module in components.items()
-        if module is not None
         for name, layer in module.named_modules()
         if isinstance(layer, nn.Linear)
     }
@@ -96,9 +97,8 @@ def find_layers(components: Mapping[str, nn.Module | None]) -> dict[str, nn.Line
 
 def file_name(component: str, name: str) -> str:
     """Return a layer's name in adapter files, which keep the ``text_model.`` of transformers 4."""
-    if component == "unet" or name.startswith("text_model.") or not name.startswith("encoder."):
-        return name
-    return f"text_model.{name}"
+    lost = is_of_text(component) and name.startswith("encoder.")
+    return f"text_model.{name}" if lost else name
 
 
 class AdapterReader:
@@ -179,7 +179,7 @@ class AdapterReader:
                     "adapter_invalid", "a tensor names a layer that the base does not have"
                 )
             rank = manifest.rank
-            if not name.startswith("unet."):
+            if is_of_text(name):
                 rank = manifest.text_encoder_rank or rank
             if down.shape != (rank, layer.in_features) or up.shape != (layer.out_features, rank):
                 raise PictureError("adapter_invalid", "a tensor's shape does not fit the base")

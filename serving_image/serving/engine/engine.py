@@ -4,32 +4,22 @@ A tick is one pass through the UNet, or the decoding of one picture. Between tic
 leave, or are dropped. The engine knows nothing of Triton, of files or of formats.
 """
 
-import gc
-import re
-import sys
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Condition, Thread
-from typing import NamedTuple, Protocol
 
 import torch
 
+from serving.engine.failures import free_device, is_shortage, log, log_failure, out_of_memory_error
+from serving.engine.jobs import Artist, Bucket, Job, Piece
 from serving.engine.memory import MemoryPlan
 from serving.engine.order import StartTags, turn
 from serving.engine.speed import Speed
-from serving.generator import Conditions, Drawing, Network, OverflowedError, Row
-from serving.output.truth import Pixels, is_degenerate, is_finite
-from serving.tensors import PictureError, SecondPass, erased_error
-
-MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
-ALLOCATOR_MESSAGES = re.compile(
-    "can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive$"
-)
-"""Texts of a RuntimeError that also mean out of memory: on the CPU, in cuBLAS, and in oneDNN, whose
-"primitive descriptor" is another error."""
+from serving.generator import OverflowedError
+from serving.output.truth import is_degenerate, is_finite
+from serving.tensors import PictureError, erased_error
 
 RECOVERY_TICKS = 500
 """Ticks after which a pass that was halved for want of memory may be twice as large again."""
@@ -48,162 +38,6 @@ DEGENERATE = "the picture is of one colour or saturated; lower guidance_scale or
 LATE = "the request could not be drawn before its deadline; try again, or ask for fewer steps"
 UNDRAWN = "the picture could not be drawn"
 CANCELLED = "the caller has gone"
-
-
-class Artist(Protocol):
-    """Draws rows; the engine decides which. ``serving.generator.Generator`` is one."""
-
-    dtype: torch.dtype
-
-    def steps_of(self, row: Row) -> int:
-        """Return the number of passes that a row takes, nearly."""
-        ...
-
-    def second_steps_of(self, row: Row) -> int:
-        """Return the same of a row's second pass."""
-        ...
-
-    def refiner_steps_of(self, row: Row) -> int:
-        """Return how many of the row's passes are the refiner's, nearly."""
-        ...
-
-    def begin(
-        self,
-        row: Row,
-        dtype: torch.dtype | None = None,
-        conditions: Conditions | None = None,
-    ) -> Drawing:
-        """Prepare a row."""
-        ...
-
-    def refine(self, drawing: Drawing) -> Drawing:
-        """Return the refiner's part of a row whose base part is done."""
-        ...
-
-    def step(self, drawings: Sequence[Drawing]) -> None:
-        """Advance rows of one shape by one step each."""
-        ...
-
-    def enlarge(self, drawing: Drawing, *, tiled: bool = False) -> Drawing:
-        """Return the second pass of a row whose first pass is done."""
-        ...
-
-    def decode(self, drawing: Drawing, *, tiled: bool = False) -> Pixels:
-        """Return a finished row's picture."""
-        ...
-
-    def rest(self) -> None:
-        """Hold nothing: no row is drawn now."""
-        ...
-
-
-class Bucket(NamedTuple):
-    """What rows must have in common to share a pass, known before they are prepared."""
-
-    height: int
-    width: int
-    chunks: int
-    dtype: torch.dtype
-    network: Network = "base"
-
-    @property
-    def pixels(self) -> int:
-        """Number of a picture's pixels."""
-        return self.height * self.width
-
-
-@dataclass(eq=False)
-class Job:
-    """One request's pictures."""
-
-    rows: Sequence[Row]
-    chunks: int
-    """Number of CLIP's chunks of 75 tokens in the prompts."""
-    user: str
-    """Whose turn it is: the tenant, or the model where it has no tenant."""
-    done: Callable[["Job"], None]
-    """Called once by the engine's thread, with ``error`` or all ``pictures`` set."""
-    deadline: float
-    """On the clock of the engine."""
-    received: float
-    """On the clock of the engine."""
-    request_id: str = ""
-    pictures: dict[int, Pixels] = field(default_factory=dict)
-    """By the row's index."""
-    error: PictureError | None = None
-    start: float = 0.0
-    """Start tag; see order.py."""
-    first_tick: float | None = None
-    steps: int = 0
-    """Rows' steps that were drawn for this job."""
-    conditions: Conditions | None = None
-    """The encoded prompts, which all rows of a request share; in the base's own type."""
-    overflows: int = 0
-    degenerate: int = 0
-    """Pictures that show nothing; those that overflowed are among them."""
-
-    @property
-    def job_ids(self) -> set[str]:
-        """Ids of the models that draw it."""
-        return {adapter.job_id for row in self.rows for adapter, _ in row.mix}
-
-
-@dataclass(eq=False)
-class Piece:
-    """One picture of a job, before, while and after it is drawn."""
-
-    job: Job
-    index: int
-    steps: int
-    """Expected number of steps, apart from the refiner's."""
-    bucket: Bucket
-    """Bucket of the pass under way."""
-    drawing: Drawing | None = None
-    alone: bool = False
-    """Whether a pass with this row and others failed, so that it is drawn by itself."""
-    second: bool = False
-    """Whether the pass under way is the row's second one."""
-
-    @property
-    def row(self) -> Row:
-        """The picture to draw."""
-        return self.job.rows[self.index]
-
-    @property
-    def to_come(self) -> SecondPass | None:
-        """The second pass, while it has not begun."""
-        return None if self.second else self.row.second_pass
-
-    @property
-    def to_refine(self) -> bool:
-        """Whether the refiner has still to draw."""
-        return self.row.refiner_switch_at is not None and self.bucket.network == "base"
-
-    @property
-    def last_pixels(self) -> int:
-        """Number of the finished picture's pixels."""
-        second = self.to_come
-        return self.bucket.pixels if second is None else second.height * second.width
-
-    def restart(self) -> None:
-        """Begin again with the first pass."""
-        sampling = self.row.sampling
-        self.drawing, self.second = None, False
-        self.bucket = self.bucket._replace(
-            height=sampling.height, width=sampling.width, network="base"
-        )
-
-    @property
-    def remaining(self) -> int:
-        """Number of steps to come in the pass under way."""
-        return self.steps if self.drawing is None else self.drawing.remaining
-
-    @property
-    def entries(self) -> int:
-        """Number of entries in a batch."""
-        if self.drawing is not None:
-            return self.drawing.entries
-        return 2 if self.row.guidance_scale > 1 else 1
 
 
 @dataclass
@@ -355,6 +189,7 @@ class Engine:
                     index,
                     self.artist.steps_of(row) - self.artist.refiner_steps_of(row),
                     bucket,
+                    self.artist.entries_of(row),
                 )
                 for index, row in enumerate(job.rows)
             ]
@@ -534,11 +369,11 @@ class Engine:
             job.done(job)
 
     def again_wider(self, piece: Piece, error: PictureError) -> None:
-        """Draw a row again in float32; in float32 already, its request fails."""
+        """Draw a row again in float32; if it was, or the base does not fit, its request fails."""
         job = piece.job
         job.overflows += error.code == "picture_overflow"
         job.degenerate += 1
-        if piece.bucket.dtype is torch.float32:
+        if piece.bucket.dtype is torch.float32 or not self.plan.holds_wide:
             self.fail(job, error)
             return
         log(f"{error.code} in {piece.bucket.dtype}: drawn again in float32")
@@ -604,39 +439,3 @@ class Engine:
         self.pieces = [piece for piece in self.pieces if piece.job is not job]
         job.error = error
         job.done(job)
-
-
-def free_device() -> None:
-    """Free what nothing refers to, and give the device's memory back."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def is_shortage(error: Exception) -> bool:
-    """Return whether an error means that memory ran out."""
-    if isinstance(error, MEMORY_ERRORS):
-        return True
-    return isinstance(error, RuntimeError) and bool(ALLOCATOR_MESSAGES.search(str(error)))
-
-
-def out_of_memory_error() -> PictureError:
-    """Return the error that Triton answers with 507, so that SageMaker unloads other models."""
-    return PictureError("memory_pressure", "out of memory")
-
-
-def log(line: str) -> None:
-    """Write one line to the container's log; no prompt and no user is in it."""
-    sys.stderr.write(f"engine: {line}\n")
-    sys.stderr.flush()
-
-
-def log_failure(error: Exception, job_ids: set[str]) -> None:
-    """Log an error's type, its traceback and the job ids of the adapters.
-
-    The error's text is left out, as it could repeat a prompt.
-    """
-    jobs = ",".join(sorted(job_ids)) or "none"
-    frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()
-    lines = (type(error).__name__, *frames)
-    sys.stderr.writelines(f"{line} job_id={jobs}\n" for line in lines)

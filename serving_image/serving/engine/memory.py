@@ -78,6 +78,8 @@ class Needs:
     """Bytes of one number in the base's own type."""
     weights: int
     """Bytes of all weights, in the base's own type."""
+    entry_bytes: float = 0.0
+    """Bytes of one entry of a pass that do not depend on the picture's size: its prompt's."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +99,24 @@ class MemoryPlan:
             pixels: width x height of the picture.
             wide: whether the base computes in float32 for this pass.
         """
-        each = self.needs.entry_bytes_per_pixel * pixels * MARGIN * self._factor(wide=wide)
-        return max(1, int(self.room(wide=wide) / each))
+        return max(1, int(self.room(wide=wide) / self._entry(pixels, wide=wide)))
 
     def fits(self, entries: int, pixels: int, *, wide: bool = False) -> bool:
         """Return whether a pass of that many entries, and decoding one picture of it, fit."""
-        each = self.needs.entry_bytes_per_pixel * pixels * MARGIN * self._factor(wide=wide)
+        each = self._entry(pixels, wide=wide)
         decoded = self.tiled(pixels, wide=wide) or self._decode(pixels) <= self.room(wide=wide)
         return entries * each <= self.room(wide=wide) and decoded
+
+    @property
+    def holds_wide(self) -> bool:
+        """Whether the base's weights fit the device in float32 too."""
+        return self.room(wide=True) > 0
 
     def shrunk(self, entries: int, pixels: int) -> "MemoryPlan":
         """Return the plan after a device held only so many entries of this size."""
         each = self.room() / ((entries + 0.5) * pixels * MARGIN)  # whole entries, rounded down
-        return replace(self, needs=replace(self.needs, entry_bytes_per_pixel=each))
+        needs = replace(self.needs, entry_bytes_per_pixel=each, entry_bytes=0.0)
+        return replace(self, needs=needs)
 
     def tiled(self, pixels: int, *, wide: bool = False) -> bool:
         """Return whether a picture of this size must be decoded in tiles."""
@@ -120,6 +127,10 @@ class MemoryPlan:
         weights = self.needs.weights * self._factor(wide=wide)
         return self.device_bytes * (1 - RESERVED) - self.adapter_bytes - weights
 
+    def _entry(self, pixels: int, *, wide: bool) -> float:
+        each = self.needs.entry_bytes_per_pixel * pixels + self.needs.entry_bytes
+        return each * MARGIN * self._factor(wide=wide)
+
     def _decode(self, pixels: int) -> float:
         return self.needs.decode_bytes_per_pixel * pixels * MARGIN
 
@@ -127,41 +138,58 @@ class MemoryPlan:
         return FLOAT32_BYTES / self.needs.dtype_bytes if wide else 1.0
 
 
-def trace_needs(
-    unets: Sequence[Any],
+Trace = Callable[[Any, tuple[int, ...]], int]
+"""Returns the bytes of one entry's pass through a network on the meta device; it takes the network
+and the shape of a latent."""
+
+
+def trace_needs(  # noqa: PLR0913 (networks, how they are called, and what a base says of itself)
+    networks: Sequence[Any],
     vae: Any,  # noqa: ANN401 (diffusers ships no types)
+    trace: Trace,
     *,
     side: int,
     weights: int,
     upcast_decoder: bool,
+    has_tokens: bool = False,
 ) -> Needs:
-    """Trace a base's UNets and decoder; only their configurations and the UNets' type are read.
+    """Trace a base's networks and decoder; only configurations and the networks' type are read.
 
     Args:
-        unets: a UNet2DConditionModel on any device, and the refiner's where there is one.
+        networks: the denoiser on any device, and the refiner's where there is one.
         vae: an AutoencoderKL on any device.
+        trace: calls a network.
         side: side in pixels of the traced picture.
         weights: bytes of the base's weights.
-        upcast_decoder: whether the decoder computes in float32 though the UNet does not.
+        upcast_decoder: whether the decoder computes in float32 though the denoiser does not.
+        has_tokens: whether a prompt's tokens lie beside the picture's, so that a part of a pass
+            does not depend on the picture's size.
     """
-    dtype = unets[0].dtype
+    dtype = networks[0].dtype
     with torch.device("meta"):
-        unets = [type(unet).from_config(unet.config).to(dtype) for unet in unets]
+        networks = [type(one).from_config(one.config).to(dtype) for one in networks]
         vae = type(vae).from_config(vae.config).to(torch.float32 if upcast_decoder else dtype)
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     latent = (vae.config.latent_channels, side // factor, side // factor)
     decode = peak_bytes(lambda: vae.decode(torch.empty(1, *latent, dtype=vae.dtype)))
+    whole = max(trace(one, latent) for one in networks)
+    fixed = 0.0
+    if has_tokens:
+        half = (latent[0], latent[1] // 2, latent[2] // 2)
+        # A quarter of the pixels: what is left of three quarters beyond is no part of them.
+        fixed = max(0.0, (4 * max(trace(one, half) for one in networks) - whole) / 3)
     return Needs(
-        entry_bytes_per_pixel=max(trace_unet(unet, dtype, latent) for unet in unets) / side**2,
+        entry_bytes_per_pixel=(whole - fixed) / side**2,
+        entry_bytes=fixed,
         decode_bytes_per_pixel=decode / side**2,
         dtype_bytes=dtype.itemsize,
         weights=weights,
     )
 
 
-def trace_unet(unet: Any, dtype: torch.dtype, latent: tuple[int, ...]) -> int:  # noqa: ANN401
-    """Return the bytes of one entry's pass through the UNet."""
-    config = unet.config
+def trace_unet(unet: Any, latent: tuple[int, ...]) -> int:  # noqa: ANN401
+    """Return the bytes of one entry's pass through a UNet."""
+    config, dtype = unet.config, unet.dtype
     more = None
     if config.addition_embed_type == "text_time":
         ids = 6  # a refiner has 5 and a wider text; the layer behind sees only the sum

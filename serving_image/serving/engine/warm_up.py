@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
-from serving.engine.engine import is_shortage
-from serving.engine.memory import MemoryPlan, device_bytes, trace_needs, weight_bytes
+from serving.engine.failures import is_shortage
+from serving.engine.memory import MemoryPlan, device_bytes
 from serving.engine.speed import Speed
-from serving.generator import Drawing, Generator, Row, log
+from serving.generator import Generator, log
 from serving.output.truth import is_finite
 from serving.precision import wider_dtype
+from serving.rows import Drawing, Row
 from serving.tensors import Sampling
 
 STEPS = 3
@@ -64,19 +64,7 @@ def make_row(generator: Generator, seed: int = 0) -> Row:
 
 def make_plan(generator: Generator, adapter_bytes: int, share: int = 1) -> MemoryPlan:
     """Return the memory plan of a base on its device, which so many engines share."""
-    pipeline = generator.pipeline
-    networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
-    unets = [pipeline.unet]
-    if generator.refiner is not None:
-        unets.append(generator.refiner.unet)
-        networks.append(generator.refiner.unet)
-    needs = trace_needs(
-        unets,
-        pipeline.vae,
-        side=generator.card.resolution,
-        weights=sum(map(weight_bytes, networks)),
-        upcast_decoder=bool(pipeline.vae.config.force_upcast),
-    )
+    needs = generator.needs()
     return MemoryPlan(needs, device_bytes(generator.device) // share, adapter_bytes)
 
 

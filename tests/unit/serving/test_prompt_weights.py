@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.prompt_weights import literal, read_weights
+from serving.prompt_weights import literal, read_tags, read_weights
 from serving.tensors import PictureError
 
 
@@ -106,3 +106,19 @@ def test_every_text_is_read_or_refused_in_our_words(text: str) -> None:
 @given(st.text(alphabet="abc ,.é小", max_size=40))
 def test_a_text_without_brackets_is_as_it_was(text: str) -> None:
     assert read_weights(text).plain == text
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "ignored"),
+    [
+        ("a (small) [red] dog", "a (small) [red] dog", ()),
+        ("a (red:1.5) dog", "a (red:1.5) dog", ("weights",)),
+        ("at ten (10:30) <lora:me:0.8>", "at ten (10:30) ", ("lora_tag", "weights")),
+        ("a dog AND a cat BREAK", "a dog AND a cat BREAK", ()),
+    ],
+)
+def test_where_no_weights_are_read_brackets_are_text_and_tags_are_left_out(
+    text: str, plain: str, ignored: tuple[str, ...]
+) -> None:
+    prompt = read_tags(text)
+    assert (prompt.plain, prompt.ignored) == (plain, ignored)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from PIL import Image, ImageFile
 
-from contracts.base import BaseCard, RefinerFiles
+from contracts.base import BaseCard, InferenceDefaults, RefinerFiles
 from contracts.documents.picture import (
     DEFAULT_STRENGTH,
     MAX_IMAGE_BYTES,
@@ -742,3 +742,88 @@ def test_a_mask_with_a_channel_that_hides_nothing_is_a_mask() -> None:
     assert image is not None
     assert image.mask is not None
     assert image.mask.getextrema() == (255, 255)
+
+
+Z_IMAGE = BASE.model_copy(
+    update={
+        "family": "zimage",
+        "prediction_type": "flow_prediction",
+        "inference": InferenceDefaults(
+            num_inference_steps=8, guidance_scale=0.0, scheduler="FlowMatchEulerDiscreteScheduler"
+        ),
+    }
+)
+
+
+def ask_z_image(**arguments: Any) -> PictureRequest:
+    return parse_request(b"a photo", b"", json.dumps(arguments).encode(), Z_IMAGE)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"clip_skip": 1}, {"mask_image": "AAAA"}, {"refiner_switch_at": 0.8}]
+)
+def test_what_a_family_does_not_have_is_refused_with_what_it_takes(
+    arguments: dict[str, Any],
+) -> None:
+    with pytest.raises(PictureError) as caught:
+        ask_z_image(**arguments)
+    (name,) = arguments
+    assert f"invalid_argument: {name}: not with this endpoint's base; it takes " in str(
+        caught.value
+    )
+    takes = str(caught.value).split("it takes ")[1]
+    assert "guidance_scale" in takes
+    assert name not in takes
+    assert len(str(caught.value)) <= 300
+
+
+def test_a_value_that_changes_nothing_is_no_refused_argument() -> None:
+    nothing = {"clip_skip": None, "refiner_checkpoint": "None", "prompt_weights": False}
+    assert ask_z_image(**nothing).syntax == "literal"
+    assert (ask_z_image().syntax, ask().syntax) == ("tags", "weights")
+
+
+@pytest.mark.parametrize(
+    "sampler", ["DPM++ 2M Karras", "EulerDiscreteScheduler", "Euler a", "UniPC", "lcm"]
+)
+def test_a_sampler_of_another_family_is_refused_with_those_of_this_one(sampler: str) -> None:
+    with pytest.raises(PictureError, match=r"it takes FlowMatchEuler.*, Euler, Euler Karras") as it:
+        ask_z_image(scheduler=sampler)
+    assert "invalid_argument: scheduler: not with this endpoint's base" in str(it.value)
+
+
+@pytest.mark.parametrize("sampler", ["FlowMatchEulerDiscreteScheduler", "Euler Simple"])
+def test_a_sampler_of_flow_matching_is_none_of_a_unet_s(sampler: str) -> None:
+    text = why(arguments=json.dumps({"scheduler": sampler}).encode())
+    assert text.startswith("scheduler: not with this endpoint's base; it takes DDIM, DDPM")
+    assert len(text) <= 300
+
+
+@pytest.mark.parametrize(
+    ("given", "sampler"),
+    [
+        ({}, "FlowMatchEulerDiscreteScheduler"),
+        ({"scheduler": "flow_match_euler_discrete_scheduler"}, "FlowMatchEulerDiscreteScheduler"),
+        ({"sampler_name": "euler", "scheduler": "simple"}, "Euler Simple"),
+        ({"sampler_name": "Euler", "scheduler": "Karras"}, "Euler Karras"),
+        ({"sampler": "euler"}, "Euler"),
+    ],
+)
+def test_the_samplers_of_z_image_have_the_names_of_other_tools(
+    given: dict[str, str], sampler: str
+) -> None:
+    assert ask_z_image(**given).scheduler == sampler
+
+
+def test_a_side_is_a_multiple_of_what_the_family_needs() -> None:
+    assert ask(width=72).width == 72
+    with pytest.raises(PictureError, match="height, width: multiples of 16 with this endpoint"):
+        ask_z_image(width=72)
+    assert ask_z_image(hr_scale=1.3, width=96, height=64).size == (80, 112)
+
+
+def test_a_part_of_a_step_is_a_whole_one_to_z_image() -> None:
+    asked = json.dumps({"strength": 0.1, "num_inference_steps": 2}).encode()
+    assert parse_request(b"a", b"", asked, Z_IMAGE, base64.b64encode(WHOLE)).strength == 0.1
+    with pytest.raises(PictureError, match="strength: it leaves no step"):
+        ask_from(WHOLE, strength=0.1, num_inference_steps=2)

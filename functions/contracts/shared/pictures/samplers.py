@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic_core import PydanticCustomError
 
 from contracts.shared.pictures.webui import take_webui
+from contracts.shared.weights.families import FLOW_SCHEDULER
 
 Options = dict[str, str | bool]
 """Arguments of a diffusers scheduler."""
@@ -87,7 +88,21 @@ SAMPLERS: dict[str, Sampler] = {
         for ending, options in SPACINGS.items()
     },
 }
-"""Every value of ``scheduler``."""
+"""The samplers of bases that predict noise or v: Stable Diffusion and SDXL."""
+
+FLOW_SAMPLERS: dict[str, Sampler] = {
+    FLOW_SCHEDULER: Sampler(FLOW_SCHEDULER, {}),
+    **{f"Euler{ending}": Sampler(FLOW_SCHEDULER, options) for ending, options in SPACINGS.items()},
+    "Euler Simple": Sampler(FLOW_SCHEDULER, SPACINGS[""]),
+}
+"""The samplers of bases that learnt by flow matching.
+
+Diffusers' other solvers for them (DPM++ 2M, UniPC and Heun with ``use_flow_sigmas``) do not take
+the noise levels that Z-Image's pipeline sets (0.42.1). ``Simple`` is what A1111's heirs and ComfyUI
+call the even spacing, which is the pipeline's own."""
+
+NAMES = tuple(dict.fromkeys([*SAMPLERS, *FLOW_SAMPLERS]))
+"""Every value of ``scheduler``; a base takes those of its family."""
 
 COMFYUI = {
     "ddim": "DDIM",
@@ -106,7 +121,13 @@ COMFYUI = {
 }
 """ComfyUI's ``sampler_name`` -> our name."""
 
-SCHEDULES = {"normal": "", "uniform": "", "karras": " Karras", "exponential": " Exponential"}
+SCHEDULES = {
+    "normal": "",
+    "uniform": "",
+    "simple": " Simple",
+    "karras": " Karras",
+    "exponential": " Exponential",
+}
 """ComfyUI's and AUTOMATIC1111's ``scheduler`` beside a ``sampler_name`` -> the name's end."""
 
 AUTOMATIC = "automatic"
@@ -169,11 +190,11 @@ _NAMES = {
         squeeze(other + schedule): name + ending
         for other, name in (*COMFYUI.items(), *zip(SPACED, SPACED, strict=True))
         for schedule, ending in SCHEDULES.items()
-        if name + ending in SAMPLERS
+        if name + ending in NAMES
     },
-    **{squeeze(name): name for name in SAMPLERS},
+    **{squeeze(name): name for name in NAMES},
 }
-"""The key in SAMPLERS of each name, squeezed."""
+"""The one of NAMES for each name, squeezed."""
 
 KNOWN = (
     f"{', '.join(UNSPACED)}; alone or with Karras or Exponential: {', '.join(SPACED)};"
@@ -183,7 +204,7 @@ KNOWN = (
 
 
 def find_sampler(name: str) -> str:
-    """Return the key in SAMPLERS for a name of diffusers, AUTOMATIC1111 or ComfyUI.
+    """Return the one of NAMES for a name of diffusers, AUTOMATIC1111 or ComfyUI.
 
     >>> find_sampler("dpm++ 2m karras"), find_sampler("euler_ancestral")
     ('DPM++ 2M Karras', 'Euler a')

@@ -49,6 +49,10 @@ class Family:
     webui_tools: str
     """Tools that read an adapter's file for web interfaces."""
 
+    packed: tuple[str, ...] = ()
+    """Layers of the network that see the rows of a pass one behind the other, as one long row. The
+    endpoint cannot change them for one row, so no adapter may."""
+
     @property
     def networks(self) -> tuple[str, ...]:
         """Return every network that an adapter may change."""
@@ -88,5 +92,6 @@ FAMILIES: dict[Architecture, Family] = {
         guidance_off=0.0,
         fits_float16=False,
         webui_tools="ComfyUI",
+        packed=("all_x_embedder", "cap_embedder"),
     ),
 }

@@ -5,19 +5,72 @@ It is diffusers' image-to-image pipeline with ``denoising_start``, after the bas
 decodes, as in diffusers' documentation. The adapters of users are made for the base alone.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, UNet2DConditionModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from contracts.base import BaseCard
 from contracts.shared.weights.pipeline_files import REFINER_FOLDER, variant_of
+from serving.bases.clip_text import ClipText
+from serving.bases.unet_pass import UNetConditions, guide, predict
+from serving.rows import Drawing, Row, Start
 from serving.tensors import PictureError
 
 AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE = 6.0, 2.5
 """The defaults of diffusers: the picture looks like one that people have rated so."""
+
+
+class UNetRefiner:
+    """The refiner of a base; it draws with the base's schedulers."""
+
+    def __init__(
+        self,
+        pipeline: Any,  # noqa: ANN401 (diffusers ships no types)
+        text: ClipText,
+        make_scheduler: Callable[[str], Any],
+    ) -> None:
+        self.pipeline, self.text, self.make_scheduler = pipeline, text, make_scheduler
+
+    @property
+    def network(self) -> nn.Module:
+        """The network itself."""
+        unet: nn.Module = self.pipeline.unet
+        return unet
+
+    def start(self, drawing: Drawing) -> Start:
+        """Return the refiner's part of a row whose base part is done.
+
+        It is what diffusers' image-to-image pipeline draws from the base's latents, with
+        ``denoising_start`` and the same source of noise.
+        """
+        row, sampling, device = drawing.row, drawing.row.sampling, drawing.latents.device
+        scheduler = self.make_scheduler(sampling.scheduler)
+        scheduler.set_timesteps(sampling.num_inference_steps, device=device)
+        self.pipeline.scheduler = scheduler
+        timesteps, _ = self.pipeline.get_timesteps(
+            sampling.num_inference_steps, None, device, denoising_start=row.refiner_switch_at
+        )
+        return Start(scheduler, timesteps, drawing.latents, drawing.noise, drawing.kept)
+
+    def encode(self, row: Row) -> UNetConditions:
+        """Return what the refiner's UNet knows of a row."""
+        text, pooled = self.text.encode(row, self.pipeline, guided=row.guidance_scale > 1)
+        size = (row.sampling.height, row.sampling.width)
+        ids = refiner_time_ids(self.pipeline, size, len(text))
+        time_ids = torch.tensor(ids, dtype=text.dtype, device=text.device)
+        return UNetConditions(text, pooled, time_ids, None)
+
+    def predict(self, drawings: Sequence[Drawing]) -> Tensor:
+        """Return the UNet's predictions, (entries, channels, height, width)."""
+        return predict(self.network, drawings)
+
+    def guide(self, row: Row, prediction: Tensor) -> Tensor:
+        """Return one prediction of a row's entries, with guidance."""
+        return guide(row, prediction)
 
 
 def load_refiner(folder: Path, card: BaseCard, base: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401

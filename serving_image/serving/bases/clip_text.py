@@ -6,13 +6,16 @@ moved to a comma). The pooled embedding is the first chunk's. The embeddings of 
 multiplied by its tokens' weights, and then scaled so that their mean is as before.
 """
 
+import copy
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from serving.prompt_weights import WeightedPrompt
+from serving.prompt_weights import WeightedPrompt, literal
+from serving.rows import Row
 from serving.tensors import PictureError
 
 
@@ -25,6 +28,83 @@ class Token(NamedTuple):
 
 Chunks = list[list[Token]]
 """Tokens of a text by chunk."""
+
+
+class ClipText:
+    """Reads rows' prompts with the text encoders of one base."""
+
+    def __init__(
+        self,
+        pipeline: Any,  # noqa: ANN401 (diffusers ships no types)
+        *,
+        has_pooled: bool,
+    ) -> None:
+        """Make a reader.
+
+        Args:
+            pipeline: the base's.
+            has_pooled: whether the pipeline encodes a prompt as SDXL's does.
+        """
+        self.pipeline, self.has_pooled = pipeline, has_pooled
+        self.counter, self.counting = copy.deepcopy(pipeline.tokenizer), Lock()
+
+    def check(self, row: Row) -> None:
+        """Raise if the text encoders have too few layers for a row."""
+        check_clip_skip(self.pipeline, row.clip_skip)
+
+    def count_chunks(self, row: Row) -> int:
+        """Return the number of chunks in the longer of a row's prompts.
+
+        Any thread may call it: a tokenizer serves one thread at a time, so this one is a copy.
+        """
+        prompts = [row.read(row.prompt), row.read(row.negative_prompt or "")]
+        with self.counting:
+            return count_chunks(self.counter, *prompts)
+
+    def encode(
+        self,
+        row: Row,
+        pipeline: Any,  # noqa: ANN401 (diffusers ships no types)
+        *,
+        guided: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return a row's encoded prompts and SDXL's pooled ones; with guidance the negative first.
+
+        Both are (entries, ...), on the device. ``pipeline`` is the base's or its refiner's.
+        """
+        device = self.pipeline.device
+        encoded = pipeline.encode_prompt(
+            **self.texts_of(row, pipeline, guided=guided),
+            device=device,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=guided,
+        )
+        text = torch.cat([encoded[1], encoded[0]]) if guided else encoded[0]
+        if not self.has_pooled:
+            return text, None
+        pooled = torch.cat([encoded[3], encoded[2]]) if guided else encoded[2]
+        return text, pooled.to(device)
+
+    def texts_of(
+        self,
+        row: Row,
+        pipeline: Any,  # noqa: ANN401 (diffusers ships no types)
+        *,
+        guided: bool,
+    ) -> dict[str, Any]:
+        """Return the arguments of ``encode_prompt``; what diffusers cannot read is encoded here."""
+        prompt = row.read(row.prompt)
+        negative = None if row.negative_prompt is None else row.read(row.negative_prompt)
+        chunks = self.count_chunks(row)
+        plain = prompt.plain, "" if negative is None else negative.plain
+        if chunks == 1 and None not in plain and row.clip_skip is None:
+            avoided = None if negative is None else [plain[1]]
+            return {"prompt": [plain[0]], "negative_prompt": avoided}
+        zeros = pipeline.config.get("force_zeros_for_empty_prompt", False)
+        if negative is None and guided and not zeros:
+            negative = literal("")
+        encoded = encode_prompts(pipeline, prompt, negative, chunks, row.clip_skip)
+        return {"prompt": None, **encoded}
 
 
 def count_chunks(tokenizer: Any, *prompts: WeightedPrompt) -> int:  # noqa: ANN401

@@ -1,0 +1,1 @@
+"""What a base is: its text, its denoiser, its schedule, its latent codec. One module a kind."""
