@@ -119,9 +119,9 @@ CODES: dict[str, CodeEntry] = {
         False,
     ),
     "import_layers_refused": CodeEntry(
-        "The LoRA changes convolutions",
-        "The endpoint changes linear layers only; without the others, pictures would differ.",
-        "Import a LoRA without convolutions (conv_dim 0; no proj_in of SD 1), or train anew.",
+        "The LoRA changes convolutions or embedders",
+        "The endpoint changes linear layers of one picture; without the rest, pictures differ.",
+        "Import one without convolutions (conv_dim 0; no proj_in of SD 1) or Z-Image's embedders.",
         "owner",
         False,
     ),

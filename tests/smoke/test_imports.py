@@ -183,6 +183,58 @@ def test_what_does_not_fit_is_refused_by_a_code(job: Job, tensors: Tensors, code
     assert not (job.root / "checkpoints" / job_id(20) / "adapter").exists()
 
 
+@pytest.fixture(scope="module")
+def z_image(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    folder = tmp_path_factory.mktemp("z-image")
+    make_base(folder / "base", "zimage")
+    job_dir = JobDir(folder / "job", folder / "base")
+    job_dir.add_task()
+    job_dir.write_plan()
+    machine = Machine.read(job_dir.root)
+    return open_job(job_dir.root, read_plan(job_dir.root), machine, TimeLimit(), "no")
+
+
+def comfyui(layer: str, rank: int, wide: int, out: int) -> Tensors:
+    name = f"diffusion_model.{layer}"
+    return {
+        f"{name}.lora_A.weight": noise(rank, wide),
+        f"{name}.lora_B.weight": noise(out, rank, seed=1),
+    }
+
+
+def test_a_lora_of_z_image_becomes_an_adapter_of_diffusers_names(z_image: Job) -> None:
+    attention = "layers.0.attention"
+    file = comfyui(f"{attention}.qkv", 2, 48, 144) | comfyui(f"{attention}.out", 3, 48, 48)
+    result = import_file(z_image, file, 1)
+    assert result.status == "succeeded"
+    folder = z_image.root / "checkpoints" / job_id(1) / "adapter"
+    made = load_file(folder / "pytorch_lora_weights.safetensors")
+    ends = ("to_k", "to_out.0", "to_q", "to_v")
+    assert {key.split(".lora_")[0] for key in made} == {
+        f"transformer.{attention}.{end}" for end in ends
+    }
+    up, down = (made[f"transformer.{attention}.to_k.lora_{half}.weight"] for half in "BA")
+    whole = file[f"diffusion_model.{attention}.qkv.lora_B.weight"][48:96]
+    assert torch.allclose(up @ down, whole @ noise(2, 48), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "code"),
+    [
+        (comfyui("cap_embedder.1", 2, 32, 48), "import_layers_refused"),
+        (comfyui("layers.0.attention.to_q", 2, 64, 48), "import_base_differs"),
+        (comfyui("layers.9.attention.to_q", 2, 48, 48), "import_base_differs"),
+        (kohya(QUERY, 2, WIDTH, WIDTH, 2.0), "import_base_differs"),
+    ],
+)
+def test_what_does_not_fit_z_image_is_refused_by_a_code(
+    z_image: Job, tensors: Tensors, code: str
+) -> None:
+    result = import_file(z_image, tensors, 20)
+    assert result.failure is not None
+    assert result.failure.code == code
+
+
 def test_a_plan_with_an_import_alone_ends_well(base_folder: Path, tmp_path: Path) -> None:
     """The whole program: no photo, no step, no class image."""
     job_dir = JobDir(tmp_path / "job", base_folder)

@@ -161,6 +161,55 @@ def test_every_name_that_diffusers_and_peft_gave_a_layer_is_read(key: str) -> No
     assert layer == "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "transformer.layers.3.attention.to_out.0.lora_{}.weight",
+        "diffusion_model.layers.3.attention.to_out.0.lora_{}.weight",
+        "diffusion_model.layers.3.attention.out.lora_{}.weight",
+        "base_model.model.layers.3.attention.to_out.0.lora_{}.weight",
+        "lora_unet_layers_3_attention_to_out_0.lora_{}.weight",
+        "lora_unet__layers_3_attention_to_out_0.lora_{}.weight",
+    ],
+)
+def test_every_name_that_tools_give_a_layer_of_z_image_is_read(key: str) -> None:
+    halves = ("down", "up") if key.startswith("lora_unet") else ("A", "B")
+    given = dict(zip(map(key.format, halves), (random(4, 8), random(6, 4)), strict=True))
+    (layer,) = read_pairs(given)
+    assert layer == "transformer.layers.3.attention.to_out.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("noise_refiner_0_feed_forward_w1", "noise_refiner.0.feed_forward.w1"),
+        ("context_refiner_1_attention_to_q", "context_refiner.1.attention.to_q"),
+        ("layers_29_adaLN_modulation_0", "layers.29.adaLN_modulation.0"),
+    ],
+)
+def test_a_joined_name_of_z_image_keeps_the_words_that_have_a_line(name: str, layer: str) -> None:
+    given = {f"lora_unet_{name}.lora_down.weight": random(4, 8)}
+    given[f"lora_unet_{name}.lora_up.weight"] = random(6, 4)
+    assert list(read_pairs(given)) == [f"transformer.{layer}"]
+
+
+def test_joined_queries_keys_and_values_are_three_pairs_exactly() -> None:
+    name = "diffusion_model.layers.0.attention"
+    down, up = random(2, 8), random(18, 2)
+    given = {f"{name}.qkv.lora_A.weight": down, f"{name}.qkv.lora_B.weight": up}
+    given[f"{name}.qkv.alpha"] = torch.tensor(1.0)
+    pairs = read_pairs(given)
+    changes = [
+        pair.up @ pair.down * (pair.alpha / pair.rank)
+        for end in ("to_q", "to_k", "to_v")
+        for pair in [pairs[f"transformer.layers.0.attention.{end}"]]
+    ]
+    assert torch.allclose(torch.cat(changes), up @ down / 2, atol=1e-6)
+    given |= {f"{name}.to_k.lora_A.weight": down, f"{name}.to_k.lora_B.weight": up[:6]}
+    with pytest.raises(UnknownFileError, match="twice"):
+        read_pairs(given)
+
+
 def test_a_file_of_ours_says_how_many_layers_a_block_has(tmp_path: Path) -> None:
     path = tmp_path / "in.safetensors"
     name = "lora_unet_output_blocks_2_1_proj_in"

@@ -18,6 +18,7 @@ from contracts.documents.training import TrainingMetrics, TrainingResult, Traini
 from contracts.shared.layout import ADAPTER_FOLDER, PHOTOS_CHANNEL
 from contracts.shared.limits import MAX_ADAPTER_BYTES
 from contracts.shared.steps import NO_STEPS
+from contracts.shared.weights.families import FAMILIES, Family
 from contracts.shared.weights.lora_names import is_of_text, with_text_model
 from trainer.config.recipe import Recipe, make_recipe
 from trainer.evaluation.gate import make_sampling_requests
@@ -55,6 +56,7 @@ def import_adapter(job: Job, task: TrainingTask) -> TrainingResult:
     names, modules = find_layers(job.base)
     pairs = flattened(read_import(job, task.adapter), modules)
     check_layers(pairs, modules)
+    check_packed(pairs, FAMILIES[job.base.card.family])
     recipe = recipe_of(make_recipe(task, job.base.card, NO_STEPS), pairs, names)
     check_size(pairs, recipe)
     log(
@@ -146,6 +148,19 @@ def check_layers(pairs: Mapping[str, Pair], modules: Layers) -> None:
     if unlike:
         message = f"{unlike} of {len(pairs)} layers have another size in this base"
         raise TrainingError("import_base_differs", message)
+
+
+def check_packed(pairs: Mapping[str, Pair], family: Family) -> None:
+    """Refuse a LoRA that changes layers which the endpoint cannot change for one row.
+
+    Raises:
+        TrainingError: ``import_layers_refused``, with counts.
+    """
+    packed = tuple(f"{family.network}.{name}." for name in family.packed)
+    found = sum(layer.startswith(packed) for layer in pairs) if packed else 0
+    if found:
+        message = f"{found} of {len(pairs)} layers are embedders of Z-Image"
+        raise TrainingError("import_layers_refused", message)
 
 
 def fits(pair: Pair, layer: nn.Module) -> bool:

@@ -152,7 +152,8 @@ def inspect_import(
         ImportRefusedError: it cannot be read, or cannot be served.
     """
     job_id = accepted.job.job_id
-    stored = store_import(job_id, adapter, services.uploads)
+    family = services.bases.card(accepted.job.base_id).family
+    stored = store_import(job_id, adapter, services.uploads, family)
     report = PhotoReport(job_id=job_id, photos=(), adapter=stored)
     write_document(services.models, layout.photo_report_key(job_id), report)
     return decided(accepted, PhotoSummary(job_id=job_id, accepted=0, refused=0), services)

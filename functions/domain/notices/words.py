@@ -44,6 +44,7 @@ _FACTS = {
     "sweep_failed": "Trials: {trials}.",
     "quota_zero": "AWS answers: {sentence}",
     "import_kind_refused": "Kind: {kind}.",
+    "import_base_differs": "It is for {made_for}; the base is a {base_is}.",
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",

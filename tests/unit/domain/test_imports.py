@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from contracts.base import Architecture
 from contracts.documents.class_images import orders_of
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport
@@ -17,6 +18,7 @@ from contracts.shared import layout
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.steps import Dataset, count_steps
 from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.imports import check_import
 from domain.intake.inspection import InspectionServices, inspect_photos
 from domain.ports.storage import read_document, write_document
 from domain.pricing.estimating import make_estimate
@@ -123,6 +125,41 @@ def test_what_cannot_be_served_is_refused_by_its_name(body: bytes, facts: dict[s
     assert facts.items() <= caught.value.facts.items()
     copy = layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE
     assert intake.uploads.head(copy) is None
+
+
+UNET_FILE = "lora_unet_down_blocks_1_attentions_0_proj_in.alpha"
+Z_IMAGE_FILE = "diffusion_model.layers.0.attention.to_q.lora_A.weight"
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "made_for"),
+    [
+        (UNET_FILE, "zimage", "Stable Diffusion or SDXL"),
+        (Z_IMAGE_FILE, "sdxl", "Z-Image"),
+        (UNET_FILE, "sdxl", None),
+        (Z_IMAGE_FILE, "zimage", None),
+        ("transformer.noise_refiner.0.feed_forward.w1.lora_A.weight", "zimage", None),
+        ("text_encoder.a.lora_A.weight", "zimage", None),
+    ],
+)
+def test_a_lora_for_another_family_is_refused_by_its_name_before_a_gpu_is_paid(
+    name: str, family: Architecture, made_for: str | None
+) -> None:
+    if made_for is None:
+        check_import(named(name), family)
+        return
+    check_import(named(name))
+    with pytest.raises(ImportRefusedError) as caught:
+        check_import(named(name), family)
+    assert caught.value.facts["code"] == "import_base_differs"
+    assert caught.value.facts["made_for"] == made_for
+
+
+def test_the_base_of_the_job_decides_what_an_import_is_for() -> None:
+    intake = memory_intake()
+    job_id = accept(intake, {NAME: named(Z_IMAGE_FILE)})
+    with pytest.raises(ImportRefusedError, match="import_base_differs"):
+        inspect(intake, job_id)
 
 
 def test_the_file_is_read_in_the_version_that_was_accepted() -> None:

@@ -8,6 +8,9 @@ different ways. These are sums and products of small matrices, so each has an eq
 - LoKr: ``kron(C, A B)`` with C of n columns is a pair of rank ``n r``.
 
 DoRA, (IA)3, OFT, GLoRA, norms and whole differences have no equal small pair and are refused.
+
+For Z-Image, ComfyUI's own names join queries, keys and values in one layer, ``attention.qkv``. The
+rows of its second matrix are theirs one behind the other, so its three pairs are exact too.
 """
 
 import re
@@ -54,7 +57,10 @@ PREFIXES = {
     "lora_te2": "text_encoder_2",
     "lycoris": "unet",
 }
-"""Networks by the prefix of a joined name; ``lycoris`` is SimpleTuner's."""
+"""Networks by the prefix of a joined name; ``lycoris`` is SimpleTuner's. Z-Image's transformer has
+the UNet's prefix."""
+
+NETWORKS = {"unet", "transformer", "text_encoder", "text_encoder_2"}
 
 _HALVES = {
     "lora_down.weight": "down",
@@ -74,6 +80,9 @@ _LYCORIS = re.compile(r"(.+)\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?
 _CONVOLUTION = re.compile(r"\.(?:conv\d?|conv_in|conv_out|conv_shortcut)$")
 _JOINED = re.compile(rf"({'|'.join(sorted(PREFIXES, key=len, reverse=True))})_(\w+)")
 _UNET_BLOCKS = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in", "conv_out")
+_Z_IMAGE_EMBEDDERS = ("all_x_embedder.", "cap_embedder.", "t_embedder.", "all_final_layer.")
+_FUSED = ".attention.qkv"
+_SPLIT = (".attention.to_q", ".attention.to_k", ".attention.to_v")
 
 
 def read_pairs(
@@ -104,7 +113,24 @@ def read_pairs(
         )
         raise UnknownFileError(message)
     refuse_convolutions(layers)
-    return {layer: pair_of(parts) for layer, parts in layers.items()}
+    return split_fused({layer: pair_of(parts) for layer, parts in layers.items()})
+
+
+def split_fused(pairs: Mapping[str, Pair]) -> dict[str, Pair]:
+    """Return the pairs with those of joined queries, keys and values as three pairs each."""
+    split: dict[str, Pair] = {}
+    for layer, pair in pairs.items():
+        if not layer.endswith(_FUSED):
+            split[layer] = pair
+            continue
+        if len(pair.up) % len(_SPLIT):
+            raise UnknownFileError("a joined layer of queries, keys and values has an odd size")
+        for ending, up in zip(_SPLIT, pair.up.chunk(len(_SPLIT)), strict=True):
+            name = layer.removesuffix(_FUSED) + ending
+            if name in pairs:
+                raise UnknownFileError("a layer is there twice, joined with others and by itself")
+            split[name] = Pair(pair.down, up.contiguous(), pair.alpha)
+    return split
 
 
 def refuse_by_name(tensors: Mapping[str, Tensor]) -> None:
@@ -151,21 +177,39 @@ def layer_name(name: str, layers_per_block: int) -> str:
     'unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0'
     >>> layer_name("base_model.model.mid_block.attentions.0.proj_in", 2)
     'unet.mid_block.attentions.0.proj_in'
+    >>> layer_name("diffusion_model.layers.0.attention.out", 2)
+    'transformer.layers.0.attention.to_out.0'
     """
     if found := _JOINED.fullmatch(name):
-        return f"{PREFIXES[found[1]]}.{lora_names.layer_path(found[2], layers_per_block)}"
-    path = name.removeprefix("base_model.model.").replace(".processor.", ".")
+        joined = found[2].removeprefix("_")  # some tools write two after lora_unet
+        network, path = PREFIXES[found[1]], lora_names.layer_path(joined, layers_per_block)
+        if network == "unet" and path.startswith(lora_names.Z_IMAGE_BLOCKS):
+            network = "transformer"
+        return z_image_name(f"{network}.{path}")
+    path = name.removeprefix("base_model.model.").removeprefix("diffusion_model.")
+    path = path.replace(".processor.", ".")
+    if path.startswith(_Z_IMAGE_EMBEDDERS):
+        path = f"transformer.{path}"
     if path.startswith(_UNET_BLOCKS):
         path = f"unet.{path}"
+    if path.startswith(lora_names.Z_IMAGE_BLOCKS):
+        path = f"transformer.{path}"
     network = path.split(".", 1)[0]
-    if network not in {"unet", "text_encoder", "text_encoder_2"} or "." not in path:
+    if network not in NETWORKS or "." not in path:
         message = (
             "a tensor does not say which network it changes; peft's file of a text encoder needs"
             " its folder's name before each key, such as text_encoder."
         )
         raise UnknownFileError(message)
     path = f"{path}.0" if path.endswith(".to_out") else path
-    return lora_names.with_text_model(path)
+    return z_image_name(lora_names.with_text_model(path))
+
+
+def z_image_name(layer: str) -> str:
+    """Return diffusers' name of a layer of Z-Image by ComfyUI's own; any other name unchanged."""
+    if layer.startswith("transformer.") and layer.endswith(".attention.out"):
+        return layer.removesuffix("out") + "to_out.0"
+    return layer
 
 
 def pair_of(parts: Parts) -> Pair:

@@ -1,5 +1,6 @@
-"""Kinds of adapters that equal no pair of small matrices, by the names of their tensors."""
+"""What a file's tensors say by their names: kinds that equal no plain pair, and whose layers."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -42,4 +43,28 @@ def refused_kind(names: Iterable[str]) -> RefusedKind | None:
         count = sum(key.endswith(f".{part}") or f".{part}." in key for key in keys)
         if count:
             return RefusedKind(name, count)
+    return None
+
+
+_UNET_BLOCK = re.compile(r"(?:down|up|input|output)_blocks[._]\d|mid(?:dle)?_block[._]")
+_Z_IMAGE_BLOCK = re.compile(
+    r"(?:^|[._])(?:layers|noise_refiner|context_refiner)[._]\d+[._](?:attention|feed_forward|adaLN)[._]"
+)
+
+
+def network_of(names: Iterable[str]) -> str | None:
+    """Return diffusers' name of the network that a file changes; None: its names do not say.
+
+    >>> network_of(["lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.alpha"])
+    'unet'
+    >>> network_of(["diffusion_model.layers.0.attention.qkv.lora_A.weight"])
+    'transformer'
+    >>> network_of(["text_encoder.encoder.layers.0.mlp.fc1.alpha"]) is None
+    True
+    """
+    for name in names:
+        if _UNET_BLOCK.search(name):
+            return "unet"
+        if _Z_IMAGE_BLOCK.search(name):
+            return "transformer"
     return None

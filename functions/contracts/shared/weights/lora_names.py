@@ -22,8 +22,12 @@ COMPOUND_NAMES = (
     *("to_out", "proj_in", "proj_out", "text_model", "self_attn", "q_proj", "k_proj", "v_proj"),
     *("out_proj", "time_emb_proj", "time_embedding", "add_embedding", "conv_shortcut"),
     *("conv_in", "conv_out", "linear_1", "linear_2", "text_projection"),
+    *("noise_refiner", "context_refiner", "feed_forward", "adaLN_modulation"),
 )
-"""Names of modules that contain a ``_``."""
+"""Names of modules that contain a ``_``; the last four are Z-Image's."""
+
+Z_IMAGE_BLOCKS = ("layers.", "noise_refiner.", "context_refiner.")
+"""How the paths of Z-Image's transformer blocks begin; no path in a UNet begins so."""
 
 _COMPOUND = "|".join(sorted(COMPOUND_NAMES, key=len, reverse=True))
 
