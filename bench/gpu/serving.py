@@ -21,9 +21,11 @@ from bench.serving.gpu import (
     read_mix,
 )
 from serving.adapters.hooks import Mix
-from serving.engine.engine import Engine, Job
+from serving.engine.engine import Engine
+from serving.engine.jobs import Job
 from serving.engine.warm_up import make_plan, try_plan, warm_up
-from serving.generator import Generator, Row
+from serving.generator import Generator
+from serving.rows import Row
 from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
