@@ -12,8 +12,8 @@ from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import NotDecidedError, call
 
 OUTCOMES = {
-    "granted": "granted: within seconds the tenant may use this text",
-    "refused": "refused: the tenant may not use this text",
+    "granted": "granted: within seconds exactly this is let through for the tenant",
+    "refused": "refused: it is not let through",
 }
 
 
@@ -64,8 +64,11 @@ def show(rows: Sequence[AppealRow]) -> None:
 def show_text(answer: AppealAnswer) -> None:
     """Print what was refused, as JSON: it is a stranger's, and may try to look like our lines."""
     if answer.text is None:
-        sys.stdout.write("  the text has expired\n")
+        sys.stdout.write("  what was refused has expired\n")
         return
     for texts in answer.text.texts:
         sys.stdout.writelines(f"  refused {json.dumps(text)}\n" for text in texts if text)
+    if answer.text.picture is not None:
+        sys.stdout.write(f"  request {answer.text.picture.text}\n")
+        sys.stdout.write("  the picture was kept nowhere; a grant lets this one request through\n")
     sys.stdout.write(f"  words   {json.dumps(answer.text.words)}\n")

@@ -19,6 +19,7 @@ from typing import Any
 
 from local.cloud.paths import ROOT, STATE
 from local.cloud.server import Cloud
+from local.newer_wheels import add_newer_wheels
 from local.template import load
 
 SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
@@ -62,12 +63,13 @@ def build(root: Path = ROOT) -> bool:
         DeploymentError: ``sam build`` failed; the message ends with its last lines.
     """
     with _one_at_a_time():
-        digest, built_from = digest_of(SOURCES, root), root / BUILT_FROM
+        digest, built_from = digest_of((*SOURCES, "local/newer_wheels.py"), root), root / BUILT_FROM
         built = (root / BUILT_TEMPLATE).exists() and built_from.exists()
         if built and built_from.read_text() == digest:
             return False
         runtime = f"LambdaRuntime={parameters(root)['LambdaRuntime']}"
         _sam(root, "build", "--config-env", "local", "--parameter-overrides", runtime)
+        add_newer_wheels(root)
         built_from.write_text(digest)
         return True
 

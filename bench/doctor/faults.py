@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from contracts.shared.instances.image_check import LABEL
 from contracts.shared.instances.quotas import refusal_sentence
-from contracts.shared.layout import classifier_prefix
+from contracts.shared.layout import classifier_prefix, safety_prefix
+from contracts.shared.people.classifier import CHECKER_FILES
 from tests.fakes.aws_account import (
     AGES_ID,
     BUCKET,
@@ -96,6 +97,14 @@ def write(key: str, body: bytes | None) -> Break:
         memory.objects.pop(key) if body is None else memory.objects.update({key: body})
 
     return change
+
+
+def safety_checker(digest: str) -> Break:
+    """Return a change that adds a safety checker whose files are said to have this hash."""
+    files = {safety_prefix("sd") + name: b"{}" for name in CHECKER_FILES}
+    sums = "".join(f"{digest}  {name}\n" for name in CHECKER_FILES)
+    files[safety_prefix("sd") + "SHA256SUMS"] = sums.encode()
+    return lambda memory: memory.objects.update(files)
 
 
 def changed_card(**fields: object) -> Break:
@@ -275,6 +284,14 @@ FAULTS = (
            given={"ContentFilterId": AGES_ID}),
     before("an age estimate of another kind", "classifier_unusable",
            do=write(classifier_prefix(AGES_ID) + "config.json", b'{"model_type": "swin"}')),
+    before("other weights of the age estimate", "weights_changed",
+           do=write(AGES_WEIGHTS, b"others")),
+    before("an age estimate without hashes", "weights_not_compared",
+           do=write(classifier_prefix(AGES_ID) + "SHA256SUMS", None)),
+    before("large weights of the age estimate without a checksum", "weights_not_compared",
+           do=write(AGES_WEIGHTS, bytes(5 * 2**20))),
+    before("another safety checker", "weights_changed", given={"SafetyCheckerId": "sd"},
+           do=safety_checker("0" * 64)),
     before("no list of names", "names_missing", given={"BlockedNamesId": "figures"}),
     # ---- keys ----
     before("a key that is switched off", "key_disabled", do=bases_key("Disabled")),

@@ -13,6 +13,7 @@ from contracts.documents.capacity import CapacityMode
 from contracts.documents.upload.options import Precision
 from contracts.shared.instances.quotas import MAX_SENTENCE, quota_in
 from domain.ports.trainer import CreateOutcome, NoCapacity, Refused, TrainingState
+from domain.training.safety import SafetyStages
 from domain.training.sagemaker_job import Network, TrainingSettings
 
 _logger = Logger(child=True)
@@ -22,7 +23,7 @@ _DENIED = {"AccessDeniedException", "AccessDenied"}
 _NOT_FOUND = ("not found", "could not find")
 """SageMaker's words for a missing job; the second ones are its words for other resources."""
 
-AUTO, IMAGE_DECIDES = "auto", "image"
+AUTO, IMAGE_DECIDES, NOTHING = "auto", "image", "none"
 
 
 class SageMakerTrainer:
@@ -147,6 +148,7 @@ def settings_from_env() -> TrainingSettings:
         mixed_precision=chosen_precision(settings.text("MIXED_PRECISION")),
         gradient_checkpointing=settings.text("GRADIENT_CHECKPOINTING") == "true",
         watchdog_seconds=settings.number("WATCHDOG_SECONDS"),
+        safety=safety_from_env(),
         face_detector=chosen_or_none(settings.text("FACE_DETECTOR")),
         network=network_of(
             settings.optional("TRAINING_SUBNET_IDS"),
@@ -154,6 +156,22 @@ def settings_from_env() -> TrainingSettings:
         ),
         output_kms_key=settings.optional("TRAINING_OUTPUT_KMS_KEY"),
     )
+
+
+def safety_from_env() -> SafetyStages:
+    """Return the stages that template.yaml's parameters name for pictures."""
+    return SafetyStages(
+        checker_id=named_or_none(settings.text("SAFETY_CHECKER_ID")),
+        adjustment=float(settings.text("SAFETY_ADJUSTMENT")),
+        filter_id=named_or_none(settings.text("CONTENT_FILTER_ID")),
+        labels=settings.text("CONTENT_FILTER_LABELS"),
+        threshold=settings.decimal("CONTENT_FILTER_THRESHOLD"),
+    )
+
+
+def named_or_none(value: str) -> str | None:
+    """Return the value; None for the one that names nothing."""
+    return None if value == NOTHING else value
 
 
 def network_of(subnets: str | None, security_groups: str | None) -> Network | None:

@@ -392,7 +392,7 @@ CODES: dict[str, CodeEntry] = {
         False,
     ),
     "classifier_unusable": CodeEntry(
-        "The check of photos does not work",
+        "A check of photos or pictures does not work",
         "A classifier that the operator has named is missing, incomplete or of another kind.",
         "An operator runs likeness doctor, puts the folder right, and redrives the execution.",
         "operator",
@@ -973,10 +973,17 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "model_unused": CodeEntry(
+        "A model will be erased because nobody uses it",
+        "Nobody has drawn with it for almost as long as unused models are kept.",
+        "Draw a picture with it within 30 days to keep it; else it is erased.",
+        "owner",
+        False,
+    ),
     "unsafe_picture": CodeEntry(
         "The picture was withheld",
         "The endpoint's safety checker refused the picture.",
-        "Change the prompt or the seed and send the request again.",
+        "Change the prompt or the seed, or appeal if the check is wrong about it.",
         "owner",
         False,
     ),

@@ -10,10 +10,12 @@ from datetime import timedelta
 
 from aws import settings
 from aws.endpoint.models import DynamoModels
-from aws.erasure.expiries import DynamoExpiries
+from aws.erasure.expiries import DynamoExpiries, DynamoUnusedModels
 from aws.wiring import notice_services, training_services
 from contracts.documents.notice import DeliveryReceipt
 from contracts.documents.stages import DryRunInput, NotifyOwnerInput
+from contracts.shared.people.retention import UNUSED_MODELS
+from domain.erasure.unused import first_look
 from domain.notices.dry_run import answer_dry_run
 from domain.notices.notices import notify_owner
 from domain.training.billing import settle_so_far
@@ -30,7 +32,13 @@ def lambda_handler(given: NotifyOwnerInput | DryRunInput) -> DeliveryReceipt:
     settle_so_far(training_services(), trained.training_job_name, trained.job_id, now())
     notice = notify_owner(given, services, DynamoModels.from_env(), now())
     DynamoExpiries.from_env().add(given.job, now() + kept_after_training())
+    DynamoUnusedModels.from_env().add(given.job, first_look(now(), kept_unused()))
     return DeliveryReceipt.of(notice)
+
+
+def kept_unused() -> timedelta:
+    """Return how long an unused model stays; a stack that keeps all may change its mind."""
+    return timedelta(days=settings.number("UNUSED_MODEL_DAYS")) or UNUSED_MODELS
 
 
 def kept_after_training() -> timedelta:

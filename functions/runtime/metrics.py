@@ -20,6 +20,7 @@ Figure = Literal[
     "AdapterCost",
     "PriceUnknown",
     "TakedownHours",
+    "AppealHours",
     "BillableSeconds",
     "SpotSaving",
     "WarmPoolHit",
@@ -37,7 +38,8 @@ UNITS: dict[Figure, MetricUnit] = {
     "TrainingDenied": MetricUnit.Count,  # failed jobs for which the stack may not create trainings
     "AdapterCost": MetricUnit.NoUnit,  # USD for each finished adapter, all attempts
     "PriceUnknown": MetricUnit.Count,  # refused jobs and finished adapters without a price
-    "TakedownHours": MetricUnit.NoUnit,  # how long the oldest report or appeal has waited
+    "TakedownHours": MetricUnit.NoUnit,  # how long the oldest report, or its appeal, has waited
+    "AppealHours": MetricUnit.NoUnit,  # the same of appeals against content rules
     "BillableSeconds": MetricUnit.Seconds,  # for each training job
     "SpotSaving": MetricUnit.Percent,  # share of a spot job's time that was not billed
     "WarmPoolHit": MetricUnit.Percent,  # 100: another training job took the warm instance; else 0

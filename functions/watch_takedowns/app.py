@@ -1,11 +1,14 @@
-"""Beside the states, watch_takedowns: every five minutes, how long a report waits for an operator.
+"""Beside the states, watch_takedowns: every five minutes, what waits for an operator, and how long.
 
 In     nothing          from a schedule
-Out    nothing          the metric TakedownHours, which raises an alarm before 48 hours are over
+Out    nothing          the metrics TakedownHours and AppealHours, which raise alarms; operators are
+                        told of new appeals
 Fails  anything         the next look may succeed
 """
 
-from aws.api.takedowns import DynamoTakedowns
+from aws.api.appeals import DynamoAppeals
+from aws.api.takedowns import DynamoTakedowns, SnsOperators
+from domain.appeals.watching import WatchServices, watch
 from domain.takedown.deciding import oldest_waiting
 from runtime.clock import now
 from runtime.handlers import listener
@@ -14,5 +17,7 @@ from runtime.metrics import report
 
 @listener
 def lambda_handler() -> None:
-    waiting = oldest_waiting(DynamoTakedowns.from_env(), now())
-    report("TakedownHours", waiting.total_seconds() / 3600)
+    cases = DynamoTakedowns.from_env()
+    report("TakedownHours", oldest_waiting(cases, now()).total_seconds() / 3600)
+    services = WatchServices(DynamoAppeals.from_env(), cases, SnsOperators.from_env())
+    report("AppealHours", watch(services, now()).total_seconds() / 3600)

@@ -448,6 +448,21 @@ CATALOGUE: dict[str, Entry] = {
         " start.",
         "aws s3 sync FOLDER s3://{bucket}/{subject}  # or name its labels, or {parameter}=none",
     ),
+    "weights_changed": Entry(
+        WARNING,
+        "Weights are not those that were written down",
+        "{parameter} is {value}, but the content of s3://{bucket}/{subject} has the SHA-256 {found}"
+        " and not {expected}, as {sums} says: what it lets pass may be something else.",
+        "aws s3 sync FOLDER s3://{bucket}/  # or write SHA256SUMS anew, if the change is meant",
+    ),
+    "weights_not_compared": Entry(
+        NOTE,
+        "Weights were not compared with their hashes",
+        "{parameter} is {value}, but nothing was compared of {files} in s3://{bucket}/{subject}:"
+        " SHA256SUMS beside them has no line of it, or S3 keeps no SHA-256 of a large file.",
+        "sha256sum FILE... > SHA256SUMS && aws s3 cp SHA256SUMS s3://{bucket}/{subject}"
+        "  # then likeness doctor --stack {stack} --hash",
+    ),
     "age_not_estimated": Entry(
         NOTE,
         "No age is estimated",

@@ -9,7 +9,6 @@ from likeness_client.aws_errors import explain
 from likeness_client.doctor.account import Account, NotAskedError
 from likeness_client.doctor.catalogue import Severity
 from likeness_client.doctor.checks import CHECKS, Check
-from likeness_client.doctor.checks.bases import check_base, check_base_whole
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment
 from likeness_client.doctor.finding import Finding
@@ -89,11 +88,11 @@ def checks_for(deployment: Deployment, *, deep: bool, skip: Sequence[str] = ()) 
 
     Args:
         deployment: before or after.
-        deep: whether every file of the base is downloaded to hash it.
+        deep: whether every file of base and classifiers is downloaded to hash it.
         skip: names of checks to leave out.
     """
     chosen = [
-        check._replace(ask=check_base_whole) if deep and check.ask is check_base else check
+        check._replace(ask=check.whole) if deep and check.whole is not None else check
         for check in CHECKS
         if check.name not in skip and (deployment.exists or not check.deployed)
     ]

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from contracts.shared.words.allowed_texts import MARKER
 from serving.adapters.mixing import LOADED
+from serving.used import UseReporter
 
 EVERY_SECONDS = 5.0
 """A server hears of an erasure within this time; 17,000 listings a day cost 9 cents."""
@@ -61,7 +62,11 @@ class Markers(NamedTuple):
 
 
 def watch(
-    uri: str, disabled_uri: str, run_dir: Path, allowed_uri: str | None = None
+    uri: str,
+    disabled_uri: str,
+    run_dir: Path,
+    allowed_uri: str | None = None,
+    used_uri: str | None = None,
 ) -> threading.Event:
     """Look for markers in a thread of its own until the event that is returned is set.
 
@@ -70,6 +75,7 @@ def watch(
         disabled_uri: the same of disabled models'.
         run_dir: this server's LIKENESS_RUN_DIR.
         allowed_uri: the same of texts that a tenant may use although a rule refuses them.
+        used_uri: where the days are stored on which models were used; None: nowhere.
     """
     import boto3  # noqa: PLC0415 (a base inside the image needs no AWS)
 
@@ -77,11 +83,18 @@ def watch(
     s3 = boto3.client("s3")
     places = [urlsplit(one) for one in (uri, disabled_uri, allowed_uri) if one is not None]
     markers = Markers(*(list_markers(s3, one.netloc, one.path.lstrip("/")) for one in places))
-    threading.Thread(target=look_until, args=(stopped, markers, run_dir), daemon=True).start()
+    reporter = None
+    if used_uri is not None:
+        place = urlsplit(used_uri)
+        reporter = UseReporter(s3, place.netloc, place.path.lstrip("/"))
+    given = (stopped, markers, run_dir, reporter)
+    threading.Thread(target=look_until, args=given, daemon=True).start()
     return stopped
 
 
-def look_until(stopped: threading.Event, markers: Markers, run_dir: Path) -> None:
+def look_until(
+    stopped: threading.Event, markers: Markers, run_dir: Path, reporter: UseReporter | None = None
+) -> None:
     """Look again and again; a failed look is logged, and the next one may succeed."""
     roots = {MODELS_DIR}
     while not stopped.is_set():
@@ -92,6 +105,8 @@ def look_until(stopped: threading.Event, markers: Markers, run_dir: Path) -> Non
             list_disabled(markers.disabled(), run_dir)
             list_allowed(markers.allowed(), run_dir)
             forget(erased, roots)
+            if reporter is not None:
+                reporter.report(run_dir, erased)
         except Exception as error:  # noqa: BLE001 (the watch must not end)
             logger.warning("models' markers could not be looked up: %s", type(error).__name__)
         stopped.wait(EVERY_SECONDS)

@@ -74,6 +74,8 @@ class PendingRequest:
     rows: tuple[Row, ...] = ()
     taken: float = field(default_factory=time.monotonic)
     """When the base began to parse it."""
+    excepted: bool = False
+    """Whether an operator lets its pictures through although a stage withholds them."""
 
     @property
     def adapter(self) -> Adapter | None:

@@ -8,15 +8,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from contracts.shared.people import classifier
-from contracts.shared.people.classifier import ClassifierError, chosen_labels, read_folder
-from serving.base_folder import fetch
-
-FILES = (
-    "safety_checker/config.json",
-    "safety_checker/model.safetensors",
-    "feature_extractor/preprocessor_config.json",
+from contracts.shared.people.classifier import (
+    CHECKER_FILES,
+    ClassifierError,
+    chosen_labels,
+    read_folder,
 )
-"""What diffusers' safety checker consists of; weights in another format are not loaded."""
+from serving.base_folder import fetch
 
 
 class Kind(NamedTuple):
@@ -28,7 +26,7 @@ class Kind(NamedTuple):
     """The variable that names the folder."""
 
 
-CHECKER = Kind("safety checker", FILES, "LIKENESS_SAFETY_URI")
+CHECKER = Kind("safety checker", CHECKER_FILES, "LIKENESS_SAFETY_URI")
 FILTER = Kind("content filter", classifier.FILES, "LIKENESS_FILTER_URI")
 
 

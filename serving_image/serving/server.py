@@ -229,7 +229,8 @@ def run(command: list[str], environment: dict[str, str], beside: Sequence[Proces
 
         disabled = environment["LIKENESS_DISABLED_URI"]
         allowed = environment.get("LIKENESS_ALLOWED_URI")
-        erased.watch(markers, disabled, Path(environment["LIKENESS_RUN_DIR"]), allowed)
+        used = environment.get("LIKENESS_USED_URI")
+        erased.watch(markers, disabled, Path(environment["LIKENESS_RUN_DIR"]), allowed, used)
     try:
         while server.poll() is None:
             reason = next(filter(None, [process.look() for process in beside]), None)

@@ -61,7 +61,7 @@ KEPT_OUTSIDE = {
 ERASED_OUTSIDE = {"HubBucket"}
 
 KEPT_JOB_ROWS = {"erased": "the tombstone: a hash, without which a late event would revive it"}
-ERASED_JOB_ROWS = {"upload", "expiry", "consent-end", "notice", "bill"}
+ERASED_JOB_ROWS = {"upload", "expiry", "consent-end", "unused", "notice", "bill"}
 
 
 def functions(*endings: str) -> list[Callable[..., str]]:

@@ -182,6 +182,7 @@ FUNCTIONS = {
 SERVING = {
     # an answer that is too large to be sent; a lifecycle rule expires it after a day
     ("pictures_bucket.S3Bucket.put", "put_object"): Writer(1, "photos", "uploads"),
+    ("used.UseReporter.report", "put_object"): Writer(1, "text", "models"),
     ("app.take_over", "write_text"): Writer(1, "text", "scratch"),
     ("devices.write_devices", "write_text"): Writer(1, "text", "scratch"),
     ("marks_secret.resolve_secret", "write_text"): Writer(1, "text", "scratch"),

@@ -41,6 +41,7 @@ LAYOUT = {
         layout.erased_model_key("j"),
         layout.disabled_model_key("j"),
         layout.allowed_key("h"),
+        layout.used_key("j"),
         layout.receipt_key("e"),
     },
     "BasesBucket": {

@@ -88,6 +88,7 @@ CHANGED = {
     "HubBucket": "our-model-hub",
     "PhotoRetentionDays": "12",
     "PhotosAfterTrainingHours": "13",
+    "UnusedModelDays": "400",
     "RequireConsent": "false",
     "ConsentTextVersion": CONSENT_TEXT,
     "FaceChecks": "off",
@@ -227,6 +228,7 @@ def in_functions(arrived: Arrived) -> dict[str, object]:
         "PhotosAfterTrainingHours": arrived.functions["notify_owner"][
             "PHOTOS_AFTER_TRAINING_HOURS"
         ],
+        "UnusedModelDays": arrived.functions["notify_owner"]["UNUSED_MODEL_DAYS"],
         "TrainingPriceUsdPerHour": launch["TRAINING_PRICE_USD_PER_HOUR"],
         "TrainingQuota": launch["TRAINING_QUOTA"],
         "LargestBatch": launch["MAX_BATCH"],

@@ -1,7 +1,9 @@
 """Content rules on the deployed stack: the filter of photos, the age estimate, and both stages."""
 
 import io
+from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -9,7 +11,11 @@ from PIL import Image
 from contracts.documents.photos import PhotoReport, PhotoVerdict
 from contracts.shared.layout import photo_report_key
 from local.demo.picture import generate
+from local.demo.upload import TENANT
+from local.front_door import make_key
+from tests.cloud import eventually
 from tests.e2e.stack import SMALL, Stack, photos
+from tests.e2e.test_http_api import ask
 from tests.fakes.people import png, portraits
 
 BLUE, YELLOW = (20, 40, 250), (250, 250, 20)
@@ -55,6 +61,32 @@ def test_photos_are_filtered_and_the_second_stage_decides_on_pictures(
         "--strength", "0.1", "--num-inference-steps", "10", "--out", str(tmp_path / "me.png"),
     )  # fmt: skip
     assert "unsafe_picture" in printed
+    let_one_through(stack, stack.record("filtered").job_id, start.read_bytes())
+
+
+def let_one_through(stack: Stack, model: str, start: bytes) -> None:
+    """Appeal a withheld picture: a grant draws this one request, and no other."""
+    key = make_key(stack.cloud, TENANT)
+    order = {"prompt": "<<TOK>>", "image": b64encode(start).decode(), "strength": 0.1, "seed": 5,
+             "num_inference_steps": 10}  # fmt: skip
+
+    def drawn(**more: object) -> dict[str, Any]:
+        path = f"/v1/models/{model}/pictures?wait=20"
+        made = ask(stack, path, key, "POST", order | more).body
+        return dict(ask(stack, f"/v1/pictures/{made['id']}?wait=20", key).body)
+
+    withheld = drawn()
+    assert withheld["failure"]["code"] == "unsafe_picture"
+    path = f"/v1/refusals/{withheld['refusal_id']}:appeal"
+    appeal = ask(stack, path, key, "POST", {"words": "a black square"}).body
+    evidence = stack.likeness("appeals", "read", appeal["id"])
+    assert '"seed":5' in evidence
+    assert "granted" in stack.likeness("appeals", "grant", appeal["id"])
+    eventually(lambda: drawn()["status"] == "succeeded")
+    assert drawn(seed=6)["failure"]["code"] == "unsafe_picture"
+    why = ("--why", "rule_is_right")
+    assert "refused" in stack.likeness("appeals", "refuse", appeal["id"], *why)
+    eventually(lambda: drawn()["status"] == "failed")
 
 
 @pytest.mark.usefixtures("content_checks")

@@ -46,6 +46,19 @@ def test_a_job_that_nobody_launched_is_trained_and_goes_when_its_time_has_come(
     uploaded = layout.upload_prefix(TENANT, "unannounced")
     assert keys_naming(stack, uploaded)
 
+    used, unused = layout.used_key(job_id), layout.unused_row(job_id)
+    eventually(lambda: keys_naming(stack, used))  # the server has answered when it was warmed up
+    is_due(stack, unused)
+    call(stack, "expire-photos")
+    assert stack.unheard(wait_seconds=1) == []
+    stack.cloud.client("s3").put_object(
+        Bucket=stack.outputs["ModelsBucketName"], Key=used, Body=b"2024-01-01"
+    )
+    is_due(stack, unused)
+    call(stack, "expire-photos")
+    notice = stack.notice("unannounced")
+    assert (notice["code"], notice["job_id"]) == ("model_unused", job_id)
+
     is_due(stack, layout.expiry_row(job_id))
     is_due(stack, layout.consent_end_row(job_id))
     call(stack, "expire-photos")

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from contracts.shared.layout import checkpoints_prefix, classifier_prefix, names_key
+from contracts.shared.people.classifier import CHECKER_FILES
 from contracts.shared.people.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT, put_base
 from local.front_door import make_key
-from serving.safety_folder import FILES
 from tests.cloud import eventually
 from tests.e2e.changed_settings import (
     AGES_ID,
@@ -84,7 +84,10 @@ def make_secret(cloud: Cloud) -> str:
 
 def put_folders(cloud: Cloud) -> None:
     """Put what BasesBucket holds beside the base where the changed stack expects it."""
-    files = [f"captioners/{CAPTIONER}/config.json", *(f"safety/{CHECKER}/{name}" for name in FILES)]
+    files = [
+        f"captioners/{CAPTIONER}/config.json",
+        *(f"safety/{CHECKER}/{name}" for name in CHECKER_FILES),
+    ]
     bodies = dict.fromkeys(files, b"{}") | {names_key(NAMES): b"Famous Person"}
     classifiers = {FILTER_ID: FILTER | {"gore": "red"}, AGES_ID: AGES}
     for name, labels in classifiers.items():
@@ -123,7 +126,7 @@ def test_every_changed_setting_arrives(deployed: Deployed) -> None:
         for name, value in place(arrived).items()
     }
     assert {name: str(value) for name, value in places.items()} == deployed.parameters
-    assert arrived.checker == sorted(FILES)
+    assert arrived.checker == sorted(CHECKER_FILES)
     job_id = stack.record(deployed.upload).job_id
     (run,) = eventually(lambda: list(deployed.mlflow.runs.values()))
     assert run["tags"]["job_id"] == job_id

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from contracts.marks import watermark
-from contracts.shared.people.mark_keys import mark_id, marking_keys, parse_secret
+from contracts.marks.marking import Marker, Origin, Output
+from contracts.shared.people.mark_keys import MarkSecret, mark_id, marking_keys, parse_secret
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT
 from local.front_door import address, make_key
@@ -21,19 +22,33 @@ from local.portraits import album, upload_bytes
 from tests.cloud import eventually
 from tests.e2e.stack import BLOCKED, SMALL, Stack, photos
 from tests.e2e.test_http_api import Answer, ask
+from tests.e2e.test_schedules import call
 
 
-def marked(stack: Stack, model: str) -> bytes:
-    """Return a picture as a server of this stack marks those of the model, saved as a JPEG."""
+def secret_of(stack: Stack) -> MarkSecret:
+    """Return the stack's secret, which makes and reads its marks."""
     made = stack.cloud.client("cloudformation").describe_stack_resource(
         StackName="likeness", LogicalResourceId="MarksSecret"
     )["StackResourceDetail"]
     secrets = stack.cloud.client("secretsmanager")
     held = secrets.get_secret_value(SecretId=made["PhysicalResourceId"])
-    secret = parse_secret(held["SecretString"])
-    pattern = watermark.pattern_of(marking_keys(secret, "serving").watermark)
-    pixels = np.random.default_rng(5).integers(60, 200, (320, 320, 3), np.uint8)
-    image = watermark.embed(Image.fromarray(pixels), pattern, mark_id(pattern.key, model))
+    return parse_secret(held["SecretString"])
+
+
+def plain() -> Image.Image:
+    return Image.fromarray(np.random.default_rng(5).integers(60, 200, (320, 320, 3), np.uint8))
+
+
+def signed(stack: Stack, model: str) -> bytes:
+    """Return a picture's file as a server of this stack writes those of the model."""
+    marker = Marker(marking_keys(secret_of(stack), "serving"))
+    return marker.mark(plain(), Origin(model=model, tool="Likeness"), Output("png")).file
+
+
+def marked(stack: Stack, model: str) -> bytes:
+    """Return such a picture, saved again as a JPEG: it has lost its content credentials."""
+    pattern = watermark.pattern_of(marking_keys(secret_of(stack), "serving").watermark)
+    image = watermark.embed(plain(), pattern, mark_id(pattern.key, model))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=85)
     return file.getvalue()
@@ -48,6 +63,12 @@ def verdict(stack: Stack, picture: bytes) -> Answer:
     """Return what the stack says to a stranger of a picture's marks."""
     body = {"picture": b64encode(picture).decode()}
     return ask(stack, "/v1/verifications", method="POST", body=body)
+
+
+def has_announced(operators: Subscriber, texts: list[str], words: str) -> bool:
+    """Return whether the operators were told these words; keep all that they were told."""
+    texts.extend(operators.texts())
+    return any(words in text for text in texts)
 
 
 def status_of_pictures(stack: Stack, model: str, key: str) -> str:
@@ -67,6 +88,10 @@ def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> No
 
     verified = verdict(stack, marked(stack, model)).body
     assert (verified["made_here"], verified["watermark"]) == (True, True)
+    assert (verified["credentials"], verified["made_at"]) == ("absent", None)
+    whole = verdict(stack, signed(stack, model)).body
+    assert (whole["made_here"], whole["credentials"], whole["watermark"]) == (True, "ours", True)
+    assert whole["made_at"] is not None
     made = report(stack, marked(stack, model))
     assert made.status == 200, made.body
     case = made.body["id"]
@@ -81,12 +106,7 @@ def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> No
     with urlopen(evidence["picture_url"], timeout=60) as picture:  # noqa: S310 - the laptop's own
         assert picture.read(4) == b"\x89PNG"
     texts: list[str] = []  # alarms come through the same topic
-
-    def announced() -> bool:
-        texts.extend(operators.texts())
-        return any(case in text for text in texts)
-
-    eventually(announced)
+    eventually(lambda: has_announced(operators, texts, case))
     assert not any("canary" in text for text in texts)
 
     assert ask(stack, f"{path}:accept", key, "POST", {}).status == 403
@@ -99,6 +119,8 @@ def test_a_reported_model_draws_nothing_until_it_is_restored(stack: Stack) -> No
     assert ask(stack, path).body["status"] == "accepted"
 
     assert ask(stack, f"/v1/models/{model}:appeal", key, "POST").status == 200
+    call(stack, "watch-takedowns")
+    eventually(lambda: has_announced(operators, texts, f"{case}  the owner of a disabled model"))
     listed = stack.likeness("takedown", "list")
     assert f"{case}  accepted" in listed
     assert "appealed" in listed
@@ -126,9 +148,14 @@ def test_a_refused_prompt_is_drawn_once_an_operator_grants_the_appeal(stack: Sta
 
     refused = drawn()
     assert refused["failure"]["code"] == "prompt_refused"
+    disguised = "a photo of a sks person, FÓRBIDDEN_ph\u200br\u0430se"  # a Cyrillic letter
+    assert drawn(disguised)["failure"]["code"] == "prompt_refused"
     path = f"/v1/refusals/{refused['refusal_id']}:appeal"
     appeal = ask(stack, path, key, "POST", {"words": "our own brand"}).body
     assert appeal["status"] == "open"
+    operators = Subscriber(stack.cloud, stack.outputs["OperationsTopicArn"])
+    call(stack, "watch-takedowns")
+    eventually(lambda: has_announced(operators, [], f"{appeal['id']}  prompt_refused"))
     assert prompt in stack.likeness("appeals", "read", appeal["id"])
     assert "granted" in stack.likeness("appeals", "grant", appeal["id"])
     eventually(lambda: drawn()["status"] == "succeeded")

@@ -184,8 +184,15 @@ def good_objects() -> dict[str, bytes]:
     folder = "bases/portraits-sdxl/"
     files = {folder + path: body for path, body in BASE_FILES.items()}
     ages = classifier_prefix(AGES_ID)
-    files |= {ages + name: body for name, body in tiny_vit(AGES).items()}
+    classifier = tiny_vit(AGES)
+    files |= {ages + name: body for name, body in classifier.items()}
+    files[ages + "SHA256SUMS"] = sums_of(classifier)
     return {**files, folder + "base.json": json.dumps(card()).encode()}
+
+
+def sums_of(files: dict[str, bytes]) -> bytes:
+    """Return what sha256sum writes of a folder."""
+    return "".join(f"{sha256(body).hexdigest()}  {name}\n" for name, body in files.items()).encode()
 
 
 @dataclass

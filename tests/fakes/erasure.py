@@ -7,7 +7,7 @@ from contracts.documents.erasure import ErasureAnswer, ErasureSubject, Store
 from contracts.documents.job import JobSpec
 from contracts.documents.record import JobRecord
 from contracts.documents.status import UploadRow
-from domain.ports.erasure import ApiRows, DuePhotos, Erasure, Held, TenantRows
+from domain.ports.erasure import ApiRows, DuePhotos, Erasure, Held, TenantRows, UnusedModel
 from tests.fakes.exports import MemoryExports
 from tests.fakes.jobs import MemoryJobs
 from tests.fakes.models import MemoryModels
@@ -203,6 +203,33 @@ class MemoryEraser:
                 "receipt_uri": f"s3://models/receipts/{subject.erasure_id}.json",
             }
         )
+
+
+class MemoryUnusedModels:
+    """Rows by job, with the time of the next look."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[datetime, UnusedModel]] = {}
+
+    def add(self, job: JobSpec, at: datetime) -> None:
+        row = UnusedModel(job.job_id, job.tenant, job.upload, None)
+        self.rows.setdefault(job.job_id, (at, row))
+
+    def due(self, now: datetime) -> list[UnusedModel]:
+        return [row for at, row in sorted(self.rows.values(), key=lambda one: one[0]) if at <= now]
+
+    def look_again(self, job_id: str, at: datetime) -> None:
+        self._change(job_id, at, None)
+
+    def was_announced(self, job_id: str, now: datetime, at: datetime) -> None:
+        self._change(job_id, at, now.isoformat())
+
+    def forget(self, job_id: str) -> None:
+        self.rows.pop(job_id, None)
+
+    def _change(self, job_id: str, at: datetime, announced_at: str | None) -> None:
+        if job_id in self.rows:
+            self.rows[job_id] = at, self.rows[job_id][1]._replace(announced_at=announced_at)
 
 
 class MemoryExpiries:

@@ -23,9 +23,12 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor
 
+from contracts.documents.appeal import WithheldPicture
 from contracts.documents.package import PackageCard
+from contracts.documents.picture import PictureArguments
 from contracts.marks.marking import Marked, Marker, Origin, Output
-from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
+from contracts.shared.pictures.safety_stages import Stages, Verdict
+from contracts.shared.words.allowed_texts import hash_of_picture, hash_of_texts, marker_of
 from contracts.shared.words.name_list import hash_of, parse_names
 from contracts.shared.words.prompts import name_subject
 from serving import erased
@@ -38,7 +41,7 @@ from serving.engine.speed import Speed
 from serving.engine_process import dump_info
 from serving.generator import OverflowedError
 from serving.output.pictures_bucket import NoBucket, NotStoredError, Owner, Stored
-from serving.output.safety import SafetySettings, Stages, make_checker
+from serving.output.safety import SafetySettings, make_checker
 from serving.requests import Inputs
 from serving.rows import Row
 from serving.service import Limits, PictureService
@@ -639,6 +642,44 @@ def test_a_text_that_an_operator_lets_through_is_drawn_for_its_tenant_alone(
         assert (text_of(answer) is None) is drawn
     erased.list_allowed(set(), tmp_path)
     assert text_of(base.draw(request(tmp_path, "1", "a famous person", "blur", seed=1)))
+
+
+class WithholdsAll:
+    """A stage that lets no picture pass."""
+
+    def check(self, images: Sequence[Any]) -> list[Verdict]:
+        return [Verdict(unsafe=True) for _ in images]
+
+
+def test_a_picture_that_an_operator_lets_through_is_one_request_of_one_model(
+    tmp_path: Path,
+) -> None:
+    base = Base(MemoryArtist(), tmp_path)
+    base.service.checker = WithholdsAll()
+    for user, owner in (("1", "7" * 64), ("2", "8" * 64), ("3", "7" * 64)):
+        card = PackageCard(tenant_sha256=owner, adapter=True)
+        (make_folder(tmp_path, user).parent / "package.json").write_text(card.model_dump_json())
+    drawn_from = WithheldPicture.of("1" * 64, PictureArguments(seed=1, width=64, height=64))
+    asked: dict[str, Any] = {"seed": 1, "width": 64, "height": 64}
+    granted = hash_of_picture("7" * 64, ["a face", "blur"], drawn_from.text)
+    erased.list_allowed({marker_of("7" * 64, granted)}, tmp_path)
+    for user, prompt, more, drawn in (
+        ("1", "a face", {}, True),
+        ("1", "a face", {"lora_scale": 1.0, "use_cache": True}, True),
+        ("2", "a face", {}, False),
+        ("3", "a face", {}, False),
+        ("1", "A face", {}, False),
+        ("1", "a face", {"seed": 2}, False),
+        ("1", "a face", {"num_images_per_prompt": 2}, False),
+    ):
+        answer = base.draw(request(tmp_path, user, prompt, "blur", **asked | more))
+        assert (text_of(answer) is None) is drawn
+    both = [request(tmp_path, "1", "a face", "blur", **asked) for _ in range(2)]
+    assert [text_of(answer) for answer in base.execute(both)] == [None, None]
+    assert base.service.answers.bytes == 0, "a grant that is taken back leaves no answer"
+    erased.list_allowed(set(), tmp_path)
+    withheld = "likeness/unsafe_picture: the safety checker refused the picture"
+    assert {text_of(answer) for answer in base.execute(both)} == {withheld}
 
 
 def test_a_disabled_model_is_drawn_with_again_once_it_is_allowed(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from trainer.captioning import describe_photos
 from trainer.config.recipe import read_plan
 from trainer.config.sharing import can_share_step
 from trainer.evaluation.judge import load_judge
+from trainer.evaluation.safety import load_checker
 from trainer.examples.class_images import ClassImagePaths, load_or_generate
 from trainer.import_task import import_adapter
 from trainer.model import lora
@@ -160,7 +161,7 @@ def open_job(
         load_or_generate(
             base, order, prompt_variants(order.class_prompt, judge), ClassImagePaths.of(root), limit
         )
-    return Job(root, base, judge, limit)
+    return Job(root, base, judge, limit, load_checker(root, plan.safety))
 
 
 def run_tasks(job: Job, tasks: list[TrainingTask], users_per_step: int) -> list[TrainingResult]:

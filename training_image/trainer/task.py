@@ -26,6 +26,7 @@ from contracts.documents.training import (
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.base_options import unfit_options
 from contracts.shared.layout import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
+from contracts.shared.pictures.safety_stages import Checker
 from contracts.shared.steps import StepBudget
 from contracts.shared.weights.lora_names import is_of_text
 from contracts.shared.words.prompts import name_subject
@@ -35,6 +36,7 @@ from trainer.evaluation.gate import draw_evidence, make_sampling_requests, recog
 from trainer.evaluation.judge import Judge
 from trainer.evaluation.marked_pictures import encoder_of
 from trainer.evaluation.ranking import file_of
+from trainer.evaluation.safety import show, withheld_of
 from trainer.evaluation.subjects import Shown, examine_subjects
 from trainer.evaluation.validation_images import ValidationSampler
 from trainer.examples.batches import Examples
@@ -75,6 +77,8 @@ class Job:
     base: Base
     judge: Judge | None
     limit: TimeLimit
+    checker: Checker | None = None
+    """The stages that look at pictures before people do; None: the stack has named none."""
 
 
 def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
@@ -231,7 +235,7 @@ def make_sampler(
     prompts = tuple(sample_prompts_of(task))
     encode = encoder_of(task.job_id, task.marks)
     return ValidationSampler(
-        job.base, recipe, prompts, folder, job.limit, job.judge, photos, encode
+        job.base, recipe, prompts, folder, job.limit, job.judge, photos, encode, job.checker
     )
 
 
@@ -438,11 +442,15 @@ def judge_adapter(job: Job, judged: Judged, networks: lora.Networks) -> GateRepo
         update={"candidates": judged.candidates, "identity_held_out": unseen}
     )
     log_gate_report(recipe, report)
+    without = show(to_images(evidence.without), job.checker)
+    adapted = show(to_images(evidence.with_adapter), job.checker)
+    report = report.model_copy(update=withheld_of(without, adapted))
     adapter = task_folder(job.root, task) / ADAPTER_FOLDER
     write_atomically(adapter / REPORT_FILE, report.model_dump_json(indent=2).encode())
     encode = encoder_of(task.job_id, task.marks)
-    write_atomically(adapter / SHEET_FILE, make_contact_sheet(evidence, encode))
-    for number, picture in enumerate(to_images(evidence.with_adapter[evidence.sample_prompts()])):
+    sheet = make_contact_sheet(evidence, encode, (without.images, adapted.images))
+    write_atomically(adapter / SHEET_FILE, sheet)
+    for number, picture in enumerate(adapted.images[evidence.sample_prompts()]):
         write_atomically(adapter / file_of(number), encode(picture))
     return report
 

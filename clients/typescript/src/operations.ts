@@ -19,7 +19,7 @@ export class Operations extends Transport {
     return this.ask<WebhookWithSecret>("POST", "/v1/webhooks", options, undefined, body);
   }
 
-  /** Ask an operator to let a text through: a prompt, or the names in a training's request. The operator reads the refused text. A second appeal against one refusal returns the first. `POST /v1/refusals/{refusal_id}:appeal` */
+  /** Ask an operator to let a prompt, the names in a training's request, or a picture through. The operator reads the refused text; a withheld picture was kept nowhere, and the operator sees its request. A second appeal against one refusal returns the first. `POST /v1/refusals/{refusal_id}:appeal` */
   appealRefusal(refusalId: string, body: NewAppeal, options: CallOptions = {}): Promise<AppealView> {
     return this.ask<AppealView>("POST", `/v1/refusals/${part(refusalId)}:appeal`, options, undefined, body);
   }
@@ -189,7 +189,7 @@ export class Operations extends Transport {
     return this.ask<Usage>("GET", "/v1/usage", options, { month: options.month });
   }
 
-  /** Let exactly the refused text through for its tenant; the scope is `operate`. `POST /v1/appeals/{appeal_id}:grant` */
+  /** Let exactly the refused text or request through for its tenant; the scope is `operate`. `POST /v1/appeals/{appeal_id}:grant` */
   grantAppeal(appealId: string, options: CallOptions = {}): Promise<AppealRow> {
     return this.ask<AppealRow>("POST", `/v1/appeals/${part(appealId)}:grant`, options);
   }

@@ -38,11 +38,13 @@ export interface AppealRefusal {
 
 /** One row of the api table. Times are ISO 8601 in UTC. */
 export interface AppealRow {
+  /** When the operators were told; null: they were not yet. */
+  announced_at?: string | null;
   appeal_id: string;
   asked_at: string;
-  code: "prompt_refused" | "name_refused";
+  code: "prompt_refused" | "name_refused" | "unsafe_picture";
   decided_at?: string | null;
-  /** Salted hashes of the refused texts (contracts/shared/words/allowed_texts.py). */
+  /** Salted hashes of the refused texts, or of the withheld picture's request (contracts/shared/words/allowed_texts.py). */
   hashes: Array<string>;
   refusal_id: string;
   schema_version: 1;
@@ -54,6 +56,8 @@ export interface AppealRow {
 /** `appeals/<id>.json` below a tenant's prefix in the uploads bucket. */
 export interface AppealText {
   appeal_id: string;
+  /** With `unsafe_picture`: the rest of its request. */
+  picture?: WithheldPicture | null;
   schema_version: 1;
   /** What was refused: for a picture its prompt and negative prompt together, for a request each text of the fields that were refused. */
   texts: Array<Array<string>>;
@@ -63,12 +67,12 @@ export interface AppealText {
 /** How an appeal stands. */
 export interface AppealView {
   asked_at: string;
-  code: "prompt_refused" | "name_refused";
+  code: "prompt_refused" | "name_refused" | "unsafe_picture";
   decided_at: string | null;
   id: string;
   object: "appeal";
   refusal_id: string;
-  /** `granted`: this very text is let through for this tenant, within seconds. */
+  /** `granted`: this very text, or this very request, is let through for this tenant, within seconds. */
   status: "open" | "granted" | "refused";
   why: "rule_is_right" | "not_shown" | "duplicate" | "other" | null;
 }
@@ -307,6 +311,8 @@ export interface GateReport {
   class_drift?: number | null;
   /** Codes of the thresholds that were missed. */
   codes?: Array<string>;
+  /** The largest probability that the content filter gave one of them; absent: it was not asked. */
+  content_score?: number | null;
   /** Mean absolute change of the pictures, 0 to 1. */
   effect: number;
   /** Cosine similarity of generated pictures and held-out photos. */
@@ -325,6 +331,8 @@ export interface GateReport {
   ranking?: Array<RankedPicture>;
   /** The scores of each subject, where there are several, in the request's order. */
   subjects?: Array<SubjectScores>;
+  /** Pictures of this gate that the safety stages have withheld: they are grey on `samples.png` and in their files. Absent: the stack has named no stage. */
+  withheld?: number | null;
 }
 
 /** Successive halving: all trials begin, and at the end of each rung the best of them go on. */
@@ -684,6 +692,13 @@ export interface OpenAiImages {
   user?: string | null;
 }
 
+/** Another model of the same tenant, mixed into this one's pictures. */
+export interface OtherModel {
+  /** The other model's TargetModel. It must be loaded on the endpoint: send it a request first. */
+  model: string;
+  weight?: number;
+}
+
 /** Answer of `DELETE /v1/uploads/{id}/photos/{number}`: every version of it is gone. */
 export interface PhotoErased {
   erased_at: string;
@@ -713,6 +728,48 @@ export interface PhotoLink {
   size: number;
   /** Address to download it from, until the answer's `expires_at`. */
   url: string;
+}
+
+/** `gen_args`: every field is optional; an absent field means the base's default. Readers rename other tools' fields first: contracts.shared.pictures.samplers.rename_arguments. */
+export interface PictureArguments {
+  /** Adapters of other models to mix in; `lora_scale` is the own adapter's weight. */
+  adapters?: Array<OtherModel>;
+  /** Number of the text encoders' last layers that are left out. AUTOMATIC1111 and kohya count one more: their 2 is 1 here. */
+  clip_skip?: number | null;
+  /** Strength of classifier-free guidance; 1 or less: no guidance, which is half the work. Z-Image counts one less, as diffusers' pipeline does: only 0 is no guidance. */
+  guidance_scale?: number | null;
+  height?: number | null;
+  /** AUTOMATIC1111's hires fix: the picture is drawn in `width` x `height`, made so many times as large, and drawn again from that, as from a start image. Absent: one pass. */
+  hr_scale?: number | null;
+  /** Steps of the second pass, of which `strength` is run; absent or 0: as many as the first. */
+  hr_second_pass_steps?: number | null;
+  /** How it is made larger; absent: `Latent`. */
+  hr_upscaler?: "Latent" | "Latent (antialiased)" | "Latent (bicubic)" | "Latent (nearest)" | "Lanczos" | "Nearest" | null;
+  /** Weight of the model's own adapter; 0 gives the base's pictures. */
+  lora_scale?: number;
+  /** Base64 of a PNG or JPEG of the image's size, or its address in S3, as the image's: the image changes only where it is white. */
+  mask_image?: string | null;
+  /** As the input of that name, for requests of other tools; only one of the two may be given. */
+  negative_prompt?: string | null;
+  num_images_per_prompt?: number;
+  num_inference_steps?: number | null;
+  output_format?: "png" | "jpeg" | "webp";
+  /** Whether `(word:1.2)`, `(word)` and `[word]` weigh words, as in AUTOMATIC1111; false: brackets are text. Z-Image's text encoder reads no weights: there brackets are always text. */
+  prompt_weights?: boolean;
+  /** Quality of a JPEG or WebP file. */
+  quality?: number;
+  /** Share of the noise schedule that the base draws; SDXL's refiner draws the rest, without adapters. Diffusers' `denoising_end` and `denoising_start`. Absent: no refiner. */
+  refiner_switch_at?: number | null;
+  scheduler?: "DDIMScheduler" | "DDPMScheduler" | "DEISMultistepScheduler" | "DPMSolverMultistepScheduler" | "DPMSolverSinglestepScheduler" | "EulerAncestralDiscreteScheduler" | "EulerDiscreteScheduler" | "HeunDiscreteScheduler" | "KDPM2AncestralDiscreteScheduler" | "KDPM2DiscreteScheduler" | "LCMScheduler" | "PNDMScheduler" | "UniPCMultistepScheduler" | "DDIM" | "DDPM" | "Euler a" | "LCM" | "PLMS" | "DEIS" | "DEIS Karras" | "DEIS Exponential" | "DPM++ 2M" | "DPM++ 2M Karras" | "DPM++ 2M Exponential" | "DPM++ 2M SDE" | "DPM++ 2M SDE Karras" | "DPM++ 2M SDE Exponential" | "DPM++ SDE" | "DPM++ SDE Karras" | "DPM++ SDE Exponential" | "DPM2" | "DPM2 Karras" | "DPM2 Exponential" | "DPM2 a" | "DPM2 a Karras" | "DPM2 a Exponential" | "Euler" | "Euler Karras" | "Euler Exponential" | "Heun" | "Heun Karras" | "Heun Exponential" | "UniPC" | "UniPC Karras" | "UniPC Exponential" | "FlowMatchEulerDiscreteScheduler" | "Euler Simple" | null;
+  /** Seed of the first picture; each further picture has the next seed. Absent or -1: random. */
+  seed?: number | null;
+  /** Share of the start image, or with `hr_scale` of the first pass's picture, that may change: 1 keeps nothing of it. The same share of the steps is run. */
+  strength?: number | null;
+  /** Style whose words are put around both prompts; see contracts.shared.words.styles. */
+  style?: "photo" | "cinematic" | "studio" | "analog" | "watercolor" | "oil" | "pencil" | "comic" | "anime" | "3d" | null;
+  /** Whether the answer may come from the cache of an identical request with the same seed. */
+  use_cache?: boolean;
+  width?: number | null;
 }
 
 /** Answer of `POST /v1/pictures/{id}:cancel`. */
@@ -770,7 +827,7 @@ export interface PictureView {
   object: "picture";
   /** What was ordered, with its prompts; null in lists, and once the order has expired. */
   order: NewPicture | null;
-  /** With `prompt_refused`: the id for `POST /v1/refusals/{id}:appeal`. */
+  /** With `prompt_refused` or `unsafe_picture`: the id for `POST /v1/refusals/{id}:appeal`. */
   refusal_id: string | null;
   /** Seed of the first picture; each further picture has the next number. */
   seed: number;
@@ -794,7 +851,7 @@ export interface Problem {
   hint: string;
   /** Detail, the first fields and hint as one text, for clients that show nothing else, such as OpenAI's; API Gateway's own answers have this field alone. */
   message?: string;
-  /** With `prompt_refused`: the id for `POST /v1/refusals/{id}:appeal`. */
+  /** With `prompt_refused` or `unsafe_picture`: the id for `POST /v1/refusals/{id}:appeal`. */
   refusal_id?: string | null;
   /** Name it when you ask for help. */
   request_id: string;
@@ -923,6 +980,8 @@ export interface TakedownAcceptance {
 
 /** One row of the api table. Times are ISO 8601 in UTC. */
 export interface TakedownCase {
+  /** When the operators were told of that; null: they were not yet. */
+  appeal_announced_at?: string | null;
   /** When the owner of a disabled model has asked an operator to look again. */
   appealed_at?: string | null;
   case_id: string;
@@ -1262,4 +1321,15 @@ export interface WebhookWithSecret {
   /** Shown this once; null when the same request is repeated with its Idempotency-Key. */
   secret: string | null;
   url: string;
+}
+
+/** What a withheld picture was drawn from, beside its prompts: the same draws it again. */
+export interface WithheldPicture {
+  /** With a seed, without the mask. */
+  arguments: PictureArguments;
+  /** Hash of the file that it starts from; null: it starts from noise alone. */
+  image_sha256?: string | null;
+  mask_sha256?: string | null;
+  /** Hash of the model's weights. */
+  weights_sha256: string;
 }

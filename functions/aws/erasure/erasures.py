@@ -120,7 +120,7 @@ class DynamoErasures(DynamoTombstones):
         """Delete the job's row, and the rows about it: notice, expiry, consent, cost."""
         if record.notice_id is not None:
             self._table.delete_item(Key={"job_id": layout.notice_row(record.notice_id)})
-        for row in (layout.expiry_row, layout.consent_end_row):
+        for row in (layout.expiry_row, layout.consent_end_row, layout.unused_row):
             self._table.delete_item(Key={"job_id": row(record.job_id)})
         for name in training_jobs_of(record):  # one that others share is not named after a job
             if record.job_id in name:

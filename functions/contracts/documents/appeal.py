@@ -1,7 +1,8 @@
-"""Appeal: a tenant asks an operator to let a text through that the content rules have refused.
+"""Appeal: a tenant asks an operator to let through what the content rules have refused.
 
-A row has ids and hashes only. The text lies in the uploads bucket below the tenant's prefix, for
-the operator to read, and expires there.
+That is a text, or a request whose picture the safety checks have withheld. A row has ids and hashes
+only. What was asked for lies in the uploads bucket below the tenant's prefix, for the operator to
+read, and expires there. A withheld picture is kept nowhere.
 """
 
 from typing import Annotated, Literal, get_args
@@ -10,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.document import Document, OpaqueId, Sha256
 from contracts.documents.audit import OPERATOR, Actor
+from contracts.documents.picture import PictureArguments
 
 MAX_TEXTS = 20
 """Texts of one refusal: a prompt with its negative prompt, or those of a request's fields."""
@@ -19,8 +21,9 @@ AppealId = Annotated[str, StringConstraints(pattern=r"^ap_[0-9a-f]{32}$")]
 RefusalId = OpaqueId
 """Id of the order, or of the upload, that was refused."""
 
-RefusalCode = Literal["prompt_refused", "name_refused"]
-"""The rules against which there is an appeal: those that look at a text."""
+RefusalCode = Literal["prompt_refused", "name_refused", "unsafe_picture"]
+"""The rules against which there is an appeal: those that look at a text, and the safety checks of
+drawn pictures."""
 
 REFUSAL_CODES: tuple[str, ...] = get_args(RefusalCode)
 
@@ -38,6 +41,42 @@ class NewAppeal(Document):
     """Anything that helps to decide. Operators read it beside the refused text."""
 
 
+class WithheldPicture(Document):
+    """What a withheld picture was drawn from, beside its prompts: the same draws it again."""
+
+    weights_sha256: Sha256
+    """Hash of the model's weights."""
+
+    arguments: PictureArguments
+    """With a seed, without the mask."""
+
+    image_sha256: Sha256 | None = None
+    """Hash of the file that it starts from; null: it starts from noise alone."""
+
+    mask_sha256: Sha256 | None = None
+
+    @classmethod
+    def of(
+        cls,
+        weights_sha256: str,
+        arguments: PictureArguments,
+        image_sha256: str | None = None,
+        mask_sha256: str | None = None,
+    ) -> "WithheldPicture":
+        """Return what a request draws from; its mask counts as a hash alone."""
+        return cls(
+            weights_sha256=weights_sha256,
+            arguments=arguments.model_copy(update={"mask_image": None}),
+            image_sha256=image_sha256,
+            mask_sha256=mask_sha256,
+        )
+
+    @property
+    def text(self) -> str:
+        """What is hashed; a field that a later release adds leaves it as it was."""
+        return self.model_dump_json(exclude_defaults=True)
+
+
 class AppealText(Document):
     """``appeals/<id>.json`` below a tenant's prefix in the uploads bucket."""
 
@@ -48,6 +87,9 @@ class AppealText(Document):
     texts: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1, max_length=MAX_TEXTS)]
     """What was refused: for a picture its prompt and negative prompt together, for a request each
     text of the fields that were refused."""
+
+    picture: WithheldPicture | None = None
+    """With ``unsafe_picture``: the rest of its request."""
 
     words: str
 
@@ -66,7 +108,8 @@ class AppealRow(Document):
     code: RefusalCode
 
     hashes: Annotated[tuple[Sha256, ...], Field(min_length=1, max_length=MAX_TEXTS)]
-    """Salted hashes of the refused texts (contracts/shared/words/allowed_texts.py)."""
+    """Salted hashes of the refused texts, or of the withheld picture's request
+    (contracts/shared/words/allowed_texts.py)."""
 
     asked_at: str
 
@@ -75,6 +118,9 @@ class AppealRow(Document):
     decided_at: str | None = None
 
     why: AppealReason | None = None
+
+    announced_at: str | None = None
+    """When the operators were told; null: they were not yet."""
 
 
 class AppealView(Document):
@@ -89,7 +135,8 @@ class AppealView(Document):
     code: RefusalCode
 
     status: AppealStatus
-    """``granted``: this very text is let through for this tenant, within seconds."""
+    """``granted``: this very text, or this very request, is let through for this tenant, within
+    seconds."""
 
     asked_at: str
 

@@ -28,7 +28,7 @@ OPERATOR, STACK = "operator", "stack"
 OWNER, PLACE = "owner", "place"
 """Keys of the audit table."""
 
-_OPAQUE = re.compile(r"(pic_|wh_|msg_|td_|exp_)?[0-9a-f]{12,64}|[0-9]{1,3}")
+_OPAQUE = re.compile(r"(pic_|wh_|msg_|td_|exp_|ap_)?[0-9a-f]{12,64}|[0-9]{1,3}")
 """Ids that our own code has made."""
 
 

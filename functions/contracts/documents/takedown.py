@@ -106,6 +106,9 @@ class TakedownCase(Document):
     appealed_at: str | None = None
     """When the owner of a disabled model has asked an operator to look again."""
 
+    appeal_announced_at: str | None = None
+    """When the operators were told of that; null: they were not yet."""
+
 
 class TakedownView(Document):
     """What a reporter may see of a case."""

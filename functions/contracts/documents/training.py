@@ -11,6 +11,7 @@ from contracts.documents.photos import Code, PhotoVerdict, StoredFile
 from contracts.documents.rung import Rung
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_REPEATS, MAX_SUBJECTS
+from contracts.shared.people.classifier import DEFAULT_LABELS, DEFAULT_THRESHOLD
 
 
 class TaskPhoto(Document):
@@ -89,6 +90,25 @@ class TrainingTask(Document):
         return self
 
 
+class PictureSafety(Document):
+    """The stages that look at what a training draws for people, as at the endpoint's pictures."""
+
+    checker: bool = False
+    """Whether diffusers' safety checker lies in the ``safety_checker`` channel."""
+
+    adjustment: float = 0.0
+    """Added to each concept's score; above 0 the checker flags more pictures."""
+
+    content_filter: bool = False
+    """Whether a content filter lies in the ``content_filter`` channel."""
+
+    labels: str = DEFAULT_LABELS
+    """The labels that it refuses, with commas between."""
+
+    threshold: Annotated[float, Field(ge=0, le=1)] = DEFAULT_THRESHOLD
+    """Probability of these labels together from which on a picture is withheld."""
+
+
 class TrainingPlan(Document):
     """``plan.json``, the ``plan`` channel: the tasks of one training job, run in this order."""
 
@@ -110,6 +130,9 @@ class TrainingPlan(Document):
 
     deadline_seconds: Annotated[int, Field(ge=60)] | None = None
     """Seconds after which the trainer saves, exports and stops; absent: SageMaker's limit."""
+
+    safety: PictureSafety | None = None
+    """Absent: the stack has named no stage."""
 
     captions_only: bool = False
     """Whether the photos of the only task are described and nothing is trained: CaptionPhotos."""
@@ -250,6 +273,14 @@ class GateReport(Scores):
 
     subjects: tuple[SubjectScores, ...] = ()
     """The scores of each subject, where there are several, in the request's order."""
+
+    withheld: Annotated[int, Field(ge=0)] | None = None
+    """Pictures of this gate that the safety stages have withheld: they are grey on ``samples.png``
+    and in their files. Absent: the stack has named no stage."""
+
+    content_score: float | None = None
+    """The largest probability that the content filter gave one of them; absent: it was not asked.
+    """
 
     candidates: tuple[GateCandidate, ...] = ()
     """The checkpoints that were evaluated, best first; the adapter has the first one's weights.

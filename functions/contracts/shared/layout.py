@@ -347,6 +347,11 @@ def disabled_model_key(job_id: str) -> str:
     return f"{DISABLED_PREFIX}{job_id}"
 
 
+def used_key(job_id: str) -> str:
+    """Key of the object with the last day on which a server has answered with a model."""
+    return f"{USED_PREFIX}{job_id}"
+
+
 def allowed_key(marker: str) -> str:
     """Key of the empty object while which is there a refused text is let through."""
     return f"{ALLOWED_PREFIX}{marker}"
@@ -372,6 +377,9 @@ ERASED_PREFIX = "erased/"
 
 DISABLED_PREFIX = "disabled/"
 """Prefix of the markers of models that a takedown has disabled; listed like the erased ones."""
+
+USED_PREFIX = "used/"
+"""Prefix of the days on which models were used last; servers write there once a day."""
 
 ALLOWED_PREFIX = "allowed/"
 """Prefix of the markers of texts that a granted appeal lets through; listed like the others."""
@@ -399,6 +407,11 @@ def expiry_row(job_id: str) -> str:
 def consent_end_row(job_id: str) -> str:
     """Key of the row that says when the consent to a job's model ends."""
     return f"consent-end#{job_id}"
+
+
+def unused_row(job_id: str) -> str:
+    """Key of the row that says when somebody looks whether a model is still used."""
+    return f"unused#{job_id}"
 
 
 def cost_row(training_job_name: str) -> str:
@@ -540,6 +553,8 @@ TAKEDOWNS_INDEX = "takedowns#"
 PLAN_CHANNEL, PHOTOS_CHANNEL, BASE_CHANNEL = "plan", "photos", "base"
 CAPTIONER_CHANNEL = "captioner"
 """Channel with a model that describes pictures; absent where the stack has none."""
+CHECKER_CHANNEL, FILTER_CHANNEL = "safety_checker", "content_filter"
+"""Channels with the networks that look at what a training draws for people; absent without them."""
 CLASS_IMAGES_CHANNEL = "prior"
 """Channel with class images; absent where no set is stored."""
 STATE_CHANNEL = "state"

@@ -1,1 +1,1 @@
-"""Appeals against the rules that look at texts: asked by a tenant, decided by an operator."""
+"""Appeals against content rules: asked by a tenant, decided by an operator."""

@@ -1,18 +1,26 @@
-"""A refusal becomes an appeal: the refused texts are kept for the operator, and hashed."""
+"""A refusal becomes an appeal: what was asked for is kept for the operator, and hashed."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from contracts.documents.api.pictures import PictureOrder
-from contracts.documents.appeal import MAX_TEXTS, AppealRow, AppealText, RefusalCode
+from contracts.documents.api.pictures import PictureOrder, PictureRow
+from contracts.documents.appeal import (
+    MAX_TEXTS,
+    AppealRow,
+    AppealText,
+    RefusalCode,
+    WithheldPicture,
+)
 from contracts.documents.upload.problems import RequestProblems
 from contracts.shared import layout
-from contracts.shared.words.allowed_texts import hashes_of
+from domain.appeals.allowing import hashes_in
+from domain.appeals.start_images import find_file
 from domain.pictures.ordering import order_key
 from domain.ports.appeals import Appeals
 from domain.ports.front_door import TenantJobs
+from domain.ports.models import Models
 from domain.ports.pictures import Pictures
 from domain.ports.storage import ObjectMissingError, Storage, find_readable, write_document
 from domain.requests.merge import parse_request
@@ -28,13 +36,14 @@ class AskingServices(NamedTuple):
     appeals: Appeals
     pictures: Pictures
     jobs: TenantJobs
+    models: Models
     uploads: Storage
     documents: Storage
     """The models bucket, which has the problems of refused requests."""
 
 
 class NoAppealError(Exception):
-    """The tenant has no such refusal, or its texts have expired."""
+    """The tenant has no such refusal, or what was asked for has expired."""
 
 
 class Refused(NamedTuple):
@@ -42,6 +51,7 @@ class Refused(NamedTuple):
 
     code: RefusalCode
     texts: tuple[tuple[str, ...], ...]
+    picture: WithheldPicture | None = None
 
 
 def ask(
@@ -57,15 +67,17 @@ def ask(
     if known is not None:
         return known
     refused = refusal_of(refusal_id, tenant, services)
+    text = AppealText(
+        appeal_id=appeal_id, texts=refused.texts, picture=refused.picture, words=words
+    )
     row = AppealRow(
         appeal_id=appeal_id,
         refusal_id=refusal_id,
         tenant=tenant,
         code=refused.code,
-        hashes=hashes_of(tenant, refused.texts),
+        hashes=hashes_in(text, tenant),
         asked_at=now.isoformat(),
     )
-    text = AppealText(appeal_id=appeal_id, texts=refused.texts, words=words)
     write_document(services.uploads, layout.appeal_key(tenant, appeal_id), text)
     return row if services.appeals.add(row) else services.appeals.get(appeal_id) or row
 
@@ -82,7 +94,7 @@ def refusal_of(refusal_id: str, tenant: str, services: AskingServices) -> Refuse
         NoAppealError: see there.
     """
     if refusal_id.startswith(PICTURE):
-        return refused_prompt(refusal_id, tenant, services)
+        return refused_order(refusal_id, tenant, services)
     row = services.jobs.of_upload(f"{tenant}/{refusal_id}")
     texts = tuple((text,) for text in refused_texts(refusal_id, tenant, services))
     if row.refused_code != "name_refused" or not 1 <= len(texts) <= MAX_TEXTS:
@@ -90,19 +102,44 @@ def refusal_of(refusal_id: str, tenant: str, services: AskingServices) -> Refuse
     return Refused("name_refused", texts)
 
 
-def refused_prompt(picture_id: str, tenant: str, services: AskingServices) -> Refused:
-    """Return an order's prompts.
+def refused_order(picture_id: str, tenant: str, services: AskingServices) -> Refused:
+    """Return what was refused of an order: its prompts, or its picture.
 
     Raises:
         NoAppealError: see there.
     """
     row = services.pictures.get(picture_id)
-    if row is None or row.tenant != tenant or row.code != "prompt_refused":
+    if row is None or row.tenant != tenant:
         raise NoAppealError
-    found = find_readable(services.uploads, order_key(row), PictureOrder)
-    if found is None:
+    order = find_readable(services.uploads, order_key(row), PictureOrder)
+    if order is None:
         raise NoAppealError
-    return Refused("prompt_refused", ((found.prompt, found.negative_prompt or ""),))
+    prompts = ((order.prompt, order.negative_prompt or ""),)
+    if row.code == "prompt_refused":
+        return Refused("prompt_refused", prompts)
+    if row.code == "unsafe_picture":
+        return Refused("unsafe_picture", prompts, withheld_picture(row, order, services))
+    raise NoAppealError
+
+
+def withheld_picture(
+    row: PictureRow, order: PictureOrder, services: AskingServices
+) -> WithheldPicture:
+    """Return what an order's picture was drawn from.
+
+    Raises:
+        NoAppealError: the model is gone, or what the picture starts from.
+    """
+    models = services.models.of(row.tenant, row.model_id)
+    if not models:
+        raise NoAppealError
+    hashes = []
+    for given in (order.image, order.arguments.mask_image):
+        file = None if given is None else find_file(given, row.tenant, services.uploads)
+        if given is not None and file is None:
+            raise NoAppealError
+        hashes.append(None if file is None else sha256(file).hexdigest())
+    return WithheldPicture.of(models[0].weights_sha256, order.arguments, *hashes)
 
 
 def refused_texts(upload: str, tenant: str, services: AskingServices) -> Iterator[str]:

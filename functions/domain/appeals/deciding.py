@@ -14,7 +14,8 @@ from contracts.documents.appeal import (
     AppealView,
 )
 from contracts.shared import layout
-from contracts.shared.words.allowed_texts import hashes_of, markers_of
+from contracts.shared.words.allowed_texts import markers_of
+from domain.appeals.allowing import hashes_in
 from domain.audit.entries import Deed, record
 from domain.operating.orders import OPERATORS, Orders, carry_out
 from domain.ports.appeals import Appeals
@@ -65,7 +66,7 @@ def evidence_of(row: AppealRow, uploads: Storage) -> AppealText | None:
     """
     key = layout.appeal_key(row.tenant, row.appeal_id)
     text = find_readable(uploads, key, AppealText)
-    if text is None or hashes_of(row.tenant, text.texts) != row.hashes:
+    if text is None or hashes_in(text, row.tenant) != row.hashes:
         return None
     return text
 

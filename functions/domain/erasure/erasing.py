@@ -119,6 +119,7 @@ def places_of(reach: Reach, services: ErasureServices) -> Iterator[Place]:
     for job_id in reach.job_ids:
         yield Place("prepared photos", uploads, layout.accepted_prefix(job_id))
         yield Place("job documents", models, layout.job_prefix(job_id))
+        yield Place("job documents", models, layout.used_key(job_id))
         yield Place("packages in the making", models, layout.staging_key(job_id))
         yield Place("packaged models", models, f"{layout.ENDPOINT_PREFIX}{job_id}-")
     for plan_id in plans_of(reach):

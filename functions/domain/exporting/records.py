@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from contracts.document import Document
 from contracts.documents.api.members import MemberView
+from contracts.documents.appeal import AppealRow
 from contracts.documents.audit import AuditEntry, about
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.export import ExportSubject
@@ -12,13 +13,15 @@ from contracts.documents.record import JobRecord
 from domain.erasure import erasing
 from domain.erasure.reach import Reach
 from domain.exporting.services import ExportServices
-from domain.ports.appeals import place_of as place_of_appeal
 from domain.ports.people import NoUserPoolError
 from domain.ports.pictures import place_of
 
 PAGE = 500
 MAX_DELIVERIES = 100_000
 """Deliveries of one webhook; they are kept for some days."""
+
+APPEAL = "ap_"
+"""How the id of an appeal begins."""
 
 INSIDE = {"task_token", "execution_arn", "trace_header"}
 """Fields of a job's row that name a run of ours, or let a caller answer for it."""
@@ -96,9 +99,23 @@ def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records
         for delivery in services.webhooks.deliveries(one.webhook_id, MAX_DELIVERIES)
     ]
     yield Records("webhook deliveries", "deliveries.json", dumped(sent))
-    asked = pages(lambda before: services.appeals.newest(PAGE, before), place_of_appeal)
-    own = [one for one in asked if one.tenant == tenant]
-    yield Records("appeals", "appeals.json", dumped(own))
+    yield Records("appeals", "appeals.json", dumped(appeals_of(tenant, services)))
+
+
+def appeals_of(tenant: str, services: ExportServices) -> Iterator[AppealRow]:
+    """Yield the tenant's appeals, the newest first.
+
+    Their index has one partition for all tenants; the tenant's own audit trail names each of its
+    appeals, and is kept as long as they are.
+    """
+    entries = pages(
+        lambda before: services.audit.of(tenant, PAGE, before), lambda entry: entry.place
+    )
+    named = (one.partition(":")[2] for entry in entries for one in entry.about)
+    for name in dict.fromkeys(name for name in named if name.startswith(APPEAL)):
+        row = services.appeals.get(name)
+        if row is not None and row.tenant == tenant:
+            yield row
 
 
 def people_of(tenant: str, services: ExportServices) -> list[MemberView]:

@@ -218,6 +218,40 @@ class DuePhotos(NamedTuple):
     upload: str
 
 
+class UnusedModel(NamedTuple):
+    """A model at whose use somebody has to look."""
+
+    job_id: str
+    tenant: str
+    upload: str
+    announced_at: str | None
+    """When its owner was told that it will be erased; None: not since its last use."""
+
+
+class UnusedModels(Protocol):
+    """When somebody looks whether models are still used."""
+
+    def add(self, job: JobSpec, at: datetime) -> None:
+        """Store when somebody looks at a model first; a time that is there stays."""
+        ...
+
+    def due(self, now: datetime) -> list[UnusedModel]:
+        """Return the models to look at by now, the oldest first."""
+        ...
+
+    def look_again(self, job_id: str, at: datetime) -> None:
+        """Look at a model later, as it was used; nobody counts as told."""
+        ...
+
+    def was_announced(self, job_id: str, now: datetime, at: datetime) -> None:
+        """Note that the owner was told, and look again later."""
+        ...
+
+    def forget(self, job_id: str) -> None:
+        """Delete the row; the model is erased."""
+        ...
+
+
 class Expiries(Protocol):
     """When the photos of trainings that have succeeded are to go."""
 

@@ -314,6 +314,7 @@ def prepare(
         shares=shares_of(order, tasks),
         deadline_seconds=runtime_of(order, services.settings) - EXPORT_SECONDS,
         captions_only=captions_only,
+        safety=None if captions_only else services.settings.safety.of_plan(),
     )
     trained = () if captions_only else plan.tasks
     class_images = find_class_images(training.models, trained, card)

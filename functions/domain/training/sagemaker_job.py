@@ -16,6 +16,7 @@ from contracts.shared import layout
 from contracts.shared.limits import MAX_RUN_SECONDS
 from domain.pricing.prices import gpus_of
 from domain.training.job_tags import job_tags
+from domain.training.safety import NO_STAGES, SafetyStages
 
 METRICS = {
     "step": r"\bstep=([0-9]+)",
@@ -98,6 +99,8 @@ class TrainingSettings:
     output_kms_key: str | None = None
     """Customer key of the jobs' artifacts; None: the bucket's own encryption. Volumes have none:
     SageMaker refuses VolumeKmsKeyId for instance types with local disks, as all of ours are."""
+    safety: SafetyStages = NO_STAGES
+    """What looks at the pictures of a training before anybody sees them."""
     face_detector: str | None = None
     """Name of the face detector; None: the training image decides, and else the base's card."""
 
@@ -209,7 +212,7 @@ def checkpoints_uri(plan: TrainingPlan, settings: TrainingSettings) -> str:
 def channels(
     plan: TrainingPlan, inputs: Inputs, settings: TrainingSettings
 ) -> list[dict[str, Any]]:
-    """Return InputDataConfig: plan, photos, base; captioner, checkpoints, class images if any.
+    """Return InputDataConfig: plan, photos, base; and the other channels as far as there are any.
 
     A job that only captions gets no base.
     """
@@ -233,9 +236,23 @@ def channels(
         channel(layout.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
         channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
         *([] if plan.captions_only else [base_channel(plan_id, inputs, settings)]),
+        *([] if plan.safety is None else safety_channels(settings)),
         *captioner,
         *states,
         *class_images,
+    ]
+
+
+def safety_channels(settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Return the channels with the safety checker and the content filter, as far as named."""
+    found = {
+        layout.CHECKER_CHANNEL: (settings.safety.checker_id, layout.safety_prefix),
+        layout.FILTER_CHANNEL: (settings.safety.filter_id, layout.classifier_prefix),
+    }
+    return [
+        channel(name, "S3Prefix", f"s3://{settings.bases_bucket}/{prefix(named)}")
+        for name, (named, prefix) in found.items()
+        if named is not None
     ]
 
 

@@ -34,14 +34,20 @@ router = new_router()
 
 @router.post("/v1/refusals/<refusal_id>:appeal", summary="Appeal a refusal", tags=["appeals"])
 def appeal_refusal(refusal_id: RefusalPath, body: NewAppeal) -> AppealView:
-    """Ask an operator to let a text through: a prompt, or the names in a training's request.
+    """Ask an operator to let a prompt, the names in a training's request, or a picture through.
 
-    The operator reads the refused text. A second appeal against one refusal returns the first.
+    The operator reads the refused text; a withheld picture was kept nowhere, and the operator sees
+    its request. A second appeal against one refusal returns the first.
     """
     tenant, stores = caller(router, "train").tenant, services(router)
     spend(stores, f"appeals#{tenant}", DAY_SECONDS, stores.limits.appeals_per_day)
     needed = AskingServices(
-        stores.appeals, stores.pictures.pictures, stores.jobs, stores.uploads, stores.documents
+        appeals=stores.appeals,
+        pictures=stores.pictures.pictures,
+        jobs=stores.jobs,
+        models=stores.models,
+        uploads=stores.uploads,
+        documents=stores.documents,
     )
     try:
         row = ask(refusal_id, tenant, body.words, needed, stores.now())
@@ -80,7 +86,7 @@ def get_appeal_evidence(appeal_id: AnyAppeal) -> AppealEvidence:
 
 @router.post("/v1/appeals/<appeal_id>:grant", summary="Grant an appeal", tags=["appeals"])
 def grant_appeal(appeal_id: AnyAppeal) -> AppealRow:
-    """Let exactly the refused text through for its tenant; the scope is `operate`."""
+    """Let exactly the refused text or request through for its tenant; the scope is `operate`."""
     who = caller(router, "operate")
     order = AppealOrder(action="grant", appeal_id=appeal_id, by=who.subject)
     return decided(services(router).appeal_decider.decide(order))

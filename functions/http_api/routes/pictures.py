@@ -156,8 +156,7 @@ def generate_images(body: OpenAiImages) -> OpenAiAnswer:
         cancel(stores.pictures.pictures, who.tenant, row.picture_id, stores.now())
         raise ApiError("picture_not_in_time", headers={"Retry-After": "20"})
     if row.status != "succeeded":
-        refused = row.picture_id if row.code == "prompt_refused" else None
-        raise ApiError(row.code or "canceled", refusal_id=refused)
+        raise ApiError(row.code or "canceled", refusal_id=row.refusal_id)
     images = links(stores, row)
     if body.response_format == "url":
         data = tuple(OpenAiImage(url=image.url) for image in images)

@@ -146,11 +146,12 @@ class Operations(Transport):
         *,
         idempotency_key: str | None = None,
     ) -> AppealView:
-        """Ask an operator to let a text through: a prompt, or the names in a training's request.
+        """Ask an operator to let a prompt, the names in a training's request, or a picture through.
 
         ``POST /v1/refusals/{refusal_id}:appeal``
 
-        The operator reads the refused text. A second appeal against one refusal returns the first.
+        The operator reads the refused text; a withheld picture was kept nowhere, and the operator
+        sees its request. A second appeal against one refusal returns the first.
         """
         call = Call(
             "POST",
@@ -745,7 +746,7 @@ class Operations(Transport):
         *,
         idempotency_key: str | None = None,
     ) -> AppealRow:
-        """Let exactly the refused text through for its tenant; the scope is ``operate``.
+        """Let exactly the refused text or request through for its tenant; the scope is ``operate``.
 
         ``POST /v1/appeals/{appeal_id}:grant``
         """

@@ -1,6 +1,7 @@
 """The checks, in the order of the report; each asks about one thing and yields what is wrong."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from likeness_client.doctor.account import Account
@@ -37,6 +38,8 @@ class Check(NamedTuple):
     ask: Ask
     deployed: bool = False
     """Whether the check asks about what is deployed; such a check needs a stack."""
+    whole: Ask | None = None
+    """The same, for who has asked that every file is downloaded to hash it."""
 
 
 CHECKS = (
@@ -56,11 +59,23 @@ CHECKS = (
     Check("image_lifecycle", images.check_lifecycle),
     Check("image_contents", images.check_contents),
     Check("bases_bucket", bases.check_bucket),
-    Check("base", bases.check_base),
+    Check("base", bases.check_base, whole=bases.check_base_whole),
     Check("captioner", bases.check_captioner),
-    Check("safety_checker", bases.check_safety_checker),
-    Check("content_filter", classifiers.check_content_filter),
-    Check("age_estimate", classifiers.check_age_estimate),
+    Check(
+        "safety_checker",
+        classifiers.check_safety_checker,
+        whole=partial(classifiers.check_safety_checker, deep=True),
+    ),
+    Check(
+        "content_filter",
+        classifiers.check_content_filter,
+        whole=partial(classifiers.check_content_filter, deep=True),
+    ),
+    Check(
+        "age_estimate",
+        classifiers.check_age_estimate,
+        whole=partial(classifiers.check_age_estimate, deep=True),
+    ),
     Check("name_list", bases.check_name_list),
     Check("bases_key", keys.check_bases_key),
     Check("named_keys", keys.check_named_keys),

@@ -14,7 +14,6 @@ from contracts.shared.layout import (
     base_prefix,
     captioner_prefix,
     names_key,
-    safety_prefix,
 )
 from likeness_client.doctor.account import Account, code_in
 from likeness_client.doctor.checks.common import find
@@ -34,13 +33,6 @@ CAPTIONER_FILES = {
     "weights": ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"),
 }
 """What a captioner's folder needs, and the files that meet each need."""
-
-SAFETY_FILES = {
-    "safety_checker/config.json": ("safety_checker/config.json",),
-    "safety_checker/model.safetensors": ("safety_checker/model.safetensors",),
-    "feature_extractor/": ("feature_extractor/preprocessor_config.json",),
-}
-"""The same for a safety checker."""
 
 NONE = "none"
 """The value of a parameter that leaves out what it names."""
@@ -187,20 +179,6 @@ def check_captioner(deployment: Deployment, account: Account) -> Iterator[Findin
     if missing := lacking(account, bucket, folder, CAPTIONER_FILES):
         yield find(
             deployment, "captioner_missing", folder, value=captioner, bucket=bucket,
-            missing=missing,
-        )  # fmt: skip
-
-
-def check_safety_checker(deployment: Deployment, account: Account) -> Iterator[Finding]:
-    """Find out whether the safety checker's folder has what diffusers loads."""
-    checker, bucket = deployment.value("SafetyCheckerId", NONE), deployment.value("BasesBucket")
-    used = deployment.holds("HasEndpoint") and checker not in {"", NONE}
-    if not used or not bucket_exists(account, bucket):
-        return
-    folder = safety_prefix(checker)
-    if missing := lacking(account, bucket, folder, SAFETY_FILES):
-        yield find(
-            deployment, "safety_checker_missing", folder, value=checker, bucket=bucket,
             missing=missing,
         )  # fmt: skip
 

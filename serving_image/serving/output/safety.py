@@ -1,13 +1,12 @@
-"""Two stages look at each drawn picture: diffusers' safety checker, then the content filter.
+"""The networks of both stages that look at each drawn picture, and what a server is told of them.
 
-Both are the operator's to name. The first stage flags; the second, where there is one, decides on
-what was flagged. With one of them alone, that one decides on every picture.
+contracts/shared/pictures/safety_stages.py has the rule.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,17 +20,7 @@ from contracts.shared.people.classifier import (
     chosen_labels,
     share_of,
 )
-
-
-class Verdict(NamedTuple):
-    """What the stages say of one picture."""
-
-    unsafe: bool
-    """Whether the picture must be withheld."""
-    overruled: bool = False
-    """Whether the second stage let pass what the first had flagged."""
-    score: float | None = None
-    """Probability of the filter's refused labels; None where the filter was not asked."""
+from contracts.shared.pictures.safety_stages import Stages, Verdict
 
 
 def figures_of(verdicts: Sequence[Verdict]) -> dict[str, float]:
@@ -43,33 +32,6 @@ def figures_of(verdicts: Sequence[Verdict]) -> dict[str, float]:
     }
     found: dict[str, float] = {name: count for name, count in counts.items() if count}
     return found | ({"ContentScore": max(scores)} if scores else {})
-
-
-class Checker(Protocol):
-    """Checks pictures before they are returned."""
-
-    def check(self, images: Sequence[Image]) -> list[Verdict]:
-        """Return the verdict on each picture."""
-        ...
-
-
-class Flags(Protocol):
-    """The first stage."""
-
-    def unsafe(self, images: Sequence[Image]) -> list[bool]:
-        """Return for each picture whether it is flagged."""
-        ...
-
-
-class Scores(Protocol):
-    """The second stage."""
-
-    threshold: float
-    """Probability from which on a picture is withheld."""
-
-    def scores(self, images: Sequence[Image]) -> list[float]:
-        """Return for each picture the probability of the refused labels."""
-        ...
 
 
 class DiffusersChecker:
@@ -136,27 +98,6 @@ class ContentFilter:
             share_of(self.labels, {self.names[n]: value for n, value in enumerate(row)})
             for row in found
         ]
-
-
-class Stages(NamedTuple):
-    """The stages that the operator has named; without any, every picture passes."""
-
-    first: Flags | None = None
-    second: Scores | None = None
-
-    def check(self, images: Sequence[Image]) -> list[Verdict]:
-        """Return the verdict on each picture; the second stage sees only what the first flags."""
-        flags = [True] * len(images) if self.first is None else self.first.unsafe(images)
-        if self.second is None:
-            return [Verdict(self.first is not None and flag) for flag in flags]
-        flagged = [image for image, flag in zip(images, flags, strict=True) if flag]
-        scores = iter(self.second.scores(flagged) if flagged else ())
-        return [self.decide(next(scores)) if flag else Verdict(False) for flag in flags]
-
-    def decide(self, score: float) -> Verdict:
-        """Return the second stage's verdict on a flagged picture."""
-        unsafe = self.second is not None and score >= self.second.threshold
-        return Verdict(unsafe, self.first is not None and not unsafe, score)
 
 
 class SafetySettings(NamedTuple):

@@ -11,7 +11,7 @@ from domain.audit.entries import Deed, record
 from tests.fakes.audit import MemoryAudit
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
-OPAQUE = ["0" * 32, "pic_" + "a" * 24, "wh_" + "a" * 24, "0123456789abcdef", "007"]
+OPAQUE = ["0" * 32, "pic_" + "a" * 24, "ap_" + "a" * 32, "0123456789abcdef", "007"]
 
 
 @pytest.mark.parametrize("ident", OPAQUE)

@@ -11,6 +11,7 @@ import pytest
 
 from contracts.documents.api.callers import ApiKey
 from contracts.documents.api.webhooks import Webhook
+from contracts.documents.appeal import AppealRow
 from contracts.documents.audit import AuditEntry, about
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import API_STORES, STORES, ErasureSubject
@@ -23,6 +24,8 @@ from contracts.documents.export import (
 from contracts.documents.model import ModelRecord
 from contracts.documents.upload.consent import Consent
 from contracts.shared import layout
+from domain.audit import entries
+from domain.audit.entries import Deed
 from domain.erasure.erasing import erase_stores, places_of
 from domain.erasure.receipts import KeptElsewhere
 from domain.erasure.stopping import request_erasure, stop_work
@@ -56,7 +59,7 @@ class Exporting(Erasing):
         super().__post_init__()
         self.now = NOON
         self.audit, self.keys, self.webhooks = MemoryAudit(), MemoryApiKeys(), MemoryWebhooks()
-        self.archives = MemoryArchives(self.uploads)
+        self.archives, self.appeals = MemoryArchives(self.uploads), MemoryAppeals()
 
     @property
     def exporting(self) -> ExportServices:
@@ -73,7 +76,7 @@ class Exporting(Erasing):
             webhooks=self.webhooks,
             pictures=MemoryPictures(),
             approvals=MemoryApprovals(),
-            appeals=MemoryAppeals(),
+            appeals=self.appeals,
             people=self.people,
             elsewhere=KeptElsewhere(log_days=30, audit_days=400),
             now=lambda: self.now,
@@ -182,6 +185,30 @@ def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
     assert (stores["API keys"].held, stores["other api rows"].held) == (1, 0)
     assert stores["API keys"].why == "without the hash of the secret"
     assert stores["webhooks"].why is None
+
+
+def test_a_tenant_s_appeals_are_found_by_its_own_trail_and_nobody_elses_are_read() -> None:
+    world = Exporting()
+    world.live(1)
+    rows = [
+        AppealRow(
+            appeal_id=f"ap_{number:032x}", refusal_id=f"pic_{number:024x}", tenant=tenant,
+            code="prompt_refused", hashes=("0" * 64,), asked_at=NOON.isoformat(),
+        )
+        for number, tenant in enumerate(("acme", "globex", "acme"))
+    ]  # fmt: skip
+    for row in rows:
+        world.appeals.add(row)
+        door = "POST /v1/refusals/{refusal_id}:appeal"
+        deed = Deed("key:1", door, [("refusal_id", "u1"), ("id", row.appeal_id)])
+        for _ in range(2):
+            entries.record(world.audit, row.tenant, deed, NOON)
+    entries.record(world.audit, "acme", Deed("key:1", "x", [("id", rows[1].appeal_id)]), NOON)
+    world.appeals.newest = None  # type: ignore[assignment,method-assign]
+    export(world)
+    found = json.loads(unpacked(world)[1]["records/appeals.json"])
+    assert {one["appeal_id"] for one in found} == {rows[0].appeal_id, rows[2].appeal_id}
+    assert len(found) == 2
 
 
 def test_a_picture_of_a_tenant_is_counted_in_one_store() -> None:

@@ -15,6 +15,7 @@ from contracts.documents.capacity import CapacityChoice
 from contracts.documents.training import TaskPhoto, TrainingPlan, TrainingTask
 from contracts.shared.limits import MAX_RUN_SECONDS
 from domain.ports.trainer import JobStatus, PoolStatus, Run, TrainingState
+from domain.training.safety import SafetyStages
 from domain.training.sagemaker_job import (
     METRICS,
     Inputs,
@@ -72,6 +73,47 @@ def pool_key(request: dict[str, Any]) -> dict[str, Any]:
 @given(st.integers(0, 2**64), st.integers(0, 2**64), st.integers(1, 5))
 def test_a_warm_pool_fits_every_request(one: int, other: int, users: int) -> None:
     assert pool_key(request_of(one)) == pool_key(request_of(other, users))
+
+
+def channels_of(request: dict[str, Any]) -> dict[str, str]:
+    return {
+        one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"]
+        for one in request["InputDataConfig"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("stages", "channels"),
+    [
+        (SafetyStages(), {}),
+        (SafetyStages(checker_id="sd"), {"safety_checker": "s3://bases/safety/sd/"}),
+        (
+            SafetyStages("sd", -0.05, "vit", "nsfw,gore", 0.8),
+            {
+                "safety_checker": "s3://bases/safety/sd/",
+                "content_filter": "s3://bases/classifiers/vit/",
+            },
+        ),
+    ],
+)
+def test_the_stages_that_look_at_pictures_are_channels_of_every_training(
+    stages: SafetyStages, channels: dict[str, str]
+) -> None:
+    plan = plan_of(1).model_copy(update={"safety": stages.of_plan()})
+    settings = replace(SETTINGS, safety=stages)
+    request = training_job_request("n", plan, INPUTS, Placement(WARM), settings)
+    without = channels_of(request_of(1))
+    assert {k: v for k, v in channels_of(request).items() if k not in without} == channels
+    written = plan.safety
+    assert (written is None) is (not channels)
+    if written is not None:
+        assert (written.checker, written.adjustment) == (True, stages.adjustment)
+        assert (written.content_filter, written.labels, written.threshold) == (
+            stages.filter_id is not None, stages.labels, stages.threshold,
+        )  # fmt: skip
+    captions = plan.model_copy(update={"captions_only": True, "safety": None})
+    only = training_job_request("n", captions, INPUTS, Placement(WARM), settings)
+    assert not channels.keys() & channels_of(only).keys()
 
 
 def test_the_trainer_gets_every_hyperparameter_as_text() -> None:

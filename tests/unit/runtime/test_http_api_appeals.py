@@ -1,17 +1,21 @@
-"""A tenant appeals a refused prompt or name; an operator lets exactly that text through."""
+"""A tenant appeals a refused prompt, name or picture; an operator lets exactly that through."""
 
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any, cast
 
 import pytest
 
 from contracts.documents.api.pictures import PictureOrder, PictureRow
 from contracts.documents.api.webhooks import Webhook, WebhookSecret
+from contracts.documents.appeal import WithheldPicture
+from contracts.documents.model import ModelRecord
 from contracts.documents.picture import PictureArguments
 from contracts.documents.status import UploadRow
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.shared import layout
 from contracts.shared.pictures.picture_places import tenant_hash
-from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
+from contracts.shared.words.allowed_texts import hash_of_picture, hash_of_texts, marker_of
 from domain.appeals.allowing import is_allowed
 from domain.pictures.ordering import order_key
 from domain.ports.storage import write_document
@@ -30,6 +34,7 @@ def refused_picture(
     code: Any = "prompt_refused",
     tenant: str = "acme",
     model_id: str = f"{1:032x}",
+    **more: Any,
 ) -> str:
     times = {"created_at": NOON.isoformat(), "updated_at": NOON.isoformat()}
     row = PictureRow(
@@ -39,10 +44,36 @@ def refused_picture(
     stores.pictures.pictures.add(row)
     order = PictureOrder(
         picture_id=PICTURE, tenant=tenant, model_id=row.model_id, prompt=PROMPT,
-        negative_prompt="blur", arguments=PictureArguments(), created_at=NOON.isoformat(),
+        negative_prompt="blur", created_at=NOON.isoformat(),
+        **{"arguments": PictureArguments(seed=7), **more},
     )  # fmt: skip
     write_document(stores.uploads, order_key(row), order)
     return PICTURE
+
+
+def withheld_picture(stores: Services, **more: Any) -> str:
+    """An order of a model whose picture the safety checks have withheld."""
+    model_id = f"{1:032x}"
+    target = f"{model_id}-{'b' * 12}.tar.gz"
+    model = ModelRecord(
+        tenant="acme", model_id=model_id, target_model=target, weights_sha256="b" * 64,
+        base_id="base", trigger_word="sks", endpoint_name="e", created_at=NOON.isoformat(),
+    )  # fmt: skip
+    stores.models.record(model)
+    return refused_picture(stores, "unsafe_picture", **more)
+
+
+def marker_of_picture(**more: Any) -> str:
+    """The marker that the server looks for before it withholds the picture."""
+    arguments = more.pop("arguments", PictureArguments(seed=7, prompt_weights=True))
+    drawn_from = WithheldPicture.of("b" * 64, arguments, **more)
+    return layout.allowed_key(
+        marker_of(OWNER, hash_of_picture(OWNER, [PROMPT, "blur"], drawn_from.text))
+    )
+
+
+def allowed(stores: Services) -> list[str]:
+    return [one.key for one in stores.documents.list(layout.ALLOWED_PREFIX, 9)]
 
 
 def refused_upload(stores: Services, *fields: str) -> str:
@@ -103,9 +134,57 @@ def test_a_granted_name_is_let_through_for_its_tenant_alone() -> None:
     assert not is_allowed("a person", "acme", stores.documents)
 
 
-def test_what_was_not_refused_by_a_rule_for_texts_has_no_appeal() -> None:
+def test_a_granted_picture_is_one_request_of_one_model_and_is_kept_nowhere() -> None:
     stores = services()
-    assert appeal(stores, refused_picture(stores, "unsafe_picture")).status == 404
+    made = appeal(stores, withheld_picture(stores)).body
+    assert (made["code"], made["refusal_id"]) == ("unsafe_picture", PICTURE)
+    path = f"/v1/appeals/{made['id']}"
+    text = call(stores, "GET", f"{path}/evidence", who=OPERATOR).body["text"]
+    assert text["texts"] == [[PROMPT, "blur"]]
+    assert (text["picture"]["weights_sha256"], text["picture"]["arguments"]["seed"]) == (
+        "b" * 64,
+        7,
+    )
+    assert [one.key for one in stores.uploads.list("", 9) if "png" in one.key] == []
+    assert call(stores, "POST", f"{path}:grant", who=OPERATOR).body["status"] == "granted"
+    assert allowed(stores) == [marker_of_picture()]
+    assert allowed(stores) != [marker_of_picture(arguments=PictureArguments(seed=8))]
+    assert not is_allowed(PROMPT, "acme", stores.documents), "the text is allowed nowhere else"
+    call(stores, "POST", f"{path}:refuse", WHY, who=OPERATOR)
+    assert allowed(stores) == []
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_picture_that_starts_from_an_image_is_allowed_from_that_image_alone(sent: bool) -> None:
+    stores = services()
+    key = layout.tenant_pictures_prefix("acme") + "start.png"
+    stores.uploads.write(key, b"start")
+    image = "c3Rh\ncnQ=" if sent else stores.uploads.uri(key)
+    arguments = PictureArguments(seed=7, strength=0.5, mask_image=b64encode(b"mask").decode())
+    refusal = withheld_picture(stores, image=image, arguments=arguments)
+    made = appeal(stores, refusal).body
+    call(stores, "POST", f"/v1/appeals/{made['id']}:grant", who=OPERATOR)
+    hashes = {
+        "image_sha256": sha256(b"start").hexdigest(), "mask_sha256": sha256(b"mask").hexdigest(),
+    }  # fmt: skip
+    assert allowed(stores) == [marker_of_picture(arguments=arguments, **hashes)]
+
+
+def test_a_withheld_picture_has_no_appeal_once_its_model_or_its_image_is_gone() -> None:
+    gone = services()
+    assert appeal(gone, refused_picture(gone, "unsafe_picture")).status == 404
+    for image in (
+        "no base64!", "s3://uploads/tenants/globex/pictures/me.png",
+        "s3://uploads/tenants/acme/pictures/gone.png",
+        f"s3://uploads/answers/{OWNER}/11/{2:032x}/000.png",
+    ):  # fmt: skip
+        stores = services()
+        assert appeal(stores, withheld_picture(stores, image=image)).status == 404
+
+
+def test_what_no_rule_has_refused_has_no_appeal() -> None:
+    stores = services()
+    assert appeal(stores, refused_picture(stores, "generation_failed")).status == 404
     assert appeal(stores, refused_upload(stores)).status == 404
     for refusal in (f"pic_{9:024x}", "u9"):
         assert appeal(stores, refusal).status == 404

@@ -7,8 +7,9 @@ from types import ModuleType
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts.shared.people.classifier import CHECKER_FILES
 from serving import server
-from serving.safety_folder import FILES, SafetyFolderError, resolve_checker, resolve_filter
+from serving.safety_folder import SafetyFolderError, resolve_checker, resolve_filter
 from serving.supervision import Found, engine_environment
 from tests.fakes.tiny_vit import FILTER, tiny_vit, write_vit
 
@@ -37,11 +38,11 @@ def serve_bucket(monkeypatch: pytest.MonkeyPatch, objects: dict[str, bytes]) -> 
 
 
 def whole(content: bytes = b"x") -> dict[str, bytes]:
-    return {f"safety/strict/{name}": content for name in FILES}
+    return {f"safety/strict/{name}": content for name in CHECKER_FILES}
 
 
 def write(folder: Path) -> Path:
-    for name in FILES:
+    for name in CHECKER_FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x")
     return folder
@@ -57,7 +58,7 @@ def test_a_folder_is_used_where_it_lies(tmp_path: Path) -> None:
     assert resolve_checker(str(folder), tmp_path / "cache") == folder
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CHECKER_FILES)
 def test_a_file_that_lacks_is_named(tmp_path: Path, name: str) -> None:
     folder = write(tmp_path)
     (folder / name).unlink()
@@ -74,7 +75,7 @@ def test_a_checker_in_s3_is_fetched_anew_at_each_start(
     again = resolve_checker(URI, tmp_path)
     assert first == again
     assert again is not None
-    assert [(again / name).read_bytes() for name in FILES] == [b"new"] * len(FILES)
+    assert [(again / name).read_bytes() for name in CHECKER_FILES] == [b"new"] * len(CHECKER_FILES)
     assert list(tmp_path.iterdir()) == [again], "no half of a checker is left"
 
 

@@ -21,9 +21,21 @@ PAPER, INK = (255, 255, 255), (60, 60, 60)
 Column = tuple[str, list[Image.Image]]
 
 
-def make_contact_sheet(evidence: Evidence, encode: PictureEncoder = to_png) -> bytes:
-    """Return the file of the sheet; ``encode`` marks it."""
-    without, adapted = to_images(evidence.without), to_images(evidence.with_adapter)
+Pair = tuple[list[Image.Image], list[Image.Image]]
+"""The images without and with the adapter."""
+
+
+def make_contact_sheet(
+    evidence: Evidence, encode: PictureEncoder = to_png, shown: Pair | None = None
+) -> bytes:
+    """Return the file of the sheet.
+
+    Args:
+        evidence: the images, as the gate has drawn them.
+        encode: marks the sheet.
+        shown: the same images as people may see them; None: as they were drawn.
+    """
+    without, adapted = shown or (to_images(evidence.without), to_images(evidence.with_adapter))
     end = evidence.of_class().start
     subject: list[Column] = [("base", without[:end]), ("yours", adapted[:end])]
     of_class: list[Column] = [("class before", without[end:]), ("class after", adapted[end:])]

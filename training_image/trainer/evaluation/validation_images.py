@@ -7,15 +7,18 @@ A judge measures them, if the base has one.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
 from contracts.shared import layout
+from contracts.shared.pictures.safety_stages import Checker
 from contracts.shared.steps import MAX_VALIDATION_PICTURES, validation_subjects
 from trainer.config.recipe import Recipe
 from trainer.evaluation.gate import is_healthy, likeness, measure_following, recognised
 from trainer.evaluation.judge import Judge
 from trainer.evaluation.marked_pictures import PictureEncoder
+from trainer.evaluation.safety import show, to_pictures
 from trainer.evaluation.subjects import images_of
 from trainer.model import lora
 from trainer.model.base import Base
@@ -25,6 +28,15 @@ from trainer.process.results import write_atomically
 from trainer.process.time_limit import TimeLimit
 
 FIRST_SEED = 2000
+
+
+class DrawnSet(NamedTuple):
+    """The validation images of one step."""
+
+    pictures: Pictures
+    """As they were drawn; the judge measures these."""
+    shown: Pictures
+    """As people may see them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,8 @@ class ValidationSampler:
     """The photos that likeness is measured against, the same as the gate's."""
     encode: PictureEncoder = to_png
     """Returns the file of an image, with its marks."""
+    checker: Checker | None = None
+    """The stages that look at images before people do; None: there are none."""
 
     def is_due(self, step: int) -> bool:
         """Return whether images are requested after this step."""
@@ -59,7 +73,7 @@ class ValidationSampler:
             for i, prompt in enumerate(prompts[:MAX_VALIDATION_PICTURES])
         ]
 
-    def draw(self, step: int, networks: lora.Networks) -> Pictures:
+    def draw(self, step: int, networks: lora.Networks) -> DrawnSet:
         """Sample and save the images of a step, without dropout."""
         network = self.base.network
         lora.set_dropout(networks, active=False)
@@ -71,10 +85,11 @@ class ValidationSampler:
         finally:
             network.train()
             lora.set_dropout(networks, active=True)
-        for number, image in enumerate(to_images(pictures)):
+        shown = show(to_images(pictures), self.checker).images
+        for number, image in enumerate(shown):
             path = self.folder / layout.SAMPLES_FOLDER / layout.sample_file(step, number)
             write_atomically(path, self.encode(image))
-        return pictures
+        return DrawnSet(pictures, pictures if self.checker is None else to_pictures(shown))
 
     def measure(self, pictures: Pictures) -> dict[str, float]:
         """Return the judge's metrics of a set of images, by GateReport's names.

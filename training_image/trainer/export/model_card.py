@@ -189,7 +189,12 @@ def about_gate(report: GateReport, base: BaseCard) -> str:
         seen = "held out of training" if report.identity_held_out else "that training has seen"
         rows["photos that likeness was measured on"] = seen
     rows |= about_prompts(report, base)
-    parts = [table({"verdict": verdict, **rows}), scores_of_each(report), ranked(report)]
+    parts = [
+        table({"verdict": verdict, **rows}),
+        scores_of_each(report),
+        ranked(report),
+        about_withheld(report),
+    ]
     return "\n\n".join(filter(None, parts))
 
 
@@ -225,6 +230,17 @@ def about_prompts(report: GateReport, base: BaseCard) -> dict[str, str]:
     if report.prompt_following is None:
         return {label: "not measured: neither judge nor CLIP reads these prompts"}
     return {} if base.clip is None else {"prompts were read by": "CLIP, where the judge read none"}
+
+
+def about_withheld(report: GateReport) -> str:
+    """Return how many pictures people do not see; empty where none is withheld.
+
+    >>> about_withheld(GateReport(passed=True, effect=0.2, withheld=2))
+    'The safety stages withhold 2 pictures, which are grey here.'
+    """
+    if not report.withheld:
+        return ""
+    return f"The safety stages withhold {report.withheld} pictures, which are grey here."
 
 
 def ranked(report: GateReport) -> str:

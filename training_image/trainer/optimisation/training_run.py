@@ -125,8 +125,8 @@ class RunTracker:
         """Draw and measure the validation images, if they are due."""
         step, sampler = self.progress.step, self.run.sampler
         if sampler is not None and sampler.is_due(step):
-            pictures = sampler.draw(step, networks)
-            self._metrics.record_images(step, pictures, sampler.measure(pictures))
+            drawn = sampler.draw(step, networks)
+            self._metrics.record_images(step, drawn.shown, sampler.measure(drawn.pictures))
 
     def outcome(self) -> TrainingOutcome:
         """Return how the training ended."""

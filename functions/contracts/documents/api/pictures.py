@@ -8,6 +8,7 @@ from contracts.document import Document, JobId, OpaqueId, RelativePath, S3Uri, S
 from contracts.documents.api.aliases import AliasName, ModelOrAlias
 from contracts.documents.api.jobs import JobFailure
 from contracts.documents.api.numbers import NUMBER
+from contracts.documents.appeal import REFUSAL_CODES
 from contracts.documents.picture import (
     MAX_MASK_CHARACTERS,
     MAX_PROMPT_CHARACTERS,
@@ -214,6 +215,11 @@ class PictureRow(Document):
     delete_at: Annotated[int, Field(ge=0)]
     """Second of the epoch at which the row may go; the pictures expire at about that time."""
 
+    @property
+    def refusal_id(self) -> str | None:
+        """The id of a refusal against which there is an appeal; None: there is none."""
+        return self.picture_id if self.code in REFUSAL_CODES else None
+
 
 class PictureTask(Document):
     """A message of the queue: draw this."""
@@ -265,7 +271,8 @@ class PictureView(Document):
     failure: JobFailure | None
 
     refusal_id: OpaqueId | None
-    """With ``prompt_refused``: the id for ``POST /v1/refusals/{id}:appeal``."""
+    """With ``prompt_refused`` or ``unsafe_picture``: the id for
+    ``POST /v1/refusals/{id}:appeal``."""
 
     width: int | None
 
@@ -298,7 +305,7 @@ class PictureView(Document):
         return cls(
             id=row.picture_id,
             failure=JobFailure.of(row.code),
-            refusal_id=row.picture_id if row.code == "prompt_refused" else None,
+            refusal_id=row.refusal_id,
             images=images,
             expires_at=expires_at,
             order=order,

@@ -46,4 +46,5 @@ class Problem(Document):
     OpenAI's; API Gateway's own answers have this field alone."""
 
     refusal_id: str | None = None
-    """With ``prompt_refused``: the id for ``POST /v1/refusals/{id}:appeal``."""
+    """With ``prompt_refused`` or ``unsafe_picture``: the id for
+    ``POST /v1/refusals/{id}:appeal``."""

@@ -16,6 +16,13 @@ CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "mode
 FILES = (CONFIG, PREPROCESSOR, WEIGHTS)
 """What a classifier's folder consists of; weights in another format are not loaded."""
 
+CHECKER_FILES = (
+    "safety_checker/config.json",
+    "safety_checker/model.safetensors",
+    "feature_extractor/preprocessor_config.json",
+)
+"""What diffusers' safety checker consists of; weights in another format are not loaded."""
+
 MAX_WEIGHTS_BYTES = 512 << 20
 """A ViT of base size in float32 has 343 MB."""
 

@@ -15,6 +15,12 @@ PHOTOS_AFTER_TRAINING = timedelta(hours=24)
 UPLOADS = timedelta(days=30)
 """Default of the template's parameter PhotoRetentionDays."""
 
+UNUSED_MODELS = timedelta(days=365)
+"""Default of the template's parameter UnusedModelDays."""
+
+NOTICE_BEFORE = timedelta(days=30)
+"""How long before its end the owner of an unused model is told."""
+
 LOGS = timedelta(days=30)
 """Default of the template's parameter LogRetentionDays."""
 
@@ -82,7 +88,15 @@ RETENTION: tuple[Kept, ...] = (
     Kept("markers of erased models", "ModelsBucket", "erased/", "lifecycle", timedelta(days=30)),
     Kept("old versions of models", "ModelsBucket", "", "noncurrent", timedelta(days=30)),
     Kept("unfinished models", "ModelsBucket", "", "unfinished", timedelta(days=7)),
-    Kept("models, their reports and rows", "ModelsBucket", "", "erasure", None),
+    Kept(
+        "models that nobody draws with, their reports and rows",
+        "ModelsBucket",
+        "",
+        "expire_photos",
+        UNUSED_MODELS,
+        "UnusedModelDays",
+    ),
+    Kept("models that are used", "ModelsBucket", "", "erasure", None),
     Kept("events that could not be delivered", "DeadLetterQueue", "", "queue", timedelta(days=14)),
     Kept("cases of takedowns", "ApiTable", "", "ttl", AUDIT, "AuditRetentionDays"),
     Kept("appeals", "ApiTable", "", "ttl", AUDIT, "AuditRetentionDays"),

@@ -1,10 +1,12 @@
-"""Texts that an operator lets one tenant use although a rule refuses them, each as a hash.
+"""What an operator lets one tenant use although a rule refuses it, each as a hash.
 
-An appeal that was granted leaves an empty object in the models bucket, named by the tenant's hash
-and the text's. Intake and every server look for it where they would refuse.
+That is a text, or a request whose picture the safety checks withhold. An appeal that was granted
+leaves an empty object in the models bucket, named by the tenant's hash and this one. Intake and
+every server look for it where they would refuse.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 
@@ -34,8 +36,28 @@ def hash_of_texts(owner: str, texts: Sequence[str]) -> str:
     >>> one == hash_of_texts("b" * 64, ["A photo of FAMOUS person"])
     False
     """
-    plain = "\n".join(" ".join(words_of(text)) for text in texts).encode()
-    return hashlib.scrypt(plain, salt=owner.encode(), n=WORK, r=BLOCK, p=1, dklen=32).hex()
+    return slow_hash(owner, "\n".join(" ".join(words_of(text)) for text in texts))
+
+
+def hash_of_picture(owner: str, prompts: Sequence[str], rest: str) -> str:
+    """Return the hash of a request for pictures: of all that they depend on, to the letter.
+
+    Args:
+        owner: as for texts; no text has this hash.
+        prompts: the prompt and the negative prompt.
+        rest: ``WithheldPicture.text``.
+
+    >>> one = hash_of_picture("a" * 64, ["a face", ""], "{}")
+    >>> one == hash_of_picture("a" * 64, ["A face", ""], "{}")
+    False
+    """
+    return slow_hash(owner, json.dumps(["picture", *prompts, rest]))
+
+
+def slow_hash(owner: str, text: str) -> str:
+    """Return a hash that takes some 50 ms."""
+    salt = owner.encode()
+    return hashlib.scrypt(text.encode(), salt=salt, n=WORK, r=BLOCK, p=1, dklen=32).hex()
 
 
 def hashes_of(tenant: str, texts: Sequence[Sequence[str]]) -> tuple[str, ...]:
@@ -45,10 +67,10 @@ def hashes_of(tenant: str, texts: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def marker_of(owner: str, text_hash: str) -> str:
-    """Return the name of the object that allows a text."""
+    """Return the name of the object that allows a text or a picture."""
     return f"{owner}.{text_hash}"
 
 
 def markers_of(tenant: str, hashes: Sequence[str]) -> list[str]:
-    """Return the names of the objects that allow a tenant's texts."""
+    """Return the names of the objects that allow what these hashes stand for."""
     return [marker_of(tenant_hash(tenant), one) for one in hashes]

@@ -26,6 +26,7 @@ function card({ appeal, text }, go, fail) {
     facts([[t("appeals.tenant"), appeal.tenant], [t("appeals.asked"), moment(appeal.asked_at)]]),
     h("h3", {}, t("appeals.text")), text ? text.texts.flat().filter(Boolean).map((one) => h("p", { class: "prompt" }, one))
       : h("p", {}, t("appeals.gone")),
+    text?.picture && h("p", { class: "hint" }, t("appeals.picture", { seed: text.picture.arguments.seed })),
     text?.words && [h("h3", {}, t("appeals.words")), h("p", {}, text.words)],
     h("label", { class: "field" }, h("span", {}, t("appeals.why")), why),
     h("div", { class: "row" },

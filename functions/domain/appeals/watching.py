@@ -1,0 +1,73 @@
+"""Every few minutes: tell the operators of new appeals, and say how long the oldest has waited.
+
+Appeals are of two kinds: against a content rule, and of the owner of a model that a takedown has
+disabled. A message is sent before that is stored: a crash in between repeats it.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from contracts.documents.appeal import AppealRow
+from domain.ports.appeals import Appeals, place_of
+from domain.ports.takedown import Operators, TakedownCases
+from domain.takedown.deciding import in_force
+
+LISTED = 100
+NAMED = 20
+"""Appeals that one message names."""
+
+SUBJECT = "Likeness: an appeal waits for a decision"
+
+TODO = "Decide: likeness appeals list; docs/runbooks/appeal_hours.md"
+TODO_TAKEDOWN = "Decide: likeness takedown list; docs/runbooks/takedown_hours.md"
+
+
+class WatchServices(NamedTuple):
+    """What watching needs."""
+
+    appeals: Appeals
+    cases: TakedownCases
+    operators: Operators
+
+
+def watch(services: WatchServices, now: datetime) -> timedelta:
+    """Announce what nobody was told of; return how long the oldest appeal to a rule has waited."""
+    waiting = [row for row in every(services.appeals) if row.status == "open"]
+    if new := [row for row in waiting if row.announced_at is None]:
+        lines = [f"{row.appeal_id}  {row.code}" for row in new]
+        services.operators.publish(SUBJECT, words_of(lines, TODO))
+    for row in new:
+        services.appeals.replace(row, row.model_copy(update={"announced_at": now.isoformat()}))
+    announce_owners(services, now)
+    ages = [now - datetime.fromisoformat(row.asked_at) for row in waiting]
+    return max(ages, default=timedelta())
+
+
+def announce_owners(services: WatchServices, now: datetime) -> None:
+    """Announce the owners of disabled models who ask an operator to look again."""
+    new = [
+        case
+        for case in in_force(services.cases)
+        if case.appealed_at is not None and case.appeal_announced_at is None
+    ]
+    if new:
+        lines = [f"{case.case_id}  the owner of a disabled model" for case in new]
+        services.operators.publish(SUBJECT, words_of(lines, TODO_TAKEDOWN))
+    for case in new:
+        announced = {"appeal_announced_at": now.isoformat()}
+        services.cases.replace(case, case.model_copy(update=announced))
+
+
+def every(appeals: Appeals) -> Iterator[AppealRow]:
+    """Yield all appeals, the newest first."""
+    before: str | None = None
+    while page := appeals.newest(LISTED, before):
+        yield from page
+        before = place_of(page[-1])
+
+
+def words_of(lines: Sequence[str], todo: str) -> str:
+    """Return what operators are told: ids and codes."""
+    more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
+    return "\n".join([*lines[:NAMED], *more, todo, ""])
