@@ -78,4 +78,6 @@ def test_an_option_that_the_base_lacks_is_refused_before_anything_is_paid_for(
     assert zimage.execution("z-snr")["status"] == "FAILED"
     notice = zimage.notice("z-snr")
     assert notice["code"] == "option_not_for_base"
-    assert "Min-SNR" in notice["text"]
+    (problem,) = notice["request"]
+    assert problem["field"] == "snr_gamma"
+    assert "Min-SNR" in problem["message"]
