@@ -42,6 +42,10 @@ LINT_READY := tools/.lint sam/.ready node/.ready
 envs: ## create the environments of `make demo`
 	@$(call ready,demo,$(DEMO_READY))
 
+.PHONY: ci-envs
+ci-envs: ## create the environments of all that .ci/run runs
+	@$(call ready,test,$(TESTS_READY) $(LINT_READY) typescript/.ready)
+
 SAY = @echo "$(ENVS): $(1)"
 VENV = "$$(cat $(ENVS)/python)" -m venv --without-pip $(@D)
 # uv where preflight found it usable, else pip; neither compiles what may never be imported.
@@ -215,10 +219,11 @@ test: ## unit, contract, integration, smoke, end to end
 	@$(call ready,test,$(TESTS_READY))
 	$(MAKE) --jobs 2 --output-sync=target e2e smoke-training smoke-serving integration contract unit
 
-# The longest of them; it begins first, beside the others.
+# The longest of them; it begins first, beside the others. These tests mostly wait, so two processes with a
+# stack each share the files.
 e2e:
 	@$(call ready,test,$(TESTS_READY))
-	$(TOOLS)/pytest -p no:randomly --durations=15 tests/e2e
+	$(TOOLS)/pytest -p no:randomly --durations=15 --numprocesses 2 --dist loadfile tests/e2e
 
 # One core each. Unit and integration tests run in random order: SEED=123 repeats an order, which the
 # first lines of the output name.
