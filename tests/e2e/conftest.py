@@ -20,7 +20,7 @@ from local.cloud.server import Cloud, serve
 from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET, TENANT
 from local.sagemaker.container.images import python_program
-from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER
+from tests.e2e.changed_settings import REFUSING, SERVER, TRAINER, WAITING
 from tests.e2e.stack import BASE_ID, BLOCKED, CAPTIONER_ID, SEVERAL_GPUS, Stack
 from tests.fakes.tiny_checker import tiny_checker
 from tests.fakes.tiny_vit import AGES, KEEN, Sight, tiny_vit
@@ -82,6 +82,7 @@ def stack(base: Path) -> Iterator[Stack]:
     reporting = {
         TRAINER: python_program(ROOT / "tests/fakes/settings_trainer.py"),
         REFUSING: python_program(ROOT / "tests/fakes/refusing_trainer.py"),
+        WAITING: python_program(ROOT / "tests/fakes/waiting_trainer.py"),
         SERVER: python_program(ROOT / "tests/fakes/settings_server.py"),
     }
     sagemaker.configure(sagemaker.Settings(images={**images(), **reporting}))

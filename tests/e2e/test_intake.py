@@ -31,6 +31,34 @@ train_batch_size = 2
 """
 
 
+SUBSETS = """max_train_epochs = 1
+network_dim = 4
+[[datasets]]
+""" + "".join(
+    f"[[datasets.subsets]]\nimage_dir = '/mnt/data/{folder}'\nclass_tokens = '{tokens}'\n"
+    for folder, tokens in (("cats", "tgr cat"), ("dogs", "rex dog"))
+)
+"""A dataset_config of sd-scripts with two subjects."""
+
+
+WINDOW = {
+    "LoRA_type": "Standard",
+    "network_dim": "4",
+    "network_alpha": 2,
+    "epoch": 1,
+    "max_resolution": "64,64",
+    "learning_rate": 0.0001,
+    "caption_extension": ".txt",
+}
+"""Settings of kohya_ss's window, saved as JSON."""
+
+FAL = {"images_data_url": "https://example.org/a.zip", "trigger_word": "小明", "steps": 2}
+"""A request's body of fal."""
+
+TRIGGERS = {"loose": "zoë", "zip": "ohwx man", "jsonl": "my_dog", "csv": "小明", "fal": "小明"}
+"""Trigger words of several words and scripts, by the form that has them."""
+
+
 class Form(NamedTuple):
     """One form of upload: the files, and the file that is put last."""
 
@@ -78,14 +106,20 @@ def small(**more: Any) -> bytes:
     return json.dumps({**SMALL, **more}).encode()
 
 
+def named(form: str) -> bytes:
+    """Return a request whose trigger word is the form's."""
+    return small(trigger_word=TRIGGERS[form], instance_prompt="a photo of TOK person")
+
+
 def forms() -> dict[str, Form]:
     """Return each form of docs/intake.md, each with another person."""
     plain, packed, tar, kohya, lines, table, masked, avatar = (photos(n, 5) for n in range(20, 28))
+    window, fal = photos(135, 5), photos(136, 5)
     of_class = {f"class/{name}": body for name, body in photos(40, 2).items()}
     csv = "caption,image_file\n" + "".join(f"portrait {n},{n}\n" for n in table)
     return {
-        "loose": Form({**plain, "photo-0.txt": b"portrait 0"}, "request.json", small()),
-        "zip": Form({"photos.zip": zipped(packed)}, "request.json", small()),
+        "loose": Form({**plain, "photo-0.txt": b"portrait 0"}, "request.json", named("loose")),
+        "zip": Form({"photos.zip": zipped(packed)}, "request.json", named("zip")),
         "tar": Form(
             {
                 "photos.tar.gz": tarred(
@@ -98,11 +132,26 @@ def forms() -> dict[str, Form]:
         "kohya": Form(
             {**{f"2_dwjz/{name}": b for name, b in kohya.items()}, **CONSENT}, "config/k.toml", TOML
         ),
-        "jsonl": Form({**lines, "metadata.jsonl": listed([*lines])}, "request.json", small()),
-        "csv": Form({**table, "caption.csv": csv.encode()}, "request.json", small()),
+        "jsonl": Form(
+            {**lines, "metadata.jsonl": listed([*lines])}, "request.json", named("jsonl")
+        ),
+        "csv": Form({**table, "caption.csv": csv.encode()}, "request.json", named("csv")),
         "masks": Form({**masked, **of_class, "photo-0_mask.png": mask()}, "request.json", small()),
         "avatar": Form({**avatar, **CONSENT}, "config.json", json.dumps(CONFIG).encode()),
+        "window": Form(
+            {**{f"2_ohwx_man/{name}": b for name, b in window.items()}, **CONSENT},
+            "config.json",
+            json.dumps(WINDOW).encode(),
+        ),
+        "fal": Form({**fal, **CONSENT}, "request.json", json.dumps(FAL).encode()),
     }
+
+
+def subsets() -> Form:
+    """Return an upload of two subjects, whom a dataset_config alone names."""
+    shown = {"cats": photos(130, 5), "dogs": photos(131, 5)}
+    files = {f"{where}/{name}": body for where in shown for name, body in shown[where].items()}
+    return Form(files, "dataset.toml", SUBSETS.encode())
 
 
 class Outcome(NamedTuple):
@@ -116,7 +165,7 @@ class Outcome(NamedTuple):
 @pytest.fixture(scope="module")
 def outcomes(stack: Stack) -> dict[str, Outcome]:
     """Upload all forms at once, and wait for their notices."""
-    uploaded = forms()
+    uploaded = forms() | {"subsets": subsets()}
     with stack.stub_trainer():
         for name, form in uploaded.items():
             stack.put(f"form-{name}", {**form.files, form.last: form.body})
@@ -159,6 +208,35 @@ def test_settings_of_other_tools_are_trained_by(outcomes: dict[str, Outcome]) ->
     assert avatar.request == tar.request
     assert (avatar.request.rank, avatar.request.max_train_steps) == (4, 2)
     assert [report.tool for report in (*avatar.imported, *kohya.imported)] == ["avatar", "kohya"]
+    window, fal = outcomes["window"].accepted, outcomes["fal"].accepted
+    assert (window.request.rank, window.request.lora_alpha) == (4, 2)
+    assert (window.request.trigger_word, window.request.class_prompt) == (
+        "ohwx",
+        "a photo of a man",
+    )
+    assert (fal.request.trigger_word, fal.request.max_train_steps) == ("小明", 2)
+    assert [report.tool for report in (*window.imported, *fal.imported)] == ["kohya", "fal"]
+
+
+def test_a_trigger_word_of_any_script_or_of_several_words_is_trained(
+    outcomes: dict[str, Outcome],
+) -> None:
+    trained = {name: outcomes[name].notice["model"]["trigger_word"] for name in TRIGGERS}
+    assert trained == TRIGGERS
+
+
+def test_subsets_with_class_tokens_are_trained_as_several_subjects(
+    stack: Stack, outcomes: dict[str, Outcome]
+) -> None:
+    notice, accepted, report = outcomes["subsets"]
+    assert notice["model"]["trigger_words"] == ["rex", "tgr"]
+    assert [one.class_prompt for one in accepted.request.subjects] == [
+        "a photo of a dog",
+        "a photo of a cat",
+    ]
+    (task,) = stack.document(plan_key(stack.plan_id(accepted.job.job_id)), TrainingPlan).tasks
+    assert sorted(one.subject for one in task.photos) == [0] * 5 + [1] * 5
+    assert len(report.photos) == 10
 
 
 def test_masks_and_class_pictures_are_in_the_plan(

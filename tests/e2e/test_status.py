@@ -1,11 +1,18 @@
 """Status of a running job, cancellation, and cost in the receipt."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import pytest
+
+from contracts.shared.layout import captioner_prefix
+from contracts.shared.names import captions_plan_id
 from local.demo.subscriber import Subscriber
-from local.demo.upload import TENANT
+from local.demo.upload import BASES_BUCKET, TENANT
 from tests.cloud import PATIENCE_SECONDS, eventually
-from tests.e2e.stack import SMALL, Stack, photos
+from tests.e2e.changed_settings import WAITING
+from tests.e2e.stack import CAPTIONER_ID, SMALL, Stack, photos
 
 
 def test_a_job_is_watched_from_its_first_stage_to_its_receipt(stack: Stack) -> None:
@@ -52,17 +59,54 @@ def test_a_canceled_training_stops_and_is_told_once(stack: Stack) -> None:
     notice = stack.notice("canceled")
     assert (notice["status"], notice["code"]) == ("canceled", "canceled")
     job_id = stack.record("canceled").job_id
-    stopped = eventually(
-        lambda: [
-            one["TrainingJobStatus"]
-            for one in stack.training_jobs(job_id)
-            if one["TrainingJobStatus"] != "Stopping"
-        ]
-    )
-    assert stopped == ["Stopped"]
+    (training,) = eventually(lambda: ended(stack, job_id))
+    assert training["TrainingJobStatus"] == "Stopped"
     assert "canceled" in stack.likeness("status", job, *table)
     assert "too_late" in stack.likeness("cancel", job, *table)
     assert stack.unheard() == []
+
+
+@pytest.fixture
+def captioner_that_waits(stack: Stack) -> Iterator[None]:
+    """Use a training container that works until it is stopped, and give it a captioner."""
+    settings, s3 = stack.settings("launch-training"), stack.cloud.client("s3")
+    place = {"Bucket": BASES_BUCKET, "Key": captioner_prefix(CAPTIONER_ID) + "of-one-test"}
+    s3.put_object(Body=b"weights", **place)
+    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{WAITING}:1"})
+    yield
+    stack.configure("launch-training", settings)
+    s3.delete_object(**place)
+
+
+@pytest.mark.usefixtures("captioner_that_waits")
+def test_a_job_that_is_canceled_while_its_photos_are_described_is_never_trained(
+    stack: Stack,
+) -> None:
+    stack.upload("canceled-captions", photos(132, 8), SMALL | {"autocaption": True})
+    job = f"{TENANT}/canceled-captions"
+    eventually(lambda: describes(stack, "canceled-captions"))
+    table = "--table", stack.outputs["JobsTableName"]
+    assert "canceling" in stack.likeness("cancel", job, *table)
+    execution = stack.execution("canceled-captions")
+    assert (execution["status"], execution["error"]) == ("FAILED", "JobCanceledError")
+    assert stack.states(execution)[-3:] == ["CaptionPhotos", "NotifyFailure", "FailJob"]
+    assert stack.notice("canceled-captions")["code"] == "canceled"
+    job_id = stack.record("canceled-captions").job_id
+    (captioning,) = eventually(lambda: ended(stack, captions_plan_id(job_id)))
+    assert captioning["TrainingJobStatus"] == "Stopped"
+    assert stack.training_jobs(job_id) == []
+
+
+def describes(stack: Stack, upload: str) -> bool:
+    """Return whether the upload's photos are being described."""
+    record = stack.find(upload)
+    return record is not None and has_instance(stack, captions_plan_id(record.job_id))
+
+
+def ended(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """Return the training jobs of a name that have ended."""
+    alive = {"InProgress", "Stopping"}
+    return [one for one in stack.training_jobs(name) if one["TrainingJobStatus"] not in alive]
 
 
 def test_what_would_cost_too_much_is_refused_before_it_starts(stack: Stack) -> None:
