@@ -6,7 +6,7 @@ from typing import Any
 
 from local.cloud.server import Cloud
 
-NOTICE_SECONDS = 60
+NOTICE_SECONDS = 300
 
 
 class NoNoticeError(Exception):
