@@ -217,7 +217,7 @@ lint: ## style, types, imports, template, state machine
 
 test: ## unit, contract, integration, smoke, end to end
 	@$(call ready,test,$(TESTS_READY))
-	$(MAKE) --jobs 2 --output-sync=target e2e smoke-training smoke-serving integration contract unit
+	$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs 2 --output-sync=target) e2e smoke-training smoke-serving integration contract unit
 
 # The longest of them; it begins first, beside the others. These tests mostly wait, so two processes with a
 # stack each share the files.
