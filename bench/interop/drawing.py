@@ -47,7 +47,7 @@ def load(folder: Path, family: str) -> DiffusionPipeline:
         "vae": AutoencoderKL.from_pretrained(folder / "vae"),
         "unet": UNet2DConditionModel.from_pretrained(folder / "unet"),
         "text_encoder": CLIPTextModel.from_pretrained(folder / "text_encoder"),
-        "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
+        "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler", clip_sample=False),
         "tokenizer": None,
     }
     if family == "sdxl":
