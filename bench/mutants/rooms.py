@@ -42,7 +42,7 @@ DOMAIN_TESTS = Path("tests/unit/domain")
 DOMAIN = (
     *("pricing", "training", "requests", "intake", "erasure", "callers", "webhooks", "notices"),
     *("publishing", "sweeps", "serving", "pictures", "audit", "takedown", "appeals", "exporting"),
-    "experiments",
+    *("experiments", "operating"),
 )
 """The folders of the domain whose tests are those that import them, what costs money first."""
 
@@ -55,8 +55,13 @@ INDIRECT = {
 """Tests that reach a folder through another one. All of them would take minutes for every mutant
 that they do not notice."""
 
-ELSEWHERE = {"intake": ("tests/unit/bench/test_corpus.py::test_every_archive_gets_its_answer",)}
-"""Tests that do not lie with the domain's: the corpus has every archive that intake must judge."""
+ELSEWHERE = {
+    "appeals": ("tests/unit/runtime/test_http_api_appeals.py",),
+    "intake": ("tests/unit/bench/test_corpus.py::test_every_archive_gets_its_answer",),
+    "operating": ("tests/unit/runtime/test_http_api_appeals.py",),
+}
+"""Tests that do not lie with the domain's: appeals are asked through their routes, and the corpus
+has every archive that intake must judge."""
 
 
 def domain_room(name: str) -> Room:

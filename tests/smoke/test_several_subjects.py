@@ -128,7 +128,8 @@ def plain(colour: Colour) -> Image.Image:
     ("anna", "rex", "codes"),
     [
         (RED, BLUE, ((), ())),
-        (RED, GREEN, ((), ("gate_not_alike",))),
+        # A little nearer to its own blue than to the other's red: a tie is rounded either way.
+        (RED, (0.1, 0.9, 0.2), ((), ("gate_not_alike",))),
         (RED, RED, ((), ("gate_not_alike", "gate_subjects_mixed"))),
         (BLUE, BLUE, (("gate_not_alike", "gate_ignores_prompt", "gate_subjects_mixed"), ())),
     ],
