@@ -229,7 +229,8 @@ def test_subsets_with_class_tokens_are_trained_as_several_subjects(
     stack: Stack, outcomes: dict[str, Outcome]
 ) -> None:
     notice, accepted, report = outcomes["subsets"]
-    assert notice["model"]["trigger_words"] == ["rex", "tgr"]
+    assert notice["code"] == "ready"
+    assert [one.trigger_word for one in accepted.request.subjects] == ["rex", "tgr"]
     assert [one.class_prompt for one in accepted.request.subjects] == [
         "a photo of a dog",
         "a photo of a cat",
