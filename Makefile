@@ -239,11 +239,11 @@ contract:
 
 integration:
 	@$(call ready,integration,$(TESTS_READY))
-	$(TOOLS)/pytest $(ORDER) tests/integration
+	$(TOOLS)/pytest $(ORDER) --durations=15 tests/integration
 
 smoke-training:
 	@$(call ready,torch,torch/.tests)
-	$(TORCH)/pytest -m training tests/smoke
+	$(TORCH)/pytest --durations=15 -m training tests/smoke
 
 smoke-serving:
 	@$(call ready,torch,torch/.tests)
