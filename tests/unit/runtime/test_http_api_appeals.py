@@ -8,7 +8,7 @@ import pytest
 
 from contracts.documents.api.pictures import PictureOrder, PictureRow
 from contracts.documents.api.webhooks import Webhook, WebhookSecret
-from contracts.documents.appeal import WithheldPicture
+from contracts.documents.appeal import AppealOrder, WithheldPicture
 from contracts.documents.model import ModelRecord
 from contracts.documents.picture import PictureArguments
 from contracts.documents.status import UploadRow
@@ -303,3 +303,53 @@ def test_a_grant_that_an_erasure_has_overtaken_leaves_nothing() -> None:
     answer = call(stores, "POST", f"/v1/appeals/{made['id']}:grant", who=OPERATOR)
     assert answer.status == 404
     assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+
+
+def test_an_order_without_the_api_is_answered_with_the_appeal_and_its_text() -> None:
+    stores = services()
+    made = appeal(stores, refused_picture(stores)).body
+    decider = stores.appeal_decider
+    listed = decider.decide(AppealOrder(action="list"))
+    assert (listed.outcome, [one.appeal_id for one in listed.appeals]) == ("listed", [made["id"]])
+    one = decider.decide(AppealOrder(action="list", appeal_id=made["id"]))
+    assert (one.outcome, one.appeals, one.text) == ("listed", listed.appeals, None)
+    found = decider.decide(AppealOrder(action="read", appeal_id=made["id"]))
+    assert (found.outcome, found.appeals) == ("listed", listed.appeals)
+    assert found.text is not None
+    assert found.text.texts == ((PROMPT, "blur"),)
+    granted = decider.decide(AppealOrder(action="grant", appeal_id=made["id"]))
+    (row,) = granted.appeals
+    assert (granted.outcome, row.status, row.decided_at) == ("granted", "granted", NOON.isoformat())
+    unknown = decider.decide(AppealOrder(action="grant", appeal_id=f"ap_{'9' * 32}"))
+    assert (unknown.outcome, unknown.appeals) == ("unknown", ())
+
+
+def test_a_grant_of_an_appeal_that_is_erased_meanwhile_is_unknown() -> None:
+    stores = services()
+    made = appeal(stores, refused_picture(stores)).body
+    appeals: Any = stores.appeals
+
+    def replace(*_: Any) -> bool:
+        appeals.rows.clear()
+        return False
+
+    appeals.replace = replace
+    order = AppealOrder(action="grant", appeal_id=made["id"])
+    assert stores.appeal_decider.decide(order).outcome == "unknown"
+    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+
+
+def test_of_two_appeals_at_once_against_one_refusal_the_first_counts() -> None:
+    stores = services()
+    refusal = refused_picture(stores)
+    first = appeal(stores, refusal).body["id"]
+    appeals: Any = stores.appeals
+    appeals.rows[first] = appeals.rows[first].model_copy(update={"status": "granted"})
+    real, asked = appeals.get, list[str]()
+
+    def get(appeal_id: str) -> Any:
+        asked.append(appeal_id)
+        return None if len(asked) == 1 else real(appeal_id)  # the first one is stored just now
+
+    appeals.get = get
+    assert appeal(stores, refusal).body["status"] == "granted"
