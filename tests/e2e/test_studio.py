@@ -57,7 +57,7 @@ def test_a_person_signs_in_trains_and_withdraws(stack: Stack, browser: str, tmp_
         page.click("Start training")
         page.wait("location.hash.startsWith('#/jobs/')")
         page.wait("document.querySelector('.stages')")
-        page.wait(headline("ready"))
+        page.wait(headline("ready"), 600)
         page.click("See your model")
         page.click("Draw")
         page.wait("document.querySelectorAll('.order img').length === 1")
