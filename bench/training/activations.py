@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from bench.report import Figure, finish
 from contracts.base import Architecture
-from contracts.shared.weights.families import FAMILIES as FAMILY_RULES
-from domain.pricing.step_sharing import FAMILIES, GIB
+from contracts.shared.weights.families import FAMILIES
+from domain.pricing.step_sharing import FOOTPRINTS, GIB
 from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.model import grouped_lora, lora
 
@@ -57,7 +57,7 @@ class Case(NamedTuple):
     @property
     def side(self) -> int:
         """Side of the pictures in pixels."""
-        return FAMILIES[self.family].side
+        return FOOTPRINTS[self.family].side
 
 
 CASES = (
@@ -95,7 +95,7 @@ def saved_gib(case: Case, users: int, *, checkpointing: bool) -> float:
         network.requires_grad_(requires_grad=False).train()
         if checkpointing:
             network.enable_gradient_checkpointing()
-        grouped_lora.attach(network, FAMILY_RULES[case.family].network, [recipe()] * users)
+        grouped_lora.attach(network, FAMILIES[case.family].network, [recipe()] * users)
         known = {weight.untyped_storage()._cdata for weight in network.parameters()}  # noqa: SLF001
         saved: dict[int, Tensor] = {}
 
@@ -161,8 +161,8 @@ def main() -> int:
     logging.set_verbosity_error()
     figures = []
     for case, checkpointing, users in product(CASES, (False, True), (1, 2)):
-        family = FAMILIES[case.family]
-        planned = family.checkpointed_bytes if checkpointing else family.activation_bytes
+        own = FOOTPRINTS[case.family]
+        planned = own.checkpointed_bytes if checkpointing else own.activation_bytes
         how = ", checkpointing" if checkpointing else ""
         name = f"{case.name} at {case.side} px, {users} in a step{how}: an image"
         found = saved_gib(case, users, checkpointing=checkpointing)

@@ -976,7 +976,7 @@ CODES: dict[str, CodeEntry] = {
     "model_unused": CodeEntry(
         "A model will be erased because nobody uses it",
         "Nobody has drawn with it for almost as long as unused models are kept.",
-        "Draw a picture with it within 30 days to keep it; else it is erased.",
+        "Draw a picture with it in the time that the notice names, to keep it; else it is erased.",
         "owner",
         False,
     ),

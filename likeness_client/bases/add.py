@@ -39,7 +39,7 @@ from likeness_client.bases.vocabulary import write_tokenizers
 from likeness_client.exit_codes import ExitCode
 
 RESOLUTIONS: dict[Architecture, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024}
-"""Of single files."""
+"""Side of the pictures, in pixels, of a base in a single file, which does not say it."""
 SD2_V_RESOLUTION = 768
 """SD 2's model at 768 pixels predicts v; the one at 512 predicts the noise."""
 

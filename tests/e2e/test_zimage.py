@@ -19,7 +19,7 @@ from tests.e2e.test_settings import delete, empty
 
 STACK, BASE_ID = "zimage", "tiny-zimage"
 REQUEST = SMALL | {"learning_rate": 0.05, "rank": 4}
-"""Of an untrained base, two steps at this rate change the pictures."""
+"""A request whose two steps change the pictures of an untrained base."""
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="needs the training environment")
 
 from contracts.documents.training import GateReport, PictureSafety  # noqa: E402
+from serving.output.safety import SafetySettings, make_checker  # noqa: E402
 from tests.fakes.tiny_checker import tiny_checker  # noqa: E402
 from tests.fakes.tiny_vit import FILTER, write_vit  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
@@ -97,6 +98,21 @@ def test_the_second_stage_decides_on_what_the_first_flags(
     assert (pixels.shape, pixels.dtype) == ((2, 64, 64, 3), np.float32)
     assert [bool(np.allclose(one, GREY / 255)) for one in pixels] == unsafe
     assert (shown.score is not None) is (content_filter and not (checker and flagged > 0))
+
+
+@pytest.mark.parametrize("adjustment", [0.0, 4.0])
+def test_trainer_and_server_say_the_same_of_a_picture(tmp_path: Path, adjustment: float) -> None:
+    checker_in(tmp_path, 2.0)
+    filter_in(tmp_path)
+    safety = PictureSafety(checker=True, adjustment=adjustment, content_filter=True)
+    channels = tmp_path / "input/data"
+    named = SafetySettings(
+        str(channels / "safety_checker"), adjustment, str(channels / "content_filter")
+    )
+    images = [LIME, BLACK, Image.new("RGB", (64, 48), (40, 180, 60))]
+    ours = load_checker(tmp_path, safety)
+    assert ours is not None
+    assert ours.check(images) == make_checker(named, torch.device("cpu")).check(images)
 
 
 def test_an_adjustment_makes_the_first_stage_flag_more(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ NAMED = 20
 
 SUBJECT = "Likeness: an appeal waits for a decision"
 
-TODO = "Decide: likeness appeals list; docs/runbooks/appeal_hours.md"
-TODO_TAKEDOWN = "Decide: likeness takedown list; docs/runbooks/takedown_hours.md"
+HOW_TO_DECIDE = "Decide: likeness appeals list; docs/runbooks/appeal_hours.md"
+HOW_TO_DECIDE_TAKEDOWN = "Decide: likeness takedown list; docs/runbooks/takedown_hours.md"
 
 
 class WatchServices(NamedTuple):
@@ -36,7 +36,7 @@ def watch(services: WatchServices, now: datetime) -> timedelta:
     waiting = [row for row in every(services.appeals) if row.status == "open"]
     if new := [row for row in waiting if row.announced_at is None]:
         lines = [f"{row.appeal_id}  {row.code}" for row in new]
-        services.operators.publish(SUBJECT, words_of(lines, TODO))
+        services.operators.publish(SUBJECT, words_of(lines, HOW_TO_DECIDE))
     for row in new:
         services.appeals.replace(row, row.model_copy(update={"announced_at": now.isoformat()}))
     announce_owners(services, now)
@@ -53,7 +53,7 @@ def announce_owners(services: WatchServices, now: datetime) -> None:
     ]
     if new:
         lines = [f"{case.case_id}  the owner of a disabled model" for case in new]
-        services.operators.publish(SUBJECT, words_of(lines, TODO_TAKEDOWN))
+        services.operators.publish(SUBJECT, words_of(lines, HOW_TO_DECIDE_TAKEDOWN))
     for case in new:
         announced = {"appeal_announced_at": now.isoformat()}
         services.cases.replace(case, case.model_copy(update=announced))
@@ -67,7 +67,7 @@ def every(appeals: Appeals) -> Iterator[AppealRow]:
         before = place_of(page[-1])
 
 
-def words_of(lines: Sequence[str], todo: str) -> str:
+def words_of(lines: Sequence[str], how: str) -> str:
     """Return what operators are told: ids and codes."""
     more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
-    return "\n".join([*lines[:NAMED], *more, todo, ""])
+    return "\n".join([*lines[:NAMED], *more, how, ""])

@@ -4,6 +4,7 @@ Every server of the endpoint writes down the day on which it has answered with a
 counts whatever door a caller has taken.
 """
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ def end_unused(services: UnusedServices, kept: timedelta, now: datetime) -> int:
         if last is not None and first_look(last, kept) > now:
             services.rows.look_again(row.job_id, first_look(last, kept))
         elif row.announced_at is None:
-            services.notifier.publish(notice_of(row, now))
+            services.notifier.publish(notice_of(row, now, notice_before(kept)))
             services.rows.was_announced(row.job_id, now, now + notice_before(kept))
         else:
             services.eraser.erase(ErasureSubject(tenant=row.tenant, model_id=row.job_id))
@@ -88,9 +89,10 @@ def day_of(job_id: str, models: Storage) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
 
 
-def notice_of(row: UnusedModel, now: datetime) -> Notice:
-    """Return what the owner is told; it names the model, as every notice does."""
-    entry = CODES[CODE]
+def notice_of(row: UnusedModel, now: datetime, left: timedelta) -> Notice:
+    """Return what the owner is told; it names the model, and the time that is left."""
+    entry, days = CODES[CODE], math.ceil(left / timedelta(days=1))
+    how = f"Draw a picture with it within {days} days to keep it; else it is erased."
     return Notice(
         notice_id=f"unused-{row.job_id}-{now:%Y%m%d}",
         job_id=row.job_id,
@@ -99,6 +101,6 @@ def notice_of(row: UnusedModel, now: datetime) -> Notice:
         status="succeeded",
         code=CODE,
         title=entry.title,
-        text=f"{entry.text} {entry.hint}",
+        text=f"{entry.text} {how}",
         retryable=entry.retryable,
     )

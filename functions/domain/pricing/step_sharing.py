@@ -39,7 +39,7 @@ SHARE_OF_PEAK_WHEN_FULL = 0.4
 
 
 @dataclass(frozen=True)
-class Family:
+class Footprint:
     """An architecture's memory and time in bfloat16."""
 
     weights_bytes: int
@@ -56,7 +56,7 @@ class Family:
     latent_channels: int = 4
 
 
-_SD = Family(
+_SD = Footprint(
     weights_bytes=round(2.6e9),
     rank_weights=207_000,
     activation_bytes=round(0.76 * GIB),
@@ -64,10 +64,10 @@ _SD = Family(
     side=512,
     launch_seconds=0.04,
 )
-FAMILIES: dict[Architecture, Family] = {
+FOOTPRINTS: dict[Architecture, Footprint] = {
     "sd1": _SD,
     "sd2": _SD,
-    "sdxl": Family(
+    "sdxl": Footprint(
         weights_bytes=round(7.0e9),
         rank_weights=1_453_000,
         activation_bytes=round(5.3 * GIB),
@@ -75,7 +75,7 @@ FAMILIES: dict[Architecture, Family] = {
         side=1024,
         launch_seconds=0.12,
     ),
-    "zimage": Family(
+    "zimage": Footprint(
         weights_bytes=round(20.7e9),
         rank_weights=1_045_000,
         activation_bytes=round(29.6 * GIB),
@@ -124,9 +124,9 @@ def shape_of(request: TrainingRequest, dataset: Dataset, card: BaseCard) -> Step
     return StepShape(
         group=group_of(request, card, budget),
         tflop=rows_of(budget) * pass_tflop(card, side),
-        base_bytes=CONTEXT_BYTES + FAMILIES[card.family].weights_bytes * precision_of(request),
+        base_bytes=CONTEXT_BYTES + FOOTPRINTS[card.family].weights_bytes * precision_of(request),
         user_bytes=user_bytes(request, card, budget),
-        launch_seconds=FAMILIES[card.family].launch_seconds,
+        launch_seconds=FOOTPRINTS[card.family].launch_seconds,
     )
 
 
@@ -142,13 +142,13 @@ def precision_of(request: TrainingRequest) -> int:
 
 def user_bytes(request: TrainingRequest, card: BaseCard, budget: StepBudget) -> int:
     """Return the GPU memory that one user of a step takes."""
-    family, side = FAMILIES[card.family], request.resolution or card.resolution
-    kept = family.checkpointed_bytes if request.gradient_checkpointing else family.activation_bytes
-    activations = kept * (side / family.side) ** 2 * precision_of(request)
+    own, side = FOOTPRINTS[card.family], request.resolution or card.resolution
+    kept = own.checkpointed_bytes if request.gradient_checkpointing else own.activation_bytes
+    activations = kept * (side / own.side) ** 2 * precision_of(request)
     targets = request.target_modules or card.training.target_modules
     wide = FEED_FORWARD if any(name.startswith(("ff.", "feed_forward.")) for name in targets) else 1
-    weights = family.rank_weights * (request.rank or card.training.rank) * wide
-    latents = (budget.trained_photos + budget.class_images) * family.latent_channels * LATENT_BYTES
+    weights = own.rank_weights * (request.rank or card.training.rank) * wide
+    latents = (budget.trained_photos + budget.class_images) * own.latent_channels * LATENT_BYTES
     images = latents * (side // LATENT_SIDE) ** 2
     return round(rows_of(budget) * activations + weights * STATE_BYTES + images)
 

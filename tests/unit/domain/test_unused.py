@@ -56,6 +56,12 @@ def test_an_owner_is_told_thirty_days_before_and_the_model_is_erased_after_a_yea
     assert world.look(400) == 0
 
 
+def test_an_owner_is_told_how_long_a_short_time_leaves() -> None:
+    world = World()
+    end_unused(world.services, 9 * DAY, NOON + 400 * DAY)
+    assert "within 5 days" in world.notifier.published[0].text
+
+
 @pytest.mark.parametrize("day", [100, 340, 364])
 def test_one_picture_keeps_a_model_for_another_year(day: int) -> None:
     world = World()
