@@ -11,7 +11,7 @@ from local.cloud.paths import ROOT
 from local.demo.subscriber import Subscriber
 from profiles.strict import strict
 from tests.e2e.stack import BASE_ID, SMALL, Stack, photos
-from tests.e2e.test_settings import delete, empty
+from tests.e2e.test_settings import delete
 
 NAME = "likeness-strict"
 LOGS_BUCKET = "strict-access-logs"
@@ -54,8 +54,7 @@ def deployed(stack: Stack) -> Iterator[Deployed]:
     outputs = deployment.deploy(cloud, NAME, ROOT, strict, BaseId=BASE_ID, **own)
     changed = Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
     yield Deployed(changed, key, subnets, [group["GroupId"]])
-    empty(cloud, outputs)
-    delete(cloud, NAME)
+    delete(cloud, NAME, outputs)
 
 
 def test_an_upload_goes_through_the_strict_stack(deployed: Deployed) -> None:

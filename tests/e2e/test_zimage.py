@@ -15,7 +15,7 @@ from local.demo.picture import generate
 from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET
 from tests.e2e.stack import SMALL, Stack, job_of, photos
-from tests.e2e.test_settings import delete, empty
+from tests.e2e.test_settings import delete
 
 STACK, BASE_ID = "zimage", "tiny-zimage"
 REQUEST = SMALL | {"learning_rate": 0.05, "rank": 4}
@@ -45,8 +45,7 @@ def zimage(stack: Stack, base_folder: Path) -> Iterator[Stack]:
     assert "family      zimage, flow_prediction, 64 pixels" in printed, printed
     outputs = deployment.deploy(cloud, STACK, BaseId=BASE_ID)
     yield Stack(cloud, outputs, Subscriber(cloud, outputs["NoticesTopicArn"]))
-    empty(cloud, outputs)
-    delete(cloud, STACK)
+    delete(cloud, STACK, outputs)
 
 
 def test_an_upload_becomes_a_model_that_draws_other_pictures_than_the_base(zimage: Stack) -> None:
