@@ -1,4 +1,9 @@
-"""Skips a stream's batch that keeps failing after MaximumRetryAttempts; stock never does."""
+"""Event sources of functions: batches that keep failing are skipped, and parameters are numbers.
+
+Stock tries a stream's batch for ever. It also compares the number of messages under way with a
+MaximumConcurrency that a template took from a parameter, which is a text: then no queue of the
+account is read.
+"""
 
 import contextvars
 from collections import Counter
@@ -6,6 +11,7 @@ from collections import Counter
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import dynamodb, lambda_svc
 
+from local.cloud.resources import apply_after
 from local.cloud.typing_aliases import Json
 
 EXHAUSTED = "RetryAttemptsExhausted"
@@ -15,7 +21,8 @@ _last_pause: dict[str, float] = {}
 
 
 def install() -> None:
-    """After each poll of the streams, skip the batches that failed too often."""
+    """Skip the batches that failed too often after each poll, and read numbers as numbers."""
+    apply_after("AWS::Lambda::EventSourceMapping", _read_numbers)
     poll = lambda_svc._poll_dynamodb_streams
 
     def polled() -> bool:
@@ -26,6 +33,14 @@ def install() -> None:
         return advanced
 
     lambda_svc._poll_dynamodb_streams = polled
+
+
+def _read_numbers(name: str, _properties: Json) -> None:
+    scaling = lambda_svc._esms[name].get("ScalingConfig")
+    if scaling:
+        lambda_svc._esms[name]["ScalingConfig"] = {
+            key: int(value) for key, value in scaling.items()
+        }
 
 
 def _count_failures(account: str, region: str, mapping: Json) -> None:

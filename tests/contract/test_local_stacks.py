@@ -27,8 +27,8 @@ class Stack:
     def __init__(self, cloud: Cloud) -> None:
         self.client = cloud.client("cloudformation")
 
-    def make(self, **resources: Any) -> str:
-        body = json.dumps({"Resources": resources})
+    def make(self, parameters: dict[str, Any] | None = None, /, **resources: Any) -> str:
+        body = json.dumps({"Parameters": parameters or {}, "Resources": resources})
         change = self.client.update_stack if self.status() else self.client.create_stack
         change(StackName=NAME, TemplateBody=body)
         return self.settled()
@@ -78,4 +78,23 @@ def test_what_a_template_adds_is_made_before_what_it_drops_is_deleted(cloud: Clo
     assert stack.make(New=NAMED) == "UPDATE_ROLLBACK_COMPLETE", "its name is still taken"
     assert stack.make(New=BUCKET) == "UPDATE_COMPLETE"
     assert not ssm.get_parameters(Names=["/taken"])["Parameters"]
+    assert stack.delete() == ""
+
+
+def test_a_queue_s_concurrency_that_is_a_parameter_is_a_number(cloud: Cloud) -> None:
+    stack, functions = Stack(cloud), cloud.client("lambda")
+    queue = {"Type": "AWS::SQS::Queue"}
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "FunctionName": "reader",
+            "EventSourceArn": {"Fn::GetAtt": ["Q", "Arn"]},
+            "ScalingConfig": {"MaximumConcurrency": {"Ref": "AtOnce"}},
+        },
+    }
+    for number in ("3", "4"):
+        at_once = {"AtOnce": {"Type": "Number", "Default": number}}
+        assert stack.make(at_once, Q=queue, M=mapping).endswith("E_COMPLETE")
+        made = functions.get_event_source_mapping(UUID=stack.resource("M"))
+        assert made["ScalingConfig"] == {"MaximumConcurrency": int(number)}
     assert stack.delete() == ""
