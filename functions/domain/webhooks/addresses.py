@@ -5,14 +5,28 @@ checked at each delivery, and the connection goes to the address that was checke
 something else a moment later (DNS rebinding) gains nothing.
 """
 
+import re
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 MIN_PORT = 1024
 DEFAULT_PORTS = {"https": 443, "http": 80}
 _NAT64 = "64:ff9b::"
+
+_INTERNET, _DOCUMENTS = IPv6Network("2000::/3"), IPv6Network("3fff::/20")
+"""All that IANA has given to the internet of IPv6, and what of it documents use (RFC 9637). Python
+calls other networks global too: site-local ones, and old forms that hold an IPv4 address."""
+
+MAX_NAME = 253
+_NAME = re.compile(r"([a-z0-9_-]{1,63}\.)+[a-z0-9-]{2,63}")
+
+PRIVATE_NAMES = (
+    *(".localhost", ".localdomain", ".local", ".internal", ".home.arpa", ".lan", ".home", ".corp"),
+    *(".intranet", ".private", ".svc"),
+)
+"""Ends of names that only a network of one's own knows."""
 
 
 class AddressRefusedError(Exception):
@@ -56,10 +70,11 @@ def parse_url(url: str, *, private: bool) -> Target:
     port = DEFAULT_PORTS[parts.scheme] if port is None else port
     if port != DEFAULT_PORTS[parts.scheme] and port < MIN_PORT:
         raise AddressRefusedError("a port of other services")
+    host = parts.hostname.removesuffix(".")  # a certificate's name has no dot at its end
     if not private:
-        _check_host(parts.hostname)
+        _check_host(host)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, parts.hostname, port, path)
+    return Target(parts.scheme, host, port, path)
 
 
 def choose_address(found: Sequence[str], *, private: bool) -> str:
@@ -85,14 +100,14 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
     >>> is_public(ip_address("93.184.216.34"))
     True
-    >>> [is_public(ip_address(a)) for a in ("169.254.169.254", "::ffff:10.0.0.1", "fd00::1")]
+    >>> [is_public(ip_address(a)) for a in ("169.254.169.254", "::ffff:10.0.0.1", "fec0::1")]
     [False, False, False]
     """
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or _inside_nat64(address)
         if inner is not None:
             return is_public(inner)
-        if address.teredo is not None:
+        if address.teredo is not None or address not in _INTERNET or address in _DOCUMENTS:
             return False
     return address.is_global and not address.is_multicast
 
@@ -107,11 +122,13 @@ def _check_host(host: str) -> None:
     try:
         address = ip_address(host)
     except ValueError:
-        name = host.rstrip(".").lower()
-        if "." not in name or name.endswith((".localhost", ".local", ".internal", ".home.arpa")):
+        if "." not in host or host.endswith(PRIVATE_NAMES):
             raise AddressRefusedError("a private name") from None
-        if name.rpartition(".")[2].isdigit() or name.rpartition(".")[2].startswith("0x"):
+        last = host.rpartition(".")[2]
+        if last.isdigit() or last.startswith("0x"):
             raise AddressRefusedError("a number as name") from None  # 127.1, 0x7f.1
+        if _NAME.fullmatch(host) is None or len(host) > MAX_NAME:
+            raise AddressRefusedError("no name of a host") from None
         return
     if not is_public(address):
         raise AddressRefusedError("a private address")

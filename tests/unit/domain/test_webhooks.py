@@ -242,6 +242,15 @@ def test_a_tenant_has_a_largest_number_of_webhooks() -> None:
         ("//example.org/", "not https"),
         ("javascript:alert(1)", "not https"),
         ("https://example.org:1023/", "a port of other services"),
+        ("https://localhost.localdomain/", "a private name"),
+        ("https://api.default.svc/", "a private name"),
+        ("https://127.0.0.1../", "no name of a host"),
+        ("https://127%2e0.0.1.example.org/", "no name of a host"),
+        ("https://example..org/", "no name of a host"),
+        ("https://example.org;.evil.org/", "no name of a host"),
+        (f"https://{'a.' * 130}org/", "no name of a host"),
+        ("https://[fec0::1]/", "a private address"),
+        ("https://[::7f00:1]/", "a private address"),
     ],
 )
 def test_an_address_that_is_none_of_the_internet_is_refused(url: str, why: str) -> None:
@@ -255,6 +264,8 @@ def test_public_addresses_are_taken_in_parts() -> None:
     assert parse_url(URL, private=False).path == "/likeness?a=1"
     assert parse_url("https://example.org:8443/x", private=False).port == 8443
     assert parse_url("https://example.org:1024/", private=False).port == 1024
+    assert parse_url("https://example.org./", private=False).host == "example.org"
+    assert parse_url("https://a_b.xn--bcher-kva.org/", private=False).host.startswith("a_b")
     assert parse_url("https://[2606:2800:220:1::1]/", private=False).host == "2606:2800:220:1::1"
     assert parse_url("http://127.0.0.1:9999/", private=True).scheme == "http"
 
@@ -269,6 +280,12 @@ def test_public_addresses_are_taken_in_parts() -> None:
         ["::1"],
         ["fe80::1"],
         ["2002:7f00:1::"],
+        ["::127.0.0.1"],
+        ["::ffff:0:10.0.0.1"],
+        ["64:ff9b:1::a00:1"],
+        ["fec0::1"],
+        ["3fff::1"],
+        ["5f00::1"],
         ["2001:0:4136:e378:8000:63bf:3fff:fdd2"],
         ["0.0.0.0"],  # noqa: S104 - an address to refuse
     ],
