@@ -26,6 +26,7 @@ _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 """ASN.1 of "a SHA-256 digest follows" (RFC 8017, 9.2)."""
 
 _KEY_ID = re.compile(r"[A-Za-z0-9+/=_-]{1,128}")
+_SUBJECT = re.compile(r"[A-Za-z0-9._:@|/-]{1,120}")
 
 Jwk = Mapping[str, Any]
 FindKey = Callable[[str], Jwk | None]
@@ -96,6 +97,8 @@ def _check(claims: Claims, issuer: Issuer, now: datetime) -> None:
     begins: Any = claims.get("nbf", 0)
     if claims.get("iss") != issuer.issuer or issuer.audience not in audiences:
         raise _BadTokenError
+    if not isinstance(claims.get("sub"), str) or not claims["sub"]:  # whose token it is
+        raise _BadTokenError
     if claims.get("token_use", "id") != "id":  # Cognito's access tokens name no tenant
         raise _BadTokenError
     if not _is_time(expires) or not _is_time(begins):
@@ -112,11 +115,19 @@ def _caller(claims: Claims, issuer: Issuer) -> Caller | Refusal:
     try:
         return Caller(
             tenant=claims.get(issuer.tenant_claim) or "",
-            subject=f"person:{claims.get('sub')}",
+            subject=f"person:{_opaque(claims['sub'])}",
             scopes=ROLE_SCOPES[role],
         )
     except ValidationError:
         return "tenant_missing"
+
+
+def _opaque(subject: str) -> str:
+    """Return an issuer's id of a person; one with other characters than ours as its hash.
+
+    An issuer may write up to 255 ASCII characters (OpenID Connect Core, 2).
+    """
+    return subject if _SUBJECT.fullmatch(subject) else sha256(subject.encode()).hexdigest()[:32]
 
 
 def _is_time(value: object) -> bool:

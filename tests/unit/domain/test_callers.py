@@ -161,6 +161,9 @@ BAD_CLAIMS = [
     {"exp": True},
     {"exp": None},
     {"nbf": NOON.timestamp() + 61},
+    {"sub": None},
+    {"sub": ""},
+    {"sub": 7},
 ]
 
 
@@ -220,3 +223,16 @@ def test_anything_else_is_refused_without_a_crash(header: str) -> None:
 def test_whoever_stands_behind_the_authorizer_gets_no_caller_from_nothing() -> None:
     with pytest.raises(RefusedCallerError):
         caller_from({})
+
+
+def test_a_person_of_any_issuer_has_an_id_of_ours() -> None:
+    found = [asked(token({"sub": sub})) for sub in ("auth0|6c8a", "a+b=c d", "x" * 255)]
+    subjects = [one.subject for one in found if isinstance(one, Caller)]
+    assert subjects[0] == "person:auth0|6c8a"
+    assert [len(one) for one in subjects[1:]] == [39, 39]
+    assert len(set(subjects)) == 3
+
+
+@pytest.mark.parametrize("audience", [["studio"], ["another", "studio"]])
+def test_a_token_may_be_for_several(audience: list[str]) -> None:
+    assert isinstance(asked(token({"aud": audience})), Caller)
