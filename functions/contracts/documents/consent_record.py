@@ -1,10 +1,13 @@
 """ConsentRecord: that somebody agreed, kept as evidence after the photos and the model are gone."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.upload.consent import Consent
+
+LATEST_END = datetime(9000, 1, 1, tzinfo=UTC)
+"""A consent that says it ends later, as 9999-12-31, ends then: years can still be added to it."""
 
 
 class ConsentRecord(Document):
@@ -33,6 +36,7 @@ class ConsentRecord(Document):
 
     @property
     def ends(self) -> datetime | None:
-        """When the first of the consents ends by itself; None: it has no end."""
+        """When the first of the consents ends by itself, in UTC; None: it has no end."""
         given = (one.expires_at for one in (self.consent, *self.others))
-        return min((end for end in given if end is not None), default=None)
+        first = min((end for end in given if end is not None), default=None)
+        return None if first is None else min(first, LATEST_END).astimezone(UTC)

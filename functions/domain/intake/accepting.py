@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from contracts.base import BaseCard
 from contracts.documents.consent_record import ConsentRecord
@@ -263,7 +263,7 @@ def record_consent(
     )
     services.consents.record(record)
     if record.ends is not None:
-        services.consent_ends.add(job, record.ends.astimezone(UTC))
+        services.consent_ends.add(job, record.ends)
 
 
 def check_names(request: TrainingRequest, services: IntakeServices, place: Place) -> None:

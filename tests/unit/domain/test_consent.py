@@ -1,11 +1,13 @@
 """Whose photos may be used: a consent to this text, for long enough, given by now and not over."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from aws.api.consents import ends_of, kept_until
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.upload.consent import Consent
@@ -15,6 +17,7 @@ from contracts.errors import ConsentRefusedError, InvalidRequestError
 from contracts.shared import layout
 from contracts.shared.people.faces import may_show_people
 from domain.erasure.expiry import ExpiryServices, erase_unconsented
+from domain.erasure.receipts import evidence
 from domain.intake.accepting import IntakeServices, accept_request
 from domain.ports.storage import read_document
 from domain.requests.consent import CLOCK_SKEW, ConsentRules, refuse_consent
@@ -266,3 +269,28 @@ def test_a_model_is_erased_when_its_consent_ends_and_not_before() -> None:
     assert erase_unconsented(services, ends) == 1
     assert eraser.asked == [ErasureSubject(tenant="acme", model_id=job.job_id)]
     assert erase_unconsented(services, ends) == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "kept"),
+    [
+        ("9999-12-31T23:59:59-05:00", "9000-01-01T00:00:00+00:00"),
+        ("9999-12-31T23:59:59Z", "9000-01-01T00:00:00+00:00"),
+        ("2027-11-30T23:00:00-10:00", "2027-12-01T09:00:00+00:00"),
+        ("2028-02-29T00:30:00+01:00", "2028-02-28T23:30:00+00:00"),
+    ],
+)
+def test_a_consent_ends_at_its_moment_wherever_it_was_written(end: str, kept: str) -> None:
+    intake = asking()
+    for photo, body in GOOD.items():
+        intake.uploads.write(f"{PREFIX}{photo}", body)
+    given = json.loads(BODY) | {"expires_at": end}
+    intake.uploads.write(
+        f"{PREFIX}request.json", json.dumps({**PROMPTS, "consent": given}).encode()
+    )
+    job = accept_request(announced(f"{PREFIX}request.json"), intake, NOW).job
+    ends: Any = intake.consent_ends
+    assert ends.rows[job.job_id][0].isoformat() == kept
+    (record,) = intake.consents.of("acme")
+    assert kept_until(ends_of(record)) > 0
+    assert list(evidence(ErasureSubject(tenant="acme"), [record], NOW))
