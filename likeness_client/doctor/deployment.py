@@ -1,5 +1,6 @@
 """What is to be deployed, or is deployed: Region, stack, parameters and physical resources."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,17 @@ from likeness_client.doctor.account import Account, code_in
 from likeness_client.doctor.template import Template, shipped
 
 GONE = {"DELETE_COMPLETE"}
+
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?", re.ASCII)
+
+
+def number_of(text: str) -> float | None:
+    """Return a number as CloudFormation takes one; None for another text.
+
+    >>> number_of("1.5"), number_of("nan"), number_of("1_0"), number_of(" 1")
+    (1.5, None, None, None)
+    """
+    return None if _NUMBER.fullmatch(text) is None else float(text)
 
 
 @dataclass(frozen=True)
@@ -64,10 +76,8 @@ class Deployment:
 
     def number(self, name: str, otherwise: float = 0) -> float:
         """Return a parameter's value as a number; ``otherwise`` where it is none."""
-        try:
-            return float(self.value(name))
-        except ValueError:
-            return otherwise
+        found = number_of(self.value(name))
+        return otherwise if found is None else found
 
     def parts(self, name: str) -> list[str]:
         """Return the parts of a list parameter's value.

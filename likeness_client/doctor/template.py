@@ -88,8 +88,8 @@ class Template:
                 return self.is_true(self.conditions[name], values)
             case {"Fn::Equals": [left, right]}:
                 return _resolve(left, values) == _resolve(right, values)
-            case {"Fn::Contains": [[*allowed], wanted]}:
-                return _resolve(wanted, values) in map(str, allowed)
+            case {"Fn::Contains": [listed, wanted]}:
+                return _resolve(wanted, values) in _members(listed, values)
             case {"Fn::Not": [inner]}:
                 return not self.is_true(inner, values)
             case {"Fn::And": [*inner]}:
@@ -103,6 +103,13 @@ def _resolve(node: Any, values: Mapping[str, str]) -> str:  # noqa: ANN401 - JSO
     if isinstance(node, dict) and "Ref" in node:
         return values.get(node["Ref"], "")
     return str(node)
+
+
+def _members(node: Any, values: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - JSON
+    """Return the members of a list, which may be a parameter's value."""
+    if isinstance(node, dict):
+        return [part.strip() for part in _resolve(node, values).split(",")]
+    return [_resolve(one, values) for one in node]
 
 
 @cache

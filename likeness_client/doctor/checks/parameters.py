@@ -10,8 +10,12 @@ from contracts.shared.names import MAX_STACK_NAME
 from domain.pricing.prices import USD_PER_HOUR
 from likeness_client.doctor.account import Account
 from likeness_client.doctor.checks.common import find
-from likeness_client.doctor.deployment import Deployment
+from likeness_client.doctor.deployment import Deployment, number_of
 from likeness_client.doctor.finding import Finding
+
+FRACTIONS = re.compile("Usd|Threshold|Adjustment")
+"""Parameters that may have a fraction. CloudFormation takes one in any Number, but the services
+that get the others do not."""
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
@@ -54,26 +58,29 @@ def check_parameters(deployment: Deployment, _account: Account) -> Iterator[Find
     for name, rule in rules.items():
         if name not in deployment.values:
             yield find(deployment, "parameter_missing", name)
-        elif broken := broken_rule(deployment.value(name), rule):
-            value = deployment.value(name)
+        elif broken := broken_rule(value := deployment.value(name), rule, name):
             yield find(deployment, "parameter_refused", name, value=value, rule=broken)
     for name, words in deployment.template.broken_rules(deployment.known):
         yield find(deployment, "parameters_contradict", name, rule=words.rstrip("."))
 
 
-def broken_rule(value: str, rule: Mapping[str, Any]) -> str:
+def broken_rule(value: str, rule: Mapping[str, Any], name: str = "") -> str:
     """Return the rule of a parameter that a value breaks, in words; empty: none.
 
     >>> broken_rule("3", {"Type": "Number", "MinValue": 5})
     'it must be at least 5'
     >>> broken_rule("3", {"Type": "Number", "MinValue": 1})
     ''
+    >>> broken_rule("0.5", {"Type": "Number"}, "PhotoRetentionDays")
+    'it must be a whole number'
     """
     if rule["Type"] == "Number":
-        return broken_bounds(value, rule)
+        return broken_bounds(value, rule) or broken_whole(value, name)
     allowed = rule.get("AllowedValues")
     several = rule["Type"] == "CommaDelimitedList" or rule["Type"].startswith("List<")
     parts = value.split(",") if several else [value]
+    if rule["Type"].startswith("List<") and not all(part.strip() for part in parts):
+        return "it must name at least one, with a comma between two"
     if allowed is not None and not {part.strip() for part in parts} <= {*map(str, allowed)}:
         return "it must be one of " + ", ".join(map(str, allowed))
     pattern = rule.get("AllowedPattern")
@@ -88,9 +95,8 @@ def broken_rule(value: str, rule: Mapping[str, Any]) -> str:
 
 def broken_bounds(value: str, rule: Mapping[str, Any]) -> str:
     """Return the bound of a number that a value breaks, in words; empty: none."""
-    try:
-        number = float(value)
-    except ValueError:
+    number = number_of(value)
+    if number is None:
         return "it must be a number"
     allowed = rule.get("AllowedValues")
     if allowed is not None and number not in map(float, allowed):
@@ -100,6 +106,12 @@ def broken_bounds(value: str, rule: Mapping[str, Any]) -> str:
     if number > float(rule.get("MaxValue", number)):
         return f"it must be at most {rule['MaxValue']}"
     return ""
+
+
+def broken_whole(value: str, name: str) -> str:
+    """Return that a number must be whole, where it is not; empty: it may have a fraction."""
+    is_whole = float(value).is_integer() or FRACTIONS.search(name) is not None
+    return "" if is_whole else "it must be a whole number"
 
 
 def check_names(deployment: Deployment, _account: Account) -> Iterator[Finding]:
