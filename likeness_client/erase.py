@@ -196,13 +196,19 @@ def read(file: Path) -> SignedReceipt:
 
 def is_signed_by(signed: SignedReceipt, key: str, session: Any = None) -> bool:  # noqa: ANN401
     """Return whether this key has signed the receipt as it stands."""
+    try:
+        signature = base64.b64decode(signed.signature, validate=True)
+    except ValueError:
+        return False
+    if not signature:  # KMS would not be asked
+        return False
     kms = (session or boto3).client("kms", config=CONFIG)
     try:
         answer = kms.verify(
             KeyId=key,
             Message=digest_of(signed.receipt),
             MessageType="DIGEST",
-            Signature=base64.b64decode(signed.signature),
+            Signature=signature,
             SigningAlgorithm=signed.algorithm,
         )
     except ClientError as error:

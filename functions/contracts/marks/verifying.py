@@ -16,6 +16,7 @@ from contracts.shared.people.mark_keys import MarkSecret, reading_keys, task_rea
 
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
 MAX_PIXELS = 64_000_000
+TOO_LARGE = f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels"
 _JOB_ID = re.compile("[0-9a-f]{32}")
 
 MADE_AT = "made_at"
@@ -120,10 +121,11 @@ def open_picture(file: bytes) -> tuple[Image.Image, str]:
     try:
         with Image.open(io.BytesIO(file), formats=tuple(FORMATS)) as image:
             if image.width * image.height > MAX_PIXELS:
-                message = f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels"
-                raise UnreadablePictureError(message)
+                raise UnreadablePictureError(TOO_LARGE)
             return ImageOps.exif_transpose(image).convert("RGB"), FORMATS[str(image.format)]
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise UnreadablePictureError(TOO_LARGE) from None
+    except (OSError, ValueError, SyntaxError):
         message = "the file is no complete PNG, JPEG or WebP picture"
         raise UnreadablePictureError(message) from None
 

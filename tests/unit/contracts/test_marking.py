@@ -2,6 +2,8 @@
 
 import io
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -263,6 +265,18 @@ def test_credentials_that_cannot_sign_are_refused(key: str, reason: str) -> None
 @pytest.mark.parametrize("file", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n cut off"])
 def test_what_is_no_picture_is_an_error(file: bytes) -> None:
     with pytest.raises(verifying.UnreadablePictureError):
+        verifying.verify(file, SECRET)
+
+
+@pytest.mark.parametrize("side", [9_000, 30_000, 2**31 - 1])
+def test_a_picture_that_is_too_large_is_told_so(side: int) -> None:
+    file = b"\x89PNG\r\n\x1a\n"
+    size = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    for kind, data in ((b"IHDR", size), (b"IDAT", b"")):
+        file += (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+    with pytest.raises(verifying.UnreadablePictureError, match="more than 64 million pixels"):
         verifying.verify(file, SECRET)
 
 
