@@ -1143,7 +1143,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "idempotency_mismatch": CodeEntry(
         "The Idempotency-Key belongs to another request",
-        "The key was used within a day for another address or another body.",
+        "The key was used within a day for another address, query or body, or with other scopes.",
         "Take a new key for each new request; repeat a request with the same body.",
         "owner",
         False,

@@ -31,6 +31,7 @@ from aws.api.webhooks import DynamoWebhooks, SqsWebhookQueue
 from aws.audit import DynamoAudit
 from aws.endpoint.models import DynamoModels
 from aws.erasure.eraser import LambdaEraser
+from aws.erasure.erasures import DynamoTombstones
 from aws.erasure.versions import S3Versions
 from aws.parameters.bases import bases_from_env
 from aws.parameters.consent import consent_rules_from_env
@@ -57,6 +58,7 @@ def _services() -> Services:
     return Services(
         audit=DynamoAudit.from_env(),
         eraser=LambdaEraser.from_env(),
+        tombstones=DynamoTombstones.from_env(),
         keys=DynamoApiKeys.from_env(),
         people=CognitoPeople.from_env(),
         models=DynamoModels.from_env(),

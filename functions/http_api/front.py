@@ -6,6 +6,7 @@ A router file of routes/ gets its caller from ``caller``: there is no other way 
 import json
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -20,9 +21,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.documents.api.callers import Caller
 from contracts.documents.api.problem import PROBLEM_TYPE, FieldProblem
+from contracts.documents.erasure import ErasureSubject
 from domain.callers.calling import RefusedCallerError, caller_from
 from domain.ports.hub import NoHubError
 from domain.ports.people import NoUserPoolError
+from domain.requests.request_json import RequestRefusedError, each_once
 from http_api.aws_callers import PREFIX, signed_caller, without_prefix
 from http_api.idempotency import Answer, once
 from http_api.mock import HEADER as MOCK_HEADER
@@ -38,6 +41,9 @@ MOCK_WRITES = re.compile(
     r"/v1/(uploads(/.*)?|models(/[^/]+(/pictures|:push))?|pictures/.*|images/.*|jobs/.*|members)"
 )
 """What a mock key may write to, because its stores for it are made up."""
+STORING_NOTHING = frozenset({"GET", "DELETE"})
+"""Methods that an erased tenant keeps: DELETE returns the receipt of what is erased already."""
+
 OPEN = frozenset(
     {
         "GET /v1/openapi.json",
@@ -47,16 +53,6 @@ OPEN = frozenset(
     }
 )
 """Doors for everybody; template.yaml has a route without an authorizer for each."""
-NO_BODY = ApiError(
-    "invalid_call",
-    errors=[FieldProblem(field="body", message="must be application/json in UTF-8")],
-)
-
-
-NOT_READABLE = ApiError(
-    "invalid_call",
-    errors=[FieldProblem(field="body", message="has too many levels, or too long a number")],
-)
 
 
 class Front:
@@ -91,6 +87,7 @@ class Front:
             spend(services, name, MINUTE_SECONDS, most)
             if caller.mode == "mock":
                 return self._mocked(event, caller, services)
+            check_not_erased(event, caller, services)
             return once(event, caller, services, lambda: self._recorded(event, caller, services))
         except RefusedCallerError as error:
             return self._refused(ApiError(error.code), event)
@@ -107,8 +104,10 @@ class Front:
         Keys, approvals and webhooks are real rows, so a mock key writes to made-up stores only.
         """
         wanted = event.get("headers", {}).get(MOCK_HEADER)
+        if wanted in STATUS:
+            raise ApiError(wanted)
         if wanted is not None:
-            raise ApiError(wanted if wanted in STATUS else "invalid_call")
+            raise _wrong(f"header.{MOCK_HEADER}", "is no error of this API")
         writes = event["requestContext"]["http"]["method"] != "GET"
         if writes and MOCK_WRITES.fullmatch(event["rawPath"]) is None:
             raise ApiError("forbidden")
@@ -136,10 +135,9 @@ class Front:
         if event["requestContext"]["http"]["method"] not in known:
             allow = {"Allow": ", ".join(known)}
             return self._refused(ApiError("method_not_allowed", headers=allow), event)
-        if not (_is_json(event) and _is_text(event)):
-            return self._refused(NO_BODY, event)
-        if not _is_readable(event):
-            return self._refused(NOT_READABLE, event)
+        fault = _fault_of_body(event)
+        if fault is not None:
+            return self._refused(fault, event)
         answer: dict[str, Any] = self.resolver.resolve(_as_json(event), LambdaContext())
         return answer
 
@@ -172,7 +170,7 @@ class Front:
         on(NoUserPoolError)(lambda _error: response(ApiError("no_user_pool"), self._request_id()))
         on(RefusedCallerError)(lambda error: response(ApiError(error.code), self._request_id()))
         on(RequestValidationError)(self._invalid)
-        on(RequestUnsupportedContentType)(lambda _error: response(NO_BODY, self._request_id()))
+        on(RequestUnsupportedContentType)(lambda _error: response(_no_json(), self._request_id()))
         on(Exception)(self._crashed)
 
     def _invalid(self, error: RequestValidationError) -> Response[str]:
@@ -185,6 +183,18 @@ class Front:
 
     def _request_id(self) -> str:
         return self.resolver.current_event.request_context.request_id
+
+
+def check_not_erased(event: Mapping[str, Any], caller: Caller, services: Services) -> None:
+    """Let nothing begin for a tenant that was erased; its people may still have tokens.
+
+    Raises:
+        ApiError: the tenant was erased, or is being erased.
+    """
+    if event["requestContext"]["http"]["method"] in STORING_NOTHING:
+        return
+    if services.tombstones.is_erased(ErasureSubject(tenant=caller.tenant)):
+        raise ApiError("erased")
 
 
 def _caller_of(event: dict[str, Any]) -> dict[str, str]:
@@ -211,16 +221,29 @@ def _is_text(event: dict[str, Any]) -> bool:
     return True
 
 
-def _is_readable(event: dict[str, Any]) -> bool:
-    """Return whether Python can read the body; what is no JSON, Powertools says more exactly."""
+def _fault_of_body(event: dict[str, Any]) -> ApiError | None:
+    """Return why a body cannot be read; what is no JSON, Powertools says more exactly."""
+    if not (_is_json(event) and _is_text(event)):
+        return _no_json()
     body = event.get("body") or "null"
     try:
-        json.loads(b64decode(body) if event.get("isBase64Encoded") else body)
+        read = b64decode(body) if event.get("isBase64Encoded") else body
+        json.loads(read, object_pairs_hook=each_once)
     except json.JSONDecodeError:
-        return True
+        return None
+    except RequestRefusedError as error:
+        return _wrong(f"body.{error.problems[0].field}", "is given twice")
     except (ValueError, RecursionError):
-        return False
-    return True
+        return _wrong("body", "has too many levels, or too long a number")
+    return None
+
+
+def _no_json() -> ApiError:
+    return _wrong("body", "must be application/json in UTF-8")
+
+
+def _wrong(field: str, message: str) -> ApiError:
+    return ApiError("invalid_call", errors=[FieldProblem(field=field, message=message)])
 
 
 def _as_json(event: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Idempotency-Key: a POST that is sent again is answered as before, and done once."""
+"""Idempotency-Key: a POST that is sent again is answered as before, and done once.
+
+The same request is one to the same address and query, with the same body, by a caller of the tenant
+who may do as much: an answer never reaches a caller who could not have asked for it.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from contracts.documents.api.callers import Caller
+from contracts.documents.api.problem import FieldProblem
 from contracts.shared.layout import idempotency_row
 from domain.ports.front_door import Remembered
 from http_api.problems import ApiError
@@ -14,6 +19,9 @@ from http_api.services import Services
 HEADER = "idempotency-key"
 MAX_CHARACTERS = 255
 ERROR = 400
+
+WAIT = "wait"
+"""Parameter that says how long to wait for the same answer; a repetition may wait longer."""
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -32,9 +40,11 @@ def once(event: Event, caller: Caller, services: Services, ask: Callable[[], Ans
     if given is None or event["requestContext"]["http"]["method"] != "POST":
         return ask()
     if not 0 < len(given) <= MAX_CHARACTERS:
-        raise ApiError("invalid_call")
+        words = f"must have 1 to {MAX_CHARACTERS} characters"
+        problem = FieldProblem(field=f"header.{HEADER}", message=words)
+        raise ApiError("invalid_call", errors=[problem])
     row = idempotency_row(caller.tenant, _hash(caller.tenant, given))
-    digest = _hash(str(event["rawPath"]), str(event.get("body") or ""))
+    digest = _digest_of(event, caller)
     earlier = services.memory.begin(row, digest, services.now())
     if earlier == "busy":
         raise ApiError("request_in_progress", headers={"Retry-After": "2"})
@@ -70,6 +80,14 @@ def _again(same: bool, status: int, body: str) -> Answer:
         "headers": {"Content-Type": "application/json", "Idempotent-Replay": "true"},
         "isBase64Encoded": False,
     }
+
+
+def _digest_of(event: Event, caller: Caller) -> str:
+    """Return what two requests under one key must have in common."""
+    query = event.get("queryStringParameters") or {}
+    asked = sorted((name, value) for name, value in query.items() if name != WAIT)
+    body = str(event.get("body") or "")
+    return _hash(str(event["rawPath"]), body, json.dumps(asked), ",".join(sorted(caller.scopes)))
 
 
 def _hash(*texts: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from contracts.documents.api.problem import FieldProblem
 from http_api.problems import ApiError
 
 T = TypeVar("T")
@@ -59,8 +60,6 @@ def newest_page(
         ApiError: the cursor is not one of ours.
     """
     before = None if after is None else read_cursor(after)
-    if before is not None and PLACE.fullmatch(before) is None:
-        raise ApiError("invalid_call")
     return page(newest(limit + 1, before), key, limit, None)
 
 
@@ -71,6 +70,14 @@ def read_cursor(cursor: str) -> str:
         ApiError: the cursor is not one of ours.
     """
     try:
-        return b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode()
+        place = b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode()
     except ValueError:
-        raise ApiError("invalid_call") from None
+        raise _no_cursor() from None
+    if PLACE.fullmatch(place) is None:
+        raise _no_cursor()
+    return place
+
+
+def _no_cursor() -> ApiError:
+    words = "is not the `next` of a page of this list"
+    return ApiError("invalid_call", errors=[FieldProblem(field="query.after", message=words)])

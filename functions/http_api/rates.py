@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from hashlib import sha256
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from domain.pricing.quotas import exhausted, span_of
 from http_api.problems import ApiError
@@ -10,6 +11,9 @@ from http_api.services import Services
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
+
+SUBSCRIBER_BITS = 64
+"""A subscriber gets at least so large a network of IPv6 (RFC 6177), and may use all of it."""
 
 
 def spend(services: Services, name: str, seconds: int, most: int) -> None:
@@ -29,7 +33,26 @@ def hashed_source(address: str, now: datetime) -> str:
 
     Its counter is kept for two windows.
     """
-    return sha256(f"{now.date().isoformat()} {address}".encode()).hexdigest()[:16]
+    return sha256(f"{now.date().isoformat()} {subscriber_of(address)}".encode()).hexdigest()[:16]
+
+
+def subscriber_of(address: str) -> str:
+    """Return what one subscriber has: an IPv4 address, or a network of 2**64 IPv6 addresses.
+
+    >>> subscriber_of("192.0.2.7"), subscriber_of("::ffff:192.0.2.7")
+    ('192.0.2.7', '192.0.2.7')
+    >>> subscriber_of("2001:db8:1:2:3:4:5:6"), subscriber_of("unknown")
+    ('2001:db8:1:2::/64', 'unknown')
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((int(found), SUBSCRIBER_BITS), strict=False))
 
 
 def check_quotas(services: Services, tenant: str) -> None:

@@ -13,7 +13,7 @@ from domain.ports.audit import AuditTrail
 from domain.ports.bases import Bases
 from domain.ports.consents import Consents
 from domain.ports.decoder import Decoder
-from domain.ports.erasure import Eraser, VersionedBucket
+from domain.ports.erasure import Eraser, Tombstones, VersionedBucket
 from domain.ports.exports import Exporter, Exports
 from domain.ports.front_door import (
     Approvals,
@@ -77,6 +77,7 @@ class Services:
 
     audit: AuditTrail
     eraser: Eraser
+    tombstones: Tombstones
     keys: ApiKeys
     people: People
     models: Models

@@ -115,8 +115,8 @@ class MemoryExecutions:
     def is_running(self, execution_arn: str) -> bool:
         return execution_arn in self.running
 
-    def start_erasure(self, subject: ErasureSubject) -> None:
-        if subject.erasure_id not in self.started:
+    def start_erasure(self, subject: ErasureSubject, *, again: bool = False) -> None:
+        if again or subject.erasure_id not in self.started:
             self.started.append(subject.erasure_id)
 
 

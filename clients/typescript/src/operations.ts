@@ -339,7 +339,7 @@ export class Operations extends Transport {
     return this.ask<KeyView>("DELETE", `/v1/keys/${part(keyId)}`, options);
   }
 
-  /** Return a new key like the old one, which ends after the overlap. `POST /v1/keys/{key_id}:rotate` */
+  /** Return a new key like the old one, which ends after the overlap. The new key lasts as long as the old one was to last, counted from now. `POST /v1/keys/{key_id}:rotate` */
   rotateKey(keyId: string, body: Rotation, options: CallOptions = {}): Promise<KeyView> {
     return this.ask<KeyView>("POST", `/v1/keys/${part(keyId)}:rotate`, options, undefined, body);
   }

@@ -30,14 +30,14 @@ class StepFunctionsExecutions:
         """Return whether the execution has not ended; False when it is not known any more."""
         return self._status(execution_arn) == "RUNNING"
 
-    def start_erasure(self, subject: ErasureSubject) -> None:
+    def start_erasure(self, subject: ErasureSubject, *, again: bool = False) -> None:
         """Start erase_subject, or redrive an execution that has failed.
 
         After 14 days an execution cannot be redriven; then another one is started.
         """
         first = subject.erasure_id
         for name in (first, *(f"{first}-{number}" for number in range(2, _MAX_STARTS + 1))):
-            if self._start(name, subject) or self._goes_on(name):
+            if self._start(name, subject) or self._goes_on(name, again=again):
                 return
 
     def _start(self, name: str, subject: ErasureSubject) -> bool:
@@ -56,11 +56,15 @@ class StepFunctionsExecutions:
             return False
         return True
 
-    def _goes_on(self, name: str) -> bool:
-        """Return whether the execution runs or has succeeded; a failed one is redriven."""
+    def _goes_on(self, name: str, *, again: bool) -> bool:
+        """Return whether the execution runs or, unless ``again``, has succeeded.
+
+        A failed one is redriven.
+        """
         arn = f"{self._machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-        if self._status(arn) not in _FAILED:
-            return True
+        status = self._status(arn)
+        if status not in _FAILED:
+            return not (again and status == "SUCCEEDED")
         try:
             self._states.redrive_execution(executionArn=arn)
         except ClientError as error:

@@ -90,6 +90,13 @@ def has_ended(key: ApiKey, now: datetime) -> bool:
     return key.expires_at is not None and datetime.fromisoformat(key.expires_at) <= now
 
 
+def lifetime_of(key: ApiKey) -> timedelta | None:
+    """Return how long a key lasts from its making on; None: it does not expire."""
+    if key.expires_at is None:
+        return None
+    return datetime.fromisoformat(key.expires_at) - datetime.fromisoformat(key.created_at)
+
+
 def _use_is_old(key: ApiKey, now: datetime) -> bool:
     if key.last_used_at is None:
         return True

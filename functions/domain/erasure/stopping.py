@@ -15,7 +15,7 @@ from contracts.documents.erasure import (
 from contracts.documents.record import JobRecord
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
-from domain.erasure.erasing import places_of, rows_in
+from domain.erasure.erasing import places_of, rows_in, uploaded_places
 from domain.erasure.reach import Reach, reach_of
 from domain.erasure.services import StoppingServices
 from domain.ports.consents import Consents
@@ -42,11 +42,13 @@ def request_erasure(
     """Store the tombstone, stop what goes on, and start erase_subject.
 
     From this moment on nothing of the subject is accepted, trained or drawn. A second call of the
-    same changes nothing, and says how far the first one is.
+    same changes nothing, and says how far the first one is. Files that have come since, by a form
+    that was signed before, it erases.
     """
     erasure, erasure_id = services.erasures.find(subject.erasure_id), subject.erasure_id
     uri = services.models.uri(layout.receipt_key(erasure_id))
-    if erasure is not None and erasure.finished_at is not None:
+    is_done = erasure is not None and erasure.finished_at is not None
+    if is_done and not came_back(subject, services):
         key = layout.receipt_key(erasure_id)
         receipt = find_document(services.models, key, SignedReceipt)
         return ErasureAnswer(
@@ -56,7 +58,7 @@ def request_erasure(
     if erasure is None and not is_known(reach, services):
         return ErasureAnswer(erasure_id=erasure_id, outcome="unknown")
     stop_reached(reach, services, now)
-    services.executions.start_erasure(subject)
+    services.executions.start_erasure(subject, again=is_done)
     return ErasureAnswer(erasure_id=erasure_id, outcome="erasing", receipt_uri=uri)
 
 
@@ -74,6 +76,19 @@ def is_known(reach: Reach, services: StoppingServices) -> bool:
     places = places_of(reach, services)
     held = any(any(place.bucket.held(place.prefix)) for place in places)
     return held or bool(rows_in(reach, services).total())
+
+
+def came_back(subject: ErasureSubject, services: StoppingServices) -> bool:
+    """Return whether files of an erased subject were uploaded later.
+
+    An archive that the tenant has asked for since has nothing of an erased upload in it.
+    """
+    reach = Reach(subject, records=(), uploads=(), accepting=(), models=())
+    return any(
+        any(place.bucket.held(place.prefix))
+        for place in uploaded_places(reach, services)
+        if reach.is_tenant or place.store != "data exports"
+    )
 
 
 def stop_work(subject: ErasureSubject, services: StoppingServices, now: datetime) -> WorkStopped:

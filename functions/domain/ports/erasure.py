@@ -157,8 +157,11 @@ class Executions(Protocol):
         """Return whether the execution has not ended; False when it is not known any more."""
         ...
 
-    def start_erasure(self, subject: ErasureSubject) -> None:
-        """Start erase_subject, or redrive an execution that has failed; one at a time."""
+    def start_erasure(self, subject: ErasureSubject, *, again: bool = False) -> None:
+        """Start erase_subject, or redrive an execution that has failed; one at a time.
+
+        ``again``: one that has succeeded does not count, because something came after it.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ def parse_list(body: bytes) -> list[Any]:
 def _parse(body: bytes) -> Any:  # noqa: ANN401 - a JSON value
     try:
         return json.loads(
-            body.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_constant
+            body.decode("utf-8-sig"), object_pairs_hook=each_once, parse_constant=_no_constant
         )
     except UnicodeDecodeError:
         raise _refused("The file is not UTF-8 text.") from None
@@ -128,9 +129,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text[:40])
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a JSON object, as ``json.loads`` asks for them.
+
+    Raises:
+        RequestRefusedError: a name is given twice.
+    """
+    counted = Counter(name for name, _ in pairs)
+    twice = sorted(name for name, times in counted.items() if times > 1)
     if twice:
         raise RequestRefusedError(
             [RequestProblem(field=printable(name), message="Given twice.") for name in twice]

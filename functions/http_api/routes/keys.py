@@ -5,10 +5,10 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
-from contracts.documents.api.callers import ApiKey, Mode, Scope
+from contracts.documents.api.callers import ApiKey, Caller, Mode, Scope
 from contracts.documents.api.keys import KeyList, KeyView, Me, NewKey, Rotation
 from contracts.documents.api.problem import FieldProblem
-from domain.callers.keys import has_ended, make_key
+from domain.callers.keys import has_ended, lifetime_of, make_key
 from http_api.asking import caller, known_caller, new_router, services
 from http_api.problems import ApiError
 from http_api.services import Services
@@ -36,22 +36,23 @@ def list_keys() -> KeyList:
 def create_key(body: NewKey) -> KeyView:
     """Return a new key; a key can give away only the scopes that it has."""
     who, stores = caller(router, "admin"), services(router)
-    missing = [scope for scope in body.scopes if scope not in who.scopes]
-    if missing:
-        words = f"you do not have the scope {', '.join(missing)}"
-        raise ApiError("forbidden", errors=[FieldProblem(field="body.scopes", message=words)])
+    check_scopes(who, body.scopes, "body.scopes")
     lifetime = None if body.days is None else timedelta(days=body.days)
     return made(stores, who.tenant, body.name, body.scopes, mode=body.mode, lifetime=lifetime)
 
 
 @router.post("/v1/keys/<key_id>:rotate", summary="Replace an API key", tags=["callers"])
 def rotate_key(key_id: KeyPath, body: Rotation) -> KeyView:
-    """Return a new key like the old one, which ends after the overlap."""
+    """Return a new key like the old one, which ends after the overlap.
+
+    The new key lasts as long as the old one was to last, counted from now.
+    """
     who, stores = caller(router, "admin"), services(router)
     old = own_key(stores, who.tenant, key_id)
     if has_ended(old, stores.now()):
         raise ApiError("key_has_ended")
-    new = made(stores, who.tenant, old.name, old.scopes, mode=old.mode)
+    check_scopes(who, old.scopes, "path.key_id")
+    new = made(stores, who.tenant, old.name, old.scopes, mode=old.mode, lifetime=lifetime_of(old))
     end = stores.now() + timedelta(seconds=body.overlap_seconds)
     stores.keys.end(key_id, who.tenant, end, revoked=False)
     return new
@@ -64,6 +65,18 @@ def revoke_key(key_id: KeyPath) -> KeyView:
     own_key(stores, who.tenant, key_id)
     stores.keys.end(key_id, who.tenant, stores.now(), revoked=True)
     return KeyView.of(own_key(stores, who.tenant, key_id))
+
+
+def check_scopes(who: Caller, wanted: tuple[Scope, ...], field: str) -> None:
+    """Let nobody get a key that may do more than they may.
+
+    Raises:
+        ApiError: the caller lacks one of the scopes.
+    """
+    missing = [scope for scope in wanted if scope not in who.scopes]
+    if missing:
+        words = f"you do not have the scope {', '.join(missing)}"
+        raise ApiError("forbidden", errors=[FieldProblem(field=field, message=words)])
 
 
 def made(  # noqa: PLR0913 - what a key is made of

@@ -1,5 +1,6 @@
 """/v1/uploads: forms for files, what has arrived, and the verdict on one photo."""
 
+from collections import Counter
 from datetime import timedelta
 from secrets import token_hex
 from typing import Annotated
@@ -213,12 +214,12 @@ def is_decided(state: UploadState) -> bool:
 
 
 def check_files(files: tuple[FileToUpload, ...], first: int = 0) -> None:
-    """Refuse photos that are too large, captions of no photo, and one file too many.
+    """Refuse photos that are too large, captions of no photo, two of one, and one file too many.
 
     Raises:
         ApiError: with every wrong file.
     """
-    errors = []
+    errors, captioned = [], Counter(file.of_photo for file in files if file.of_photo is not None)
     if first + len(files) > MAX_FILES:
         words = f"an upload has at most {MAX_FILES} files"
         errors.append(FieldProblem(field="body.files", message=words))
@@ -231,6 +232,8 @@ def check_files(files: tuple[FileToUpload, ...], first: int = 0) -> None:
         if is_text != captions:
             words = "names the photo of a text/plain file, and of no other"
             errors.append(problem_of(number, "of_photo", words))
+        elif file.of_photo is not None and captioned[file.of_photo] > 1:
+            errors.append(problem_of(number, "of_photo", "a photo has one caption"))
     if errors:
         raise ApiError("invalid_call", errors=errors)
 

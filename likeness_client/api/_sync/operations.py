@@ -1325,6 +1325,8 @@ class Operations(Transport):
         """Return a new key like the old one, which ends after the overlap.
 
         ``POST /v1/keys/{key_id}:rotate``
+
+        The new key lasts as long as the old one was to last, counted from now.
         """
         call = Call(
             "POST",

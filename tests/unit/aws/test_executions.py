@@ -49,3 +49,15 @@ def test_the_same_request_continues_an_erasure_that_has_failed(
     StepFunctionsExecutions(MACHINE, states).start_erasure(SUBJECT)
     arn = f"{MACHINE.replace('stateMachine', 'execution')}:{SUBJECT.erasure_id}"
     assert states.redriven == ([arn] if continued else [])
+
+
+@pytest.mark.parametrize(("again", "started"), [(False, []), (True, ["-2"])])
+def test_what_came_after_an_erasure_gets_an_execution_of_its_own(
+    again: bool, started: list[str]
+) -> None:
+    first = SUBJECT.erasure_id
+    states = MemoryStates(**{first: "SUCCEEDED"})
+    for _ in range(2):
+        StepFunctionsExecutions(MACHINE, states).start_erasure(SUBJECT, again=again)
+    assert [name.removeprefix(first) for name in states.executions] == ["", *started]
+    assert states.redriven == []

@@ -174,6 +174,24 @@ def stop_and_erase(world: Erasing, subject: ErasureSubject) -> None:
     assert erase_stores(subject, world.erasing).remaining == 0
 
 
+def test_files_that_come_after_an_erasure_go_with_the_next_request() -> None:
+    world, upload = Erasing(), ErasureSubject(tenant="acme", upload="u1")
+    prefix = layout.upload_prefix("acme", "u1")
+    world.uploads.write(f"{prefix}000.jpg", b"face")
+    stop_and_erase(world, upload)
+    sign_receipt(upload, receipts(world), NOON)
+    world.uploads.write(layout.export_key("acme", "exp_1"), b"asked for since")
+    assert request_erasure(upload, world.stopping, NOON).outcome == "erased"
+    world.uploads.write(f"{prefix}001.jpg", b"by a form that was signed before")
+    later = NOON + timedelta(hours=1)
+    assert request_erasure(upload, world.stopping, later).outcome == "erasing"
+    assert world.executions.started == [upload.erasure_id] * 2
+    assert erase_stores(upload, world.erasing).remaining == 0
+    answer = request_erasure(upload, world.stopping, later)
+    assert answer.receipt is not None
+    assert (answer.outcome, answer.receipt.receipt.erased_at) == ("erased", NOON.isoformat())
+
+
 def test_all_of_a_job_goes_and_its_neighbour_keeps_the_plan_they_shared() -> None:
     world = Erasing()
     world.train(1, 2, 3, 4)

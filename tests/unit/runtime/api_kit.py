@@ -22,7 +22,7 @@ from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.appeals import DirectAppealDecider, MemoryAppeals
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.consents import MemoryConsents
-from tests.fakes.erasure import MemoryEraser, MemoryVersions
+from tests.fakes.erasure import MemoryEraser, MemoryErasures, MemoryVersions
 from tests.fakes.exports import MemoryExporter, MemoryExports
 from tests.fakes.front_door import (
     MemoryApprovals,
@@ -69,6 +69,7 @@ def services(limits: Limits | None = None) -> Services:
     return Services(
         audit=audit,
         eraser=MemoryEraser(),
+        tombstones=MemoryErasures(),
         keys=MemoryApiKeys(),
         people=MemoryPeople(),
         models=MemoryModels(),

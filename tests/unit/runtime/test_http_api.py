@@ -8,10 +8,13 @@ import pytest
 
 from contracts.codes import CODES
 from contracts.documents.api.problem import PROBLEM_TYPE
+from contracts.documents.erasure import ErasureSubject
 from contracts.documents.model import ModelRecord
 from http_api.problems import STATUS
 from http_api.services import Services
-from tests.unit.runtime.api_kit import ALL, APP, call, context, services
+from tests.unit.runtime.api_kit import ALL, APP, NOON, call, context, services
+
+PROMPTS = {"instance_prompt": "a photo of sks dog", "class_prompt": "a photo of a dog"}
 
 
 def model(number: int, tenant: str = "acme") -> ModelRecord:
@@ -61,6 +64,8 @@ def test_pages_hold_every_entry_once() -> None:
         ({"limit": "0"}, "invalid_call"),
         ({"limit": "x"}, "invalid_call"),
         ({"after": "%"}, "invalid_call"),
+        ({"after": ""}, "invalid_call"),
+        ({"after": "aGVsbG8="}, "invalid_call"),
     ],
 )
 def test_a_bad_query_is_told_field_by_field(query: dict[str, str], code: str) -> None:
@@ -68,6 +73,7 @@ def test_a_bad_query_is_told_field_by_field(query: dict[str, str], code: str) ->
     assert (answer.status, answer.body["code"]) == (STATUS[code], code)
     assert answer.headers["Content-Type"] == PROBLEM_TYPE
     assert answer.body["request_id"] == "r1"
+    assert [one["field"] for one in answer.body["errors"]] == [f"query.{name}" for name in query]
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/nothing", "/v1/models?limit=0"])
@@ -153,6 +159,24 @@ def test_a_body_that_python_cannot_read_is_the_callers_mistake(body: str, encode
     assert (error["field"], "too many levels" in error["message"]) == ("body", True)
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"name": "k", "scopes": ["read"], "scopes": ["admin"]}', "body.scopes"),
+        ('{"name": "k", "scopes": ["read"], "more": [{"a": 1, "a": 2}]}', "body.a"),
+    ],
+)
+def test_a_name_that_is_given_twice_is_refused(body: str, field: str) -> None:
+    answer = call(services(), "POST", "/v1/keys", body)
+    assert answer.status == 422
+    assert answer.body["errors"] == [{"field": field, "message": "is given twice"}]
+
+
+def test_many_names_are_read_in_no_more_than_their_number() -> None:
+    body = json.dumps({str(number): 1 for number in range(100_000)})
+    assert call(services(), "POST", "/v1/keys/1:rotate", body).status == 422
+
+
 @pytest.mark.parametrize("kind", ["APPLICATION/JSON", " Application/Json ; charset=UTF-8"])
 def test_a_media_type_has_no_case(kind: str) -> None:
     asked = {"name": "k", "scopes": ["read"]}
@@ -173,8 +197,25 @@ def test_an_action_has_its_own_methods(method: str) -> None:
         ("/v1/keys", {"name": "k", "scopes": ["read"], "days": "1"}),
         ("/v1/uploads", {"files": [{"type": "image/png", "size": True}]}),
         ("/v1/models/1:approve", {"approved": "yes"}),
+        ("/v1/uploads/u1/files", {"files": [{"type": "image/png", "size": 1}], "first": "3"}),
+        ("/v1/estimates", {"photos": "10", "request": PROMPTS}),
     ],
 )
 def test_what_only_looks_like_a_number_is_refused(path: str, body: object) -> None:
     answer = call(services(), "POST", path, body)
     assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+
+
+def test_nothing_begins_for_a_tenant_that_was_erased() -> None:
+    stores = services()
+    stores.tombstones.entomb(ErasureSubject(tenant="acme"), NOON)  # type: ignore[attr-defined]
+    for path, body in (("/v1/uploads", {}), ("/v1/keys", {"name": "k", "scopes": ["read"]})):
+        answer = call(stores, "POST", path, body)
+        assert (answer.status, answer.body["code"]) == (410, "erased")
+    assert stores.keys.of("acme") == []
+    assert call(stores, "GET", "/v1/models").status == 200
+    assert call(stores, "DELETE", "/v1/me").status == 404, "asks for the receipt"
+    others = context("globex", *ALL)
+    assert call(stores, "POST", "/v1/keys", {"name": "k", "scopes": ["read"]}, who=others).body[
+        "id"
+    ]

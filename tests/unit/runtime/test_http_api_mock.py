@@ -104,3 +104,8 @@ def test_a_mock_key_writes_no_real_row(path: str, body: object) -> None:
     stores = services()
     assert ask(stores, "POST", path, body).status == 403
     assert stores.keys.of("acme") == []
+
+
+def test_an_error_that_the_api_does_not_have_is_refused_by_name() -> None:
+    answer = ask(services(), "GET", "/v1/me", error="nonsense")
+    assert (answer.status, answer.body["errors"][0]["field"]) == (422, "header.mock-error")

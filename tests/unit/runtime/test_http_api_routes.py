@@ -4,6 +4,7 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +45,7 @@ from tests.unit.runtime.api_kit import ALL, APP, NOON, Answer, call, context, jo
 
 REQUEST = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
 TRAINING = {"upload_id": "u1", "request": REQUEST}
+UPLOADED = {"files": [{"type": "image/png", "size": 1}]}
 OTHER = context("globex", *ALL)
 DOCUMENT = document(APP)
 
@@ -92,6 +94,16 @@ def test_a_file_that_cannot_be_uploaded_is_refused(file: dict[str, Any]) -> None
     answer = call(services(), "POST", "/v1/uploads", {"files": [file]})
     assert (answer.status, answer.body["code"]) == (422, "invalid_call")
     assert answer.body["errors"]
+
+
+def test_a_photo_has_one_caption() -> None:
+    photo, caption = {"type": "image/png", "size": 9}, {"type": "text/plain", "size": 9}
+    files = [photo, caption | {"of_photo": 0}, caption | {"of_photo": 0}]
+    answer = call(services(), "POST", "/v1/uploads", {"files": files})
+    assert [one["field"] for one in answer.body["errors"]] == [
+        "body.files.1.of_photo",
+        "body.files.2.of_photo",
+    ]
 
 
 def test_files_are_added_to_an_upload_until_it_is_trained() -> None:
@@ -455,8 +467,29 @@ def test_nobody_gives_away_what_they_do_not_have() -> None:
     assert (answer.status, answer.body["code"]) == (403, "forbidden")
 
 
+def test_nobody_gets_by_a_rotation_what_they_do_not_have() -> None:
+    stores, who = services(), context("acme", "read", "admin")
+    made = make_key("acme", "k", ["operate"], NOON)
+    stores.keys.add(made.stored)
+    answer = call(stores, "POST", f"/v1/keys/{made.stored.key_id}:rotate", {}, who=who)
+    assert (answer.status, answer.body["code"]) == (403, "forbidden")
+    assert "operate" in answer.body["errors"][0]["message"]
+    assert stores.keys.of("acme") == [made.stored]
+
+
+def test_a_key_that_ends_is_replaced_by_one_that_ends() -> None:
+    stores, asked = services(), {"name": "server", "scopes": ["read"], "days": 90}
+    made = call(stores, "POST", "/v1/keys", asked).body
+    later = replace(stores, now=lambda: NOON + timedelta(days=80))
+    new = call(later, "POST", f"/v1/keys/{made['id']}:rotate", {}).body
+    assert new["expires_at"] == (NOON + timedelta(days=170)).isoformat()
+
+
 @pytest.mark.parametrize("place", ["", "#", f"#{1:032x}", "2026-11-21T11:00:00+00:00#", "x"])
-@pytest.mark.parametrize("kind", ["jobs", "pictures", "audit", "exports", "takedowns", "appeals"])
+@pytest.mark.parametrize(
+    "kind",
+    ["jobs", "pictures", "audit", "exports", "takedowns", "appeals", "models", "consents"],
+)
 def test_a_cursor_that_is_not_ours_is_refused(kind: str, place: str) -> None:
     who = context("acme", *ALL, "operate")
     cursor = urlsafe_b64encode(place.encode()).decode()
@@ -495,6 +528,37 @@ def test_a_repeated_post_is_answered_as_before_and_done_once() -> None:
     assert (other.status, other.body["code"]) == (422, "idempotency_mismatch")
     stranger = call(stores, "POST", "/v1/uploads", body, headers=key, who=OTHER)
     assert stranger.body["id"] != first.body["id"]
+
+
+def test_a_key_means_the_same_query_and_a_caller_who_may_as_much() -> None:
+    stores, key = services(), {"idempotency-key": "k1"}
+    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x")
+
+    def ask(path: str = "/v1/uploads/u1/photos/0:inspect", **more: Any) -> Answer:
+        return call(stores, "POST", path, headers=key, **more)
+
+    first = ask(query={"preset": "object", "face_checks": "off"})
+    assert first.status == 200
+    assert "Idempotent-Replay" in ask(query={"face_checks": "off", "preset": "object"}).headers
+    assert ask(query={"preset": "face"}).body["code"] == "idempotency_mismatch"
+    less = ask(query={"preset": "object", "face_checks": "off"}, who=context("acme", "read"))
+    assert less.body["code"] == "idempotency_mismatch"
+
+
+def test_a_repetition_may_wait_longer() -> None:
+    stores, key = services(), {"idempotency-key": "k1"}
+    first, again = (
+        call(stores, "POST", "/v1/uploads", UPLOADED, headers=key, query={"wait": wait})
+        for wait in ("1", "20")
+    )
+    assert (first.body, again.headers["Idempotent-Replay"]) == (again.body, "true")
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_that_cannot_be_one_is_named(key: str) -> None:
+    answer = call(services(), "POST", "/v1/uploads", UPLOADED, headers={"idempotency-key": key})
+    assert answer.status == 422
+    assert answer.body["errors"][0]["field"] == "header.idempotency-key"
 
 
 def test_a_request_that_failed_may_be_mended_under_its_key() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from contracts.documents.api.verification import PictureVerdict
 from domain.ports.takedown import FoundMarks
+from http_api.rates import hashed_source
 from http_api.services import Limits, Services
-from tests.unit.runtime.api_kit import ALL, Answer, call, context, services
+from tests.unit.runtime.api_kit import ALL, NOON, Answer, call, context, services
 
 BODY = {"picture": b64encode(b"a picture").decode()}
 
@@ -41,3 +42,18 @@ def test_pictures_are_limited_by_address_and_in_all() -> None:
         stores = services(limits)
         assert [ask(stores).status for _ in range(3)] == [200, 200, 429]
     assert ask(services(Limits(verifications_per_hour=0))).status == 429
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("", "", True),
+    ],
+)
+def test_a_subscriber_s_whole_network_is_one_source(one: str, other: str, same: bool) -> None:
+    assert (hashed_source(one, NOON) == hashed_source(other, NOON)) is same

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.document import Document
+from contracts.documents.api.numbers import NUMBER
 from contracts.documents.money import Estimate
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_PHOTOS, MIN_PHOTOS
@@ -13,7 +14,7 @@ from contracts.shared.limits import MAX_PHOTOS, MIN_PHOTOS
 class NewEstimate(Document):
     """Body of ``POST /v1/estimates``."""
 
-    photos: Annotated[int, Field(ge=MIN_PHOTOS, le=MAX_PHOTOS)]
+    photos: Annotated[int, Field(ge=MIN_PHOTOS, le=MAX_PHOTOS), NUMBER]
     """Photos that can be used."""
 
     request: TrainingRequest

@@ -49,7 +49,7 @@ class NewUpload(Document):
 class MoreFiles(NewUpload):
     """Body of ``POST /v1/uploads/{id}/files``."""
 
-    first: Annotated[int, Field(ge=1, lt=MAX_FILES)]
+    first: Annotated[int, Field(ge=1, lt=MAX_FILES), NUMBER]
     """Number of the first of these files: how many the upload has already. A file that was sent
     under the same number before is replaced if its type is the same."""
 
