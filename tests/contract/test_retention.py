@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from aws.api.front_door import KEPT_SECONDS
+from aws.erasure.api_rows import KINDS
 from contracts.shared import layout
-from contracts.shared.people.retention import RETENTION, Kept
+from contracts.shared.people.retention import DELIVERIES, RETENTION, Kept
+from http_api.rates import DAY_SECONDS
 from tests.contract.files import ROOT, template
 
 RESOURCES = template()["Resources"]
@@ -59,6 +62,18 @@ def test_undelivered_events_are_kept_as_long_as_the_table_says() -> None:
     assert row.after is not None
     seconds = RESOURCES[row.place]["Properties"]["MessageRetentionPeriod"]
     assert timedelta(seconds=seconds) == row.after
+
+
+def test_rows_of_the_api_go_when_the_table_says() -> None:
+    """Every kind of row that has an end has a row of the table, but one that is evidence."""
+    ends = {row.what: row.after for row in RETENTION if row.place == "ApiTable"}
+    assert ends["counters of calls"] == 2 * timedelta(seconds=DAY_SECONDS)
+    assert ends["answers that a repeated call gets"] == timedelta(seconds=KEPT_SECONDS)
+    assert ends["deliveries to webhooks"] == DELIVERIES
+    named = {"picture", "delivery", "idem", "rate", "export", "takedown", "appeal", "consent"}
+    kept = {"key", "webhook", "approval", "alias", "version"}
+    assert {kind.begins for kind in KINDS} == named | kept
+    assert len(ends) == len(named)
 
 
 def test_markers_lie_where_the_table_says() -> None:

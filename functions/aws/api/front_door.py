@@ -25,9 +25,10 @@ from contracts.documents.api.verification import (
 from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, UploadRow
 from contracts.shared.layout import approval_row, upload_row
+from contracts.shared.people.retention import ANSWERS
 from domain.ports.front_door import Form, Remembered
 
-KEPT_SECONDS = 86_400
+KEPT_SECONDS = int(ANSWERS.total_seconds())
 """How long an answer is remembered under its Idempotency-Key."""
 
 _PAST = {"ExecutionNotRedrivable", "ExecutionDoesNotExist"}

@@ -23,12 +23,16 @@ def subjects_of(subject: ExportSubject, own: Iterable[ConsentRecord]) -> list[Er
 
 
 def own_consents(subject: ExportSubject, consents: Iterable[ConsentRecord]) -> list[ConsentRecord]:
-    """Return the consents that the subject's archive holds."""
+    """Return the consents that the subject's archive holds.
+
+    A person may be one of several whom a model knows.
+    """
     return [
         one
         for one in consents
         if subject.kind == "tenant"
-        or (subject.upload, subject.given_by) in {(one.upload, None), (None, one.consent.given_by)}
+        or (subject.upload is not None and subject.upload == one.upload)
+        or subject.given_by in {given.given_by for given in (one.consent, *one.others)}
     ]
 
 

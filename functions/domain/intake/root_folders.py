@@ -5,6 +5,7 @@ of the folder's tenant as soon as it has arrived, and is then an upload as any o
 its new place starts what it would have started. docs/decisions/0070-folders-at-the-root.md.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,6 +16,13 @@ from domain.ports.erasure import VersionedBucket
 from domain.ports.storage import ObjectMissingError, Storage
 
 NONE = "none"
+
+MAX_KEY_BYTES = 1024
+"""The longest key that S3 takes."""
+
+LONG_NAME = 200
+"""Characters at the beginning of a longer name that a hash stands for."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -64,7 +72,34 @@ def home_of(key: str, folders: Sequence[RootFolder]) -> str | None:
     if not rest or folder in OWN_FOLDERS or not _NAME.fullmatch(folder):
         return None
     tenant = next((one.tenant for one in folders if one.fits(folder)), None)
-    return None if tenant is None else upload_prefix(tenant, folder) + rest
+    if tenant is None:
+        return None
+    prefix = upload_prefix(tenant, folder)
+    return prefix + shortened(rest, MAX_KEY_BYTES - len(prefix.encode()))
+
+
+def shortened(path: str, room: int) -> str:
+    """Return a file's path below an upload; one that is too long begins with a hash.
+
+    The new key is longer than the one at the root. What belongs together, as a photo, its caption
+    and its mask, begins alike and ends in its own way, so it belongs together afterwards.
+
+    Args:
+        path: the file below its folder.
+        room: bytes that are left for it.
+    """
+    if len(path.encode()) <= room:
+        return path
+    folder, slash, name = path.rpartition("/")
+    if len(name) > LONG_NAME:
+        name = hashed(name[:LONG_NAME]) + name[LONG_NAME:]
+    whole = f"{folder}{slash}{name}"
+    return whole if len(whole.encode()) <= room else f"{hashed(folder)}/{name}"
+
+
+def hashed(text: str) -> str:
+    """Return a short name that stands for a long one."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def move(

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from contracts.documents.api.webhooks import Outcome, WebhookDelivery, WebhookTask
+from contracts.shared.people.retention import DELIVERIES
 from domain.ports.webhooks import Answer, Sender, Webhooks
-from domain.webhooks.registering import KEPT
 from domain.webhooks.signing import headers
 
 PAUSES = (5, 30, 120, 300, 900, 1800, *[3600] * 23)
@@ -63,7 +63,7 @@ def deliver(services: DeliveryServices, task: WebhookTask, attempt: int) -> Verd
             http_status=answer.http_status,
             updated_at=now.isoformat(),
         ),
-        now + KEPT,
+        now + DELIVERIES,
     )
     if verdict.outcome == "gone":
         after = webhook.model_copy(update={"disabled_at": now.isoformat()})

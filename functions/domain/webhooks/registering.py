@@ -1,7 +1,7 @@
 """A tenant's webhooks: made, changed, removed, tested; messages sent again."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from secrets import token_hex
 from typing import NamedTuple
 
@@ -13,15 +13,13 @@ from contracts.documents.api.webhooks import (
     WebhookSecret,
     WebhookTask,
 )
+from contracts.shared.people.retention import DELIVERIES
 from domain.ports.webhooks import WebhookQueue, Webhooks
 from domain.webhooks.addresses import parse_url
 from domain.webhooks.signing import new_secret, rotated
 
 MAX_WEBHOOKS = 10
 """Webhooks of one tenant; each change of a job is sent to each of them."""
-
-KEPT = timedelta(days=7)
-"""How long a delivery can be looked up and sent again."""
 
 
 class TooManyWebhooksError(Exception):
@@ -139,7 +137,7 @@ def enqueue(  # noqa: PLR0913 - what a message is
     """
     waiting = WebhookDelivery(task=task, tenant=tenant, updated_at=now.isoformat())
     if again or webhooks.delivery(task.webhook_id, task.message_id) is None:
-        webhooks.record(waiting, now + KEPT)
+        webhooks.record(waiting, now + DELIVERIES)
     subject = str(task.message.data.get("job_id", task.message_id))
     once = f"{task.webhook_id}.{task.message_id}" + (f".{token_hex(8)}" if again else "")
     queue.send(task, f"{task.webhook_id}.{subject}", once)

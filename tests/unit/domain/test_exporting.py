@@ -329,6 +329,18 @@ def test_a_person_gets_what_they_have_agreed_to_and_nothing_of_others() -> None:
     assert "records/keys.json" not in files
 
 
+def test_every_person_of_a_model_of_several_is_found() -> None:
+    world = Exporting()
+    world.live(1, 2)
+    record = world.consents.records[job_id(1)]
+    other = record.consent.model_copy(update={"given_by": "person-9"})
+    world.consents.records[job_id(1)] = record.model_copy(update={"others": (other,)})
+    export(world, ExportSubject(tenant="acme", given_by="person-9"))
+    files = unpacked(world)[1]
+    assert b"photo 1" in files.values()
+    assert b"photo 2" not in files.values()
+
+
 def test_a_plan_that_tenants_share_gives_away_nothing_of_the_other() -> None:
     world = Exporting()
     for number, tenant in enumerate(("acme", "other", "acme", "other"), start=1):

@@ -3,6 +3,7 @@
 import pytest
 
 from contracts.shared.layout import OWN_FOLDERS
+from domain.intake.file_kinds import file_kinds_of, is_of_class
 from domain.intake.root_folders import RootBucket, RootFolder, home_of, move, read_root_folders
 from tests.fakes.erasure import MemoryVersions
 from tests.fakes.storage import MemoryStorage
@@ -72,3 +73,22 @@ def test_an_event_that_comes_twice_or_late_changes_nothing() -> None:
         move("anna-dataset/1.jpg", version, held(uploads), FOLDERS)
     assert uploads.objects == {f"{HOME}1.jpg": b"newer"}
     assert uploads.versions == {f"{HOME}1.jpg": [b"newer"]}, "moved once"
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "顔"])
+def test_a_key_that_is_too_long_at_its_new_place_keeps_what_belongs_together(letter: str) -> None:
+    stem = letter * ((1024 - len("anna-dataset/_mask.png")) // len(letter.encode()))
+    names = [f"{stem}.jpg", f"{stem}.txt", f"{stem}_mask.png"]
+    homes = [home_of(f"anna-dataset/{name}", FOLDERS) or "" for name in names]
+    assert all(len(home.encode()) <= 1024 and home.startswith(HOME) for home in homes)
+    kinds = file_kinds_of([home.removeprefix(HOME) for home in homes])
+    assert len(kinds.photos) == len(kinds.captions) == len(kinds.masks) == 1
+    others = home_of(f"anna-dataset/b{names[0][1:]}", FOLDERS)
+    assert others not in homes
+
+
+@pytest.mark.parametrize("path", [f"reg/{'a' * 1005}.jpg", "a/" * 500 + "x.jpg"])
+def test_a_file_in_folders_is_shortened_too(path: str) -> None:
+    home = home_of(f"anna-dataset/{path}", FOLDERS) or ""
+    assert len(home.encode()) <= 1024
+    assert is_of_class(home.removeprefix(HOME)) is path.startswith("reg/")

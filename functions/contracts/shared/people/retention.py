@@ -27,6 +27,15 @@ LOGS = timedelta(days=30)
 AUDIT = timedelta(days=400)
 """Default of the template's parameter AuditRetentionDays."""
 
+DELIVERIES = timedelta(days=7)
+"""How long a webhook's delivery can be looked up and sent again."""
+
+ANSWERS = timedelta(days=1)
+"""How long a call that is sent again gets the first call's answer."""
+
+COUNTERS = timedelta(days=2)
+"""A counter is kept for two of its windows, of which the longest is a day."""
+
 EXPORTS = timedelta(days=7)
 """An archive is a copy: who needs it longer has downloaded it, or asks again."""
 
@@ -79,6 +88,10 @@ RETENTION: tuple[Kept, ...] = (
     ),
     Kept("archives of exported data", "UploadsBucket", "exports/", "lifecycle", EXPORTS),
     Kept("rows of exports", "ApiTable", "", "ttl", EXPORTS),
+    Kept("rows of ordered pictures", "ApiTable", "", "ttl", UPLOADS, "PhotoRetentionDays"),
+    Kept("deliveries to webhooks", "ApiTable", "", "ttl", DELIVERIES),
+    Kept("answers that a repeated call gets", "ApiTable", "", "ttl", ANSWERS),
+    Kept("counters of calls", "ApiTable", "", "ttl", COUNTERS),
     Kept("old versions of uploads", "UploadsBucket", "", "noncurrent", timedelta(days=1)),
     Kept("unfinished uploads", "UploadsBucket", "", "unfinished", timedelta(days=1)),
     Kept("packages in the making", "ModelsBucket", "staging/", "lifecycle", timedelta(days=1)),
