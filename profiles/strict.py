@@ -39,6 +39,7 @@ PARAMETERS: Json = {
         "Type": "String",
         "MaxLength": 200,
         "AllowedPattern": "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
+        "ConstraintDescription": "the ARN of a key; policies do not know its aliases",
         "Description": "The customer managed key of the stack's data (docs/strict.md)",
     },
     "SubnetIds": {
@@ -53,6 +54,7 @@ PARAMETERS: Json = {
         "Type": "String",
         "MaxLength": 700,
         "AllowedPattern": "^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$",
+        "ConstraintDescription": "the ARN of a policy",
         "Description": "The policy that bounds every role of the stack",
     },
     "AccessLogsBucket": {

@@ -67,12 +67,12 @@ def report(given: NewTakedown, services: ReportingServices, now: datetime) -> Ta
 
 
 def file_of(text: str) -> bytes:
-    """Return a file that was sent in base64.
+    """Return a file that was sent in base64, in which line breaks do not count.
 
     Raises:
         NoPictureError: the text is not in base64.
     """
     try:
-        return b64decode(text, validate=True)
+        return b64decode(text.translate({10: None, 13: None}), validate=True)
     except (binascii.Error, ValueError):
         raise NoPictureError from None
