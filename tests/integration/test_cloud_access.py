@@ -154,6 +154,30 @@ def test_an_unsigned_request_is_refused(untouched: Victim) -> None:
     refused(send(cloud, "GET", "/latest/meta-data/iam/security-credentials/"))
 
 
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+SIGN_IN = {**JSON, "X-Amz-Target": "AWSCognitoIdentityProviderService.InitiateAuth"}
+BY_SCOPE = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/iam/aws4_request"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body"),
+    [
+        ("/_ministack/reset", SIGN_IN, b"{}"),
+        ("/_ministack/config", SIGN_IN, b"{}"),
+        ("/2015-03-31/functions/{name}/invocations", SIGN_IN, b"{}"),
+        ("/{name}", FORM | CREATE_QUEUE | FORM, b'{"QueueName": "made"}'),
+        ("/{name}?Action=CreateUser&UserName=x&Version=2010-05-08", FORM, b""),
+        ("/{name}", FORM | BY_SCOPE, b"Action=CreateUser&UserName=x&Version=2010-05-08"),
+        ("/restapis", FORM, b'{"name": "made"}'),
+    ],
+)
+def test_a_door_without_a_key_leads_to_its_own_service_alone(
+    untouched: Victim, path: str, headers: dict[str, str], body: bytes
+) -> None:
+    cloud, path = untouched.cloud, path.format(name=untouched.name)
+    refused(send(cloud, "POST", path, headers, body))
+
+
 @pytest.mark.parametrize(
     "path",
     [

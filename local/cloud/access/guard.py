@@ -124,10 +124,20 @@ def _is_open(request: Request) -> bool:
     if request.method == "GET":
         return request.path == HEALTH or PUBLIC_KEYS.fullmatch(request.path) is not None
     if request.method == "POST" and request.header("x-amz-target") in SIGN_IN:
-        return True
+        return request.path == "/" and not request.query
     if request.method == "POST" and (request.header("content-type") or "").startswith(FORM):
-        return BUCKET.fullmatch(request.path) is not None  # ministack checks the form's signature
+        return _is_for_bucket(request)  # ministack checks the form's signature
     return request.method == "PUT" and CUSTOM_RESOURCE_ANSWER.fullmatch(request.path) is not None
+
+
+def _is_for_bucket(request: Request) -> bool:
+    """Say whether S3 gets a form: ministack asks headers and query, too, whose a request is."""
+    from ministack.core.router import detect_service  # noqa: PLC0415 - after its environment is set
+
+    named = request.header("x-amz-target") or request.header("authorization")
+    if named or request.query or BUCKET.fullmatch(request.path) is None:
+        return False
+    return bool(detect_service("POST", request.path, dict(request.headers), {}) == "s3")
 
 
 def _secret_of_session_or_user(signature: Signature) -> str:
