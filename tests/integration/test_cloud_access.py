@@ -169,6 +169,12 @@ BY_SCOPE = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/i
         ("/{name}?Action=CreateUser&UserName=x&Version=2010-05-08", FORM, b""),
         ("/{name}", FORM | BY_SCOPE, b"Action=CreateUser&UserName=x&Version=2010-05-08"),
         ("/restapis", FORM, b'{"name": "made"}'),
+        *(
+            (f"/_aws/execute-api{end}?Action=CreateUser&UserName=x&Version=2010-05-08", page, b"")
+            for end in ("/x", "/", "//x", "/%2Fx", "/-/x")
+            for page in ({}, {"Origin": "https://evil.example"})
+        ),
+        ("/_aws/execute-api/x", CREATE_QUEUE, b'{"QueueName": "made"}'),
     ],
 )
 def test_a_door_without_a_key_leads_to_its_own_service_alone(

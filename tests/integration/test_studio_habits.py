@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from bench.studio.browser import Page
+from contracts.document import OpaqueId
 from contracts.documents.api.pictures import PictureRow
 from contracts.documents.erasure import ErasureSubject
 from studio.app import SITE
@@ -288,3 +290,17 @@ def test_everything_is_deleted_only_by_who_writes_the_tenant_s_name(
     page.ask("document.querySelector('dialog .danger').click()")
     page.wait(f"document.body.innerText.includes({json.dumps(WORDS['erase.me_text'])})")
     assert len(eraser.asked) == 1
+
+
+SUBJECTS = ["person:auth0|6c8a", "person:a@b.org", "key:0123456789abcdef", "person:|", "x" * 99]
+
+
+@pytest.mark.usefixtures("server")
+def test_whoever_agrees_is_named_in_the_letters_of_an_id(page: Page) -> None:
+    """The API takes no other ones, and an issuer of the operator's own may write any."""
+    script = (
+        "import('./pages/consent.js').then(({ opaque }) => JSON.stringify(SUBJECTS.map(opaque)))"
+    )
+    found = json.loads(str(page.ask(script.replace("SUBJECTS", json.dumps(SUBJECTS)))))
+    assert found[:3] == ["auth0-6c8a", "a-b-org", "0123456789abcdef"]
+    assert all(TypeAdapter(OpaqueId).validate_python(one) for one in found)

@@ -29,6 +29,9 @@ CONTROL = "/_ministack/"
 HTTP_API = "/_aws/execute-api/"
 """Where the HTTP APIs of stacks are; each knows its own callers and the pages that may ask."""
 
+HTTP_API_CALL = re.compile(re.escape(HTTP_API) + "[A-Za-z0-9]+/.*", re.DOTALL)
+"""A call of one. Of a shorter address, ministack asks the query which service is called."""
+
 LARGE = 1 << 20
 """Bytes; a larger body is hashed on a thread, so that other requests go on."""
 
@@ -82,7 +85,7 @@ class Guard:
         request = Request.of(scope)
         signature: Signature | None = None
         try:
-            for_api = request.path.startswith(HTTP_API)
+            for_api = HTTP_API_CALL.fullmatch(request.path) is not None
             origins.check(request, self._port, any_page=for_api)
             if not for_api and not _is_open(request):
                 signature = signatures.read(request)

@@ -31,7 +31,9 @@ def test_anybody_learns_who_made_a_picture_and_no_id_of_the_watermark() -> None:
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"])
 def test_a_picture_may_be_sent_in_lines(line_break: str) -> None:
-    lines = line_break.join(b64encode(b"a picture " * 20).decode()[n : n + 76] for n in (0, 76, 152))
+    lines = line_break.join(
+        b64encode(b"a picture " * 20).decode()[n : n + 76] for n in (0, 76, 152)
+    )
     assert ask(services(), {"picture": lines}).status == 200
 
 

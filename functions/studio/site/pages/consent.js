@@ -5,6 +5,9 @@ import { language, t } from "../words.js";
 const DAY = 86_400_000;
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
+/** Whose consent it is: who signs in, in the letters of an id; other issuers write auth0|6c8a. */
+export const opaque = (subject) => subject.replace(/^\w+:/, "").replace(/[^A-Za-z0-9_-]/g, "-").replace(/^[_-]+/, "").slice(0, 64) || "person";
+
 export function render({ me, settings, go }) {
   const found = draft(me.tenant);
   const days = settings.photo_retention_days;
@@ -36,7 +39,7 @@ export function render({ me, settings, go }) {
     if (permitted && !ID.test(proof.value)) { problem.textContent = t("consent.permission.hint"); proof.focus(); return; }
     const now = Date.now();
     found.consent = {
-      given_by: me.subject.replace(/^\w+:/, "").slice(0, 64), given_for: permitted ? "other" : "self",
+      given_by: opaque(me.subject), given_for: permitted ? "other" : "self",
       ...(permitted ? { permission: proof.value } : {}), given_at: new Date(now).toISOString(), adult: true,
       purposes: ["avatar"], text_version: settings.consent_text_version, language, retention_days: days,
       expires_at: new Date(now + settings.consent_days * DAY).toISOString(),
