@@ -190,7 +190,9 @@ def read(file: Path) -> SignedReceipt:
     """
     try:
         return SignedReceipt.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError):
+    except OSError as error:
+        raise NoSubjectError(f"{file} cannot be read: {error.strerror}") from None
+    except ValidationError:
         raise NoSubjectError(f"{file} is no receipt of an erasure") from None
 
 
