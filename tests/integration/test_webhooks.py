@@ -1,8 +1,10 @@
 """domain.ports.webhooks: fakes and AWS behave alike; the sender against real receivers."""
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -121,6 +123,29 @@ def test_an_answer_is_judged_by_its_status_and_a_redirect_is_not_followed(
 ) -> None:
     with receiver(status) as url:
         assert HttpSender(private=True).post(url, b"{}", {}) == Answer(status, failure)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n", b""])
+def test_a_receiver_that_answers_byte_by_byte_is_too_slow(
+    begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes well within the socket's own time-out."""
+    monkeypatch.setattr("aws.api.webhook_sender.DEADLINE_SECONDS", 0.3)
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(begin)
+            while True:
+                time.sleep(0.05)
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert HttpSender(private=True).post(url, b"{}", {}) == Answer(None, "too_slow")
+        thread.join()
 
 
 def test_a_private_address_is_never_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,10 @@ that was checked, with the certificate of the name. Redirects are answers, and a
 """
 
 import socket
-from typing import Any
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
 
 import urllib3
 from botocore.httpsession import get_cert_path
@@ -16,6 +19,9 @@ from domain.ports.webhooks import Answer
 from domain.webhooks.addresses import AddressRefusedError, Target, choose_address, parse_url
 
 TIMEOUT = urllib3.Timeout(connect=5.0, read=10.0)
+DEADLINE_SECONDS = 15.0
+"""Seconds in which a receiver must have answered, whatever it sends meanwhile."""
+
 MAX_ANSWER_BYTES = 1024
 """What is read of an answer, so that its status is known to have come whole."""
 
@@ -47,15 +53,61 @@ class HttpSender:
             "User-Agent": "Likeness-Webhooks/1",
             **headers,
         }
+        deadline = _Deadline(DEADLINE_SECONDS)
         try:
-            status = _post(target, address, body, given)
+            with deadline:
+                status = _post(target, address, body, given, deadline)
         except urllib3.exceptions.NewConnectionError:  # a kind of time-out to urllib3
             return Answer(None, "no_answer")
         except urllib3.exceptions.TimeoutError:
             return Answer(None, "too_slow")
         except (urllib3.exceptions.HTTPError, OSError):
-            return Answer(None, "no_answer")
+            return Answer(None, "too_slow" if deadline.has_passed else "no_answer")
+        if deadline.has_passed:
+            return Answer(None, "too_slow")
         return Answer(status, _failure(status))
+
+
+class _Deadline:
+    """Ends a connection after some seconds: a socket's own time-out begins anew with every byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self.has_passed = False
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        for one in self._sockets:
+            one.close()
+
+    def watching(self, kind: Any) -> Any:  # noqa: ANN401 - a class of urllib3
+        """Return the class of connections with the socket of each watched."""
+        watch = self._sockets.append
+
+        class Watched(kind):  # type: ignore[misc]
+            def _new_conn(self) -> socket.socket:
+                made: socket.socket = super()._new_conn()
+                watch(made.dup())  # TLS takes the socket itself over
+                return made
+
+        return Watched
+
+    def _end(self) -> None:
+        self.has_passed = True
+        for one in self._sockets:
+            with suppress(OSError):  # it has ended by itself
+                one.shutdown(socket.SHUT_RDWR)
 
 
 def _look_up(target: Target) -> list[str]:
@@ -67,7 +119,9 @@ def _look_up(target: Target) -> list[str]:
     return list(dict.fromkeys(str(one[4][0]).partition("%")[0] for one in found))
 
 
-def _post(target: Target, address: str, body: bytes, headers: dict[str, str]) -> int:
+def _post(
+    target: Target, address: str, body: bytes, headers: dict[str, str], deadline: _Deadline
+) -> int:
     pool: Any
     if target.scheme == "https":
         pool = urllib3.HTTPSConnectionPool(
@@ -80,6 +134,7 @@ def _post(target: Target, address: str, body: bytes, headers: dict[str, str]) ->
         )
     else:
         pool = urllib3.HTTPConnectionPool(address, target.port, timeout=TIMEOUT)
+    pool.ConnectionCls = deadline.watching(pool.ConnectionCls)
     with pool:
         answer = pool.urlopen(
             "POST",
