@@ -24,7 +24,7 @@ STORES = (
         "jobs",
         "keys",
     ),
-    *("memory", "models", "people", "takedowns", "uploads"),
+    *("memory", "models", "people", "takedowns", "tombstones", "uploads"),
 )
 FREE = frozenset({"uri"})
 """Methods that ask nobody."""
