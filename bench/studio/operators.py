@@ -85,7 +85,7 @@ class Operators:
         self._looks.go("/appeals")
         self._looks.check("appeals")
         if appealed:
-            self._page.click("Let this text through")
+            self._page.click("Let exactly this through")
             self._looks.headline("No appeal waits")
             self._looks.check("appeals-decided")
         self._looks.go("/account")

@@ -194,3 +194,11 @@ def test_the_parameter_switches_every_address_off() -> None:
 
 def test_the_function_has_no_rights_of_its_own() -> None:
     assert "Policies" not in template()["Resources"]["StudioFunction"]["Properties"]
+
+
+def test_what_the_visit_presses_is_a_word_of_the_catalogue() -> None:
+    """`make studio-test` takes a quarter of an hour to say that a button has another name."""
+    code = "".join(path.read_text() for path in (ROOT / "bench" / "studio").glob("*.py"))
+    pressed = re.findall(r'\.click\("([^"]+)"\)', code)
+    assert len(pressed) > 20
+    assert set(pressed) <= set(words("en").values())

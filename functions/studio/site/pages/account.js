@@ -22,7 +22,7 @@ function consents(found, { may, fail, go }) {
     : may && h("button", { type: "button", class: "danger", onclick: () => withdraw(one.id) }, t("consents.withdraw"));
   return table(t("consents.title"), [t("consents.day"), t("consents.until"), t("consents.purposes"), t("keys.do")],
     found.map((one) => [date(one.consent.given_at), one.consent.expires_at ? date(one.consent.expires_at) : t("keys.endless"),
-      one.consent.purposes.map((word) => word === "avatar" ? t("purpose.avatar") : word).join(", "), action(one)]));
+      one.consent.purposes.map((word) => word === "avatar" ? t("purpose.avatar") : word).join(", "), action(one)]), { headed: true });
 }
 
 /** A copy of everything: asked for, waited for, downloaded. A reload of the page goes on waiting. */

@@ -22,9 +22,10 @@ export const facts = (rows) => h("dl", {}, rows.filter(Boolean).map(([name, valu
 export const numbers = (rows) => h("div", { class: "numbers" }, rows.map(([value, name]) =>
   h("div", {}, h("b", {}, value), h("span", { class: "muted" }, name))));
 
-/** A table that becomes a list of cards on a phone. */
-export function table(caption, heads, rows) {
-  return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption),
+/** A table that becomes a list of cards on a phone; ``headed``: the caption stands above it as a heading already. */
+export function table(caption, heads, rows, { headed = false } = {}) {
+  return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption }, h("table", {},
+    h("caption", { class: headed ? "unseen" : "" }, caption),
     h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, index) =>
       h("td", { data: { label: heads[index] }, class: index === 2 ? "words" : "" }, h("div", {}, cell))))))));
