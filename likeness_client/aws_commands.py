@@ -252,7 +252,7 @@ def scopes_of(words: str) -> list[Scope]:
 def run_import(options: argparse.Namespace) -> int:
     """Upload a LoRA that another tool has trained."""
     words = options.tenant, options.trigger, options.subject
-    order = ImportOrder(options.file, *words, options.consent)
+    order = ImportOrder(options.file, *words, options.consent, options.alpha)
     return import_lora(options.stack, order)
 
 

@@ -50,6 +50,8 @@ class Order:
     """What the LoRA shows, for the gate's prompts: person, dog, style."""
     consent: Path | None = None
     """A file with the consent of the person whom the LoRA shows: docs/consent.md."""
+    alpha: float | None = None
+    """Alpha of layers whose alpha the file does not say, as PEFT's files; None: their rank."""
 
 
 def import_lora(stack: str, order: Order) -> int:
@@ -89,11 +91,12 @@ def request_of(order: Order) -> TrainingRequest:
             trigger_word=order.trigger,
             instance_prompt=f"a photo of a {order.trigger} {order.subject}",
             class_prompt=f"a photo of a {order.subject}",
+            lora_alpha=order.alpha,
             consent=None if order.consent is None else read_consent(order.consent),
         )
     except ValidationError as error:
         reasons = "; ".join(each["msg"] for each in error.errors())
-        raise NotImportedError(f"--trigger or --subject: {reasons}") from None
+        raise NotImportedError(f"--trigger, --subject or --alpha: {reasons}") from None
 
 
 def read_consent(file: Path) -> Consent:

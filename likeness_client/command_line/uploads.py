@@ -136,6 +136,12 @@ def add_import(commands: Commands) -> None:
         metavar="FILE",
         help="JSON with the consent of the person whom it shows (docs/consent.md)",
     )
+    take.add_argument(
+        "--alpha",
+        type=float,
+        metavar="NUMBER",
+        help="lora_alpha of PEFT's adapter_config.json, where it is not the rank",
+    )
     take.add_argument("--stack", default="likeness", help="the stack's name (default: %(default)s)")
 
 

@@ -1,5 +1,6 @@
 """Adapter files are converted between two formats; other files are refused."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from tests.smoke.tiny_pipelines import Family  # noqa: E402
 from trainer.export import convert  # noqa: E402
-from trainer.export.foreign import UnknownFileError, read_pairs  # noqa: E402
+from trainer.export.foreign import Scales, UnknownFileError, read_pairs  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -240,3 +241,79 @@ def run(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def pair(rank: int = 4) -> dict[str, Any]:
+    return {
+        "unet.a.attn1.to_q.lora_A.weight": torch.ones(rank, 8),
+        "unet.a.attn1.to_q.lora_B.weight": torch.ones(8, rank),
+        "unet.a.attn2.to_q.lora_A.weight": torch.ones(rank, 8),
+        "unet.a.attn2.to_q.lora_B.weight": torch.ones(8, rank),
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "alphas"),
+    [
+        ({}, [4, 4]),
+        ({"unet.r": 4, "unet.lora_alpha": 8}, [8, 8]),
+        ({"unet.lora_alpha": 8, "unet.alpha_pattern": {"attn2.to_q": 2}}, [8, 2]),
+        ({"unet.lora_alpha": 8, "unet.use_rslora": True}, [16, 16]),
+        ({"text_encoder.lora_alpha": 8}, [4, 4]),
+    ],
+)
+def test_the_alpha_in_diffusers_metadata_counts(
+    settings: dict[str, Any], alphas: list[float], tmp_path: Path
+) -> None:
+    path = tmp_path / "in.safetensors"
+    save_file(pair(), path, {"format": "pt", "lora_adapter_metadata": json.dumps(settings)})
+    file = convert.read_file(path)
+    pairs = read_pairs(*file)
+    assert [found.alpha for found in pairs.values()] == alphas
+    converted, _ = convert.convert(*file)
+    assert [float(converted[key]) for key in sorted(converted) if key.endswith("alpha")] == alphas
+
+
+@pytest.mark.parametrize(
+    "settings", ["{", "[]", '{"unet.lora_alpha": "8"}', '{"unet.alpha_pattern": {"a|b": 2}}']
+)
+def test_metadata_that_cannot_be_read_are_refused(settings: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.safetensors"
+    save_file(pair(), path, {"lora_adapter_metadata": settings})
+    with pytest.raises(UnknownFileError, match="metadata"):
+        read_pairs(*convert.read_file(path))
+
+
+def test_the_alpha_of_the_request_counts_where_the_file_says_none() -> None:
+    scales = Scales({"unet.lora_alpha": 8}, alpha=2)
+    own = {"lora_te_a.lora_down.weight": torch.ones(4, 8), "lora_te_a.alpha": torch.tensor(3)}
+    other = {key.replace("unet", "text_encoder"): tensor for key, tensor in pair().items()}
+    given = pair() | other | own | {"lora_te_a.lora_up.weight": torch.ones(8, 4)}
+    found = {layer: one.alpha for layer, one in read_pairs(given, 2, scales).items()}
+    assert (found["unet.a.attn1.to_q"], found["text_encoder.a.attn1.to_q"]) == (8, 2)
+    assert found["text_encoder.a"] == 3
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"unet.a.attn1.to_q.lora_A.weight": torch.ones(0, 8),
+         "unet.a.attn1.to_q.lora_B.weight": torch.ones(8, 0)},
+        {"unet.a.attn1.to_q.lora_B.weight": torch.ones(8)},
+        {"unet.a.attn1.to_q.alpha": torch.ones(4)},
+        {"unet.a.attn1.to_q.lora.down.weight": torch.ones(4, 8)},
+        {"unet.b.hada_w1_a": torch.ones(8, 2), "unet.b.hada_w1_b": torch.ones(2, 8),
+         "unet.b.hada_w2_a": torch.ones(8, 2), "unet.b.hada_w2_b": torch.ones(2, 7)},
+    ],
+)  # fmt: skip
+def test_tensors_that_do_not_fit_are_refused_in_words(
+    changed: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "in.safetensors"
+    save_file(pair() | changed, path)
+    monkeypatch.setattr(sys, "argv", ["convert", str(path), str(tmp_path / "out.safetensors")])
+    assert convert.main() == 2
+    assert "a layer" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from contracts.shared.weights.lora_names import is_of_text, with_text_model
 from trainer.config.recipe import Recipe, make_recipe
 from trainer.evaluation.gate import make_sampling_requests
 from trainer.export.adapter_files import list_files, write_adapter
-from trainer.export.convert import Tensors, read_file
+from trainer.export.convert import AdapterFile, read_file
 from trainer.export.foreign import Pair, UnknownFileError, read_pairs
 from trainer.export.model_card import write_card
 from trainer.model import lora
@@ -54,7 +54,7 @@ def import_adapter(job: Job, task: TrainingTask) -> TrainingResult:
     if task.adapter is None:
         raise TrainingError("plan_invalid", "the task has no adapter to import")
     names, modules = find_layers(job.base)
-    pairs = flattened(read_import(job, task.adapter), modules)
+    pairs = flattened(read_import(job, task.adapter, task.request.lora_alpha), modules)
     check_layers(pairs, modules)
     check_packed(pairs, FAMILIES[job.base.card.family])
     recipe = recipe_of(make_recipe(task, job.base.card, NO_STEPS), pairs, names)
@@ -68,25 +68,31 @@ def import_adapter(job: Job, task: TrainingTask) -> TrainingResult:
     return finish_import(job, task, recipe, networks)
 
 
-def read_import(job: Job, stored: StoredFile) -> dict[str, Pair]:
+def read_import(job: Job, stored: StoredFile, alpha: float | None) -> dict[str, Pair]:
     """Return the file's pairs by the names of layers in adapter files.
+
+    Args:
+        job: the job.
+        stored: the file.
+        alpha: that of layers whose alpha the file does not say; None: their rank.
 
     Raises:
         TrainingError: ``import_unreadable``; the text says nothing of the file's own words.
     """
     path = job.root / "input" / "data" / PHOTOS_CHANNEL / stored.file
-    tensors, blocks = read_tensors(path, stored.sha256)
-    own_blocks = int(getattr(job.base.network.config, "layers_per_block", blocks))
     try:
-        return read_pairs(tensors, own_blocks)
+        file = read_tensors(path, stored.sha256)
+        config = job.base.network.config
+        own_blocks = int(getattr(config, "layers_per_block", file.layers_per_block))
+        return read_pairs(file.tensors, own_blocks, replace(file.scales, alpha=alpha))
     except UnknownFileError as error:
         raise TrainingError("import_unreadable", str(error)) from error
     except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
         raise TrainingError("import_unreadable", CODES["import_unreadable"].text) from error
 
 
-def read_tensors(path: Path, sha256: str) -> tuple[Tensors, int]:
-    """Return the tensors of the file that intake has checked, and its layers per block."""
+def read_tensors(path: Path, sha256: str) -> AdapterFile:
+    """Return the file that intake has checked."""
     try:
         if sha256_of(path) != sha256:
             raise TrainingError("import_unreadable", "the file was changed after it was checked")

@@ -1101,7 +1101,7 @@ export interface TrainingRequest {
   instance_prompt: string;
   /** Peak learning rate of the UNet's adapter, at most 0.1; absent: the base's default. With prodigy it is a factor; absent: 1. */
   learning_rate?: number | null;
-  /** The adapter is scaled by alpha / rank; absent: equal to `rank`. */
+  /** The adapter is scaled by alpha / rank; absent: equal to `rank`. With `adapter_file` it is the alpha of layers whose alpha the file does not say, as PEFT's files. */
   lora_alpha?: number | null;
   /** Dropout probability of the adapter's input during training. */
   lora_dropout?: number;

@@ -14,12 +14,22 @@ from contracts.errors import ImportRefusedError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.weights.families import FAMILIES
-from contracts.shared.weights.lora_kinds import network_of, refused_kind
-from contracts.shared.weights.safetensors import WeightsError, read_layout
+from contracts.shared.weights.lora_kinds import network_of, refused_kind, split_key
+from contracts.shared.weights.safetensors import (
+    BYTES_PER_VALUE,
+    OTHER_TYPES,
+    WeightsError,
+    read_header,
+    read_layout,
+)
 from domain.ports.storage import ObjectMissingError, Storage
 from domain.publishing.lora_file import check_values
 
-FAMILIES_OF = {"unet": "Stable Diffusion or SDXL", "transformer": "Z-Image"}
+FAMILIES_OF = {
+    "unet": "Stable Diffusion or SDXL",
+    "transformer": "Z-Image",
+    "other": "another family, such as Flux or Stable Diffusion 3",
+}
 """The families that a file may be for, by the network that it changes, for the owner's notice."""
 
 
@@ -52,11 +62,15 @@ def check_import(body: bytes, family: Architecture | None = None) -> None:
             ``import_base_differs`` with the families that the file is for.
     """
     try:
-        start, entries = read_layout(body)
-        names = [entry.name for entry in entries]
+        names = [entry.name for entry in read_header(body)[1]]
         if kind := refused_kind(names):
             raise ImportRefusedError(code="import_kind_refused", kind=kind.name)
+        start, entries = read_layout(body, BYTES_PER_VALUE | OTHER_TYPES)
         check_network(names, family)
+        if any(split_key(name) is None for name in names):
+            raise ImportRefusedError(reason="tensors_unknown")
+        if any(0 in entry.shape for entry in entries):
+            raise ImportRefusedError(reason="tensors_empty")
         values = memoryview(body)[start:]
         for entry in entries:
             check_values(values[entry.start : entry.end], entry.dtype)

@@ -4,7 +4,12 @@ import re
 from collections.abc import Collection
 
 from contracts.shared.weights.families import FAMILIES, Family
-from contracts.shared.weights.safetensors import BYTES_PER_VALUE, WeightsError, read_layout
+from contracts.shared.weights.safetensors import (
+    BYTES_PER_VALUE,
+    OTHER_TYPES,
+    WeightsError,
+    read_layout,
+)
 
 LAYER = re.compile(r"[A-Za-z0-9_.]{1,200}")
 """The part of a tensor's name after its network."""
@@ -19,8 +24,12 @@ NOT_FINITE = {
     "F32": re.compile(rb"[\x7f\xff]"),
     "BF16": re.compile(rb"[\x7f\xff]"),
     "F16": re.compile(rb"[\x7c-\x7f\xfc-\xff]"),
+    "F64": re.compile(rb"[\x7f\xff]"),
+    "F8_E4M3": re.compile(rb"[\x7f\xff]"),
+    "F8_E5M2": re.compile(rb"[\x7c-\x7f\xfc-\xff]"),
 }
-"""High bytes of infinity and NaN; for F32 and BF16 also of all values above 1.7e38."""
+"""High bytes of infinity and NaN; for F32, BF16 and F64 also of the largest values, from 1.7e38 and
+1.1e306 on."""
 
 
 def check_lora(
@@ -91,6 +100,6 @@ def is_lora_key(name: str, networks: Collection[str]) -> bool:
 
 def check_values(values: memoryview, dtype: str) -> None:
     """Refuse infinity and NaN; the high byte of each little-endian value shows them."""
-    width = BYTES_PER_VALUE[dtype]
-    if NOT_FINITE[dtype].search(bytes(values[width - 1 :: width])):
+    width = (BYTES_PER_VALUE | OTHER_TYPES)[dtype]
+    if dtype in NOT_FINITE and NOT_FINITE[dtype].search(bytes(values[width - 1 :: width])):
         raise WeightsError("values_not_finite")

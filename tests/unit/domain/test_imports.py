@@ -127,7 +127,62 @@ def test_what_cannot_be_served_is_refused_by_its_name(body: bytes, facts: dict[s
     assert intake.uploads.head(copy) is None
 
 
+def whole(name: str, dtype: str, value: bytes) -> bytes:
+    """Return a file of one tensor with one value."""
+    return safetensors({name: ((1, 1), value)}, dtype)
+
+
+LAYER = "lora_unet_down_blocks_1_attentions_0_proj_in"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("I64", (8).to_bytes(8, "little")),
+        ("F64", bytes(6) + b"\x20\x40"),
+        ("F8_E4M3", b"\x48"),
+        ("F8_E5M2", b"\x48"),
+    ],
+)
+def test_the_types_of_other_tools_are_taken(dtype: str, value: bytes) -> None:
+    check_import(whole(f"{LAYER}.alpha", dtype, value))
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (named("model.diffusion_model.input_blocks.0.0.weight"), "tensors_unknown"),
+        (named(f"{LAYER}.alpha", f"{LAYER}.scalar"), "tensors_unknown"),
+        (named("bundle_emb.ohwx.clip_l"), "tensors_unknown"),
+        (safetensors({f"{LAYER}.lora_down.weight": ((0, 4), b"")}), "tensors_empty"),
+        (whole(f"{LAYER}.alpha", "F8_E4M3", b"\x7f"), "values_not_finite"),
+        (whole(f"{LAYER}.alpha", "F64", b"\xff" * 8), "values_not_finite"),
+        (whole(f"{LAYER}.alpha", "BOOL", b"\x01"), "dtype_unknown"),
+    ],
+)
+def test_what_is_no_whole_lora_is_refused_before_a_gpu_is_paid(body: bytes, reason: str) -> None:
+    with pytest.raises(ImportRefusedError) as caught:
+        check_import(body)
+    assert caught.value.facts == {"code": "import_unreadable", "reason": reason}
+
+
+def test_a_kind_is_told_by_its_names_whatever_its_types_are() -> None:
+    with pytest.raises(ImportRefusedError, match="import_kind_refused"):
+        check_import(whole("lora_unet_x.on_input", "I64", bytes(8)))
+
+
+def test_the_alpha_that_a_file_does_not_say_may_be_given() -> None:
+    request = TrainingRequest.model_validate({**REQUEST, "adapter_file": NAME, "lora_alpha": 32})
+    assert request.lora_alpha == 32
+    order = Order(Path("x"), "acme", "ohwx", "dog", alpha=32)
+    assert request_of(order).lora_alpha == 32
+    assert request_of(Order(Path("x"), "acme", "ohwx", "dog")).lora_alpha is None
+    with pytest.raises(NotImportedError, match="--alpha"):
+        request_of(Order(Path("x"), "acme", "ohwx", "dog", alpha=0))
+
+
 UNET_FILE = "lora_unet_down_blocks_1_attentions_0_proj_in.alpha"
+FLUX = "another family, such as Flux or Stable Diffusion 3"
 Z_IMAGE_FILE = "diffusion_model.layers.0.attention.to_q.lora_A.weight"
 
 
@@ -136,6 +191,10 @@ Z_IMAGE_FILE = "diffusion_model.layers.0.attention.to_q.lora_A.weight"
     [
         (UNET_FILE, "zimage", "Stable Diffusion or SDXL"),
         (Z_IMAGE_FILE, "sdxl", "Z-Image"),
+        ("lora_unet_double_blocks_0_img_attn_proj.alpha", "sdxl", FLUX),
+        ("transformer.transformer_blocks.0.attn.to_q.lora_A.weight", "sd1", FLUX),
+        ("transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", "zimage", FLUX),
+        ("unet.down_blocks.1.attentions.0.transformer_blocks.0.to_q.lora_A.weight", "sd1", None),
         (UNET_FILE, "sdxl", None),
         (Z_IMAGE_FILE, "zimage", None),
         ("transformer.noise_refiner.0.feed_forward.w1.lora_A.weight", "zimage", None),

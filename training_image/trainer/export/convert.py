@@ -12,6 +12,7 @@ same image.
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from contracts.shared.weights import lora_names
-from trainer.export.foreign import Pair, UnknownFileError, read_pairs
+from trainer.export.foreign import Pair, Scales, UnknownFileError, read_pairs
 
 Tensors = dict[str, Tensor]
 
@@ -43,23 +44,40 @@ def main() -> int:
     return 0
 
 
-def read_file(path: Path) -> tuple[Tensors, int]:
-    """Return a file's tensors, and the UNet's layers per block: our own files say it."""
+class AdapterFile(NamedTuple):
+    """What a file holds."""
+
+    tensors: Tensors
+    layers_per_block: int
+    """Of the UNet; our own files say it."""
+    scales: Scales
+
+
+def read_file(path: Path) -> AdapterFile:
+    """Return a file's tensors and what its metadata say of them.
+
+    Raises:
+        UnknownFileError: the metadata cannot be read.
+    """
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        blocks = (file.metadata() or {}).get(lora_names.LAYERS_PER_BLOCK, "")
-    return tensors, int(blocks) if blocks.isdecimal() else lora_names.OFFICIAL_LAYERS_PER_BLOCK
+        metadata = file.metadata() or {}
+    blocks = metadata.get(lora_names.LAYERS_PER_BLOCK, "")
+    number = int(blocks) if blocks.isdecimal() else lora_names.OFFICIAL_LAYERS_PER_BLOCK
+    return AdapterFile(tensors, number, Scales.of_metadata(metadata))
 
 
 def convert(
-    tensors: Tensors, layers_per_block: int = lora_names.OFFICIAL_LAYERS_PER_BLOCK
+    tensors: Tensors,
+    layers_per_block: int = lora_names.OFFICIAL_LAYERS_PER_BLOCK,
+    scales: Scales = Scales(),  # noqa: B008 - frozen
 ) -> tuple[Tensors, str]:
     """Return the adapter in the other format, and the name of that format.
 
     Raises:
         UnknownFileError: the file cannot be expressed as pairs of matrices.
     """
-    pairs = read_pairs(tensors, layers_per_block)
+    pairs = read_pairs(tensors, layers_per_block, scales)
     if all(key.startswith(DOTTED) for key in tensors):
         return to_kohya(pairs, layers_per_block), "kohya"
     return to_diffusers(pairs), "diffusers"

@@ -13,15 +13,18 @@ For Z-Image, ComfyUI's own names join queries, keys and values in one layer, ``a
 rows of its second matrix are theirs one behind the other, so its three pairs are exact too.
 """
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import isfinite, sqrt
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from contracts.shared.weights import lora_names
-from contracts.shared.weights.lora_kinds import refused_kind
+from contracts.shared.weights.lora_kinds import refused_kind, split_key
 
 Parts = dict[str, Tensor]
 """The tensors of one layer by what follows its name in the file."""
@@ -50,6 +53,59 @@ class Pair:
         return len(self.down)
 
 
+@dataclass(frozen=True)
+class Scales:
+    """What diffusers writes beside the tensors: peft's settings, under each network's name."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    alpha: float | None = None
+    """What the request says of layers whose alpha the file does not say; None: nothing."""
+
+    @classmethod
+    def of_metadata(cls, metadata: Mapping[str, str]) -> "Scales":
+        """Return what a file's metadata say.
+
+        Raises:
+            UnknownFileError: they cannot be read.
+        """
+        try:
+            settings = json.loads(metadata.get(SETTINGS, "{}"))
+        except (ValueError, RecursionError):
+            settings = None
+        if not isinstance(settings, dict):
+            raise UnknownFileError(f"its metadata {SETTINGS} cannot be read")
+        return cls(settings)
+
+    def alpha_of(self, layer: str, rank: int) -> float:
+        """Return the alpha of a layer: of its pattern, of its network, of the request, or the rank.
+
+        >>> scales = Scales({"unet.lora_alpha": 8, "unet.alpha_pattern": {"attn1.to_q": 2}})
+        >>> [scales.alpha_of(f"unet.{path}", 4) for path in ("a.attn1.to_q", "a.to_k")]
+        [2.0, 8.0]
+        >>> scales.alpha_of("text_encoder.fc1", 4)
+        4.0
+        """
+        network, path = layer.split(".", 1)
+        patterns = self.settings.get(f"{network}.alpha_pattern") or {}
+        unsaid = rank if self.alpha is None else self.alpha
+        alpha = self.settings.get(f"{network}.lora_alpha", unsaid)
+        for pattern, own in patterns.items() if isinstance(patterns, dict) else ():
+            if not _PATH.fullmatch(pattern):
+                raise UnknownFileError("its metadata have a pattern of layers that is not read")
+            if f".{path}".endswith(f".{pattern}"):
+                alpha = own
+                break
+        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not isfinite(alpha):
+            raise UnknownFileError("its metadata have an alpha that is no number")
+        scale = sqrt(rank) if self.settings.get(f"{network}.use_rslora") is True else 1
+        return float(alpha) * scale
+
+
+SETTINGS = "lora_adapter_metadata"
+"""Key of the metadata in which diffusers writes peft's settings."""
+
+_PATH = re.compile(r"[A-Za-z0-9_.]+")
+
 PREFIXES = {
     "lora_unet": "unet",
     "lora_te": "text_encoder",
@@ -62,21 +118,6 @@ the UNet's prefix."""
 
 NETWORKS = {"unet", "transformer", "text_encoder", "text_encoder_2"}
 
-_HALVES = {
-    "lora_down.weight": "down",
-    "lora_up.weight": "up",
-    "lora_mid.weight": "mid",
-    "lora_A.weight": "down",
-    "lora_B.weight": "up",
-    "lora.down.weight": "down",
-    "lora.up.weight": "up",
-    "lora_linear_layer.down.weight": "down",
-    "lora_linear_layer.up.weight": "up",
-    "_lora.down.weight": "down",
-    "_lora.up.weight": "up",
-    "alpha": "alpha",
-}
-_LYCORIS = re.compile(r"(.+)\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t[12]))")
 _CONVOLUTION = re.compile(r"\.(?:conv\d?|conv_in|conv_out|conv_shortcut)$")
 _JOINED = re.compile(rf"({'|'.join(sorted(PREFIXES, key=len, reverse=True))})_(\w+)")
 _UNET_BLOCKS = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in", "conv_out")
@@ -86,16 +127,20 @@ _SPLIT = (".attention.to_q", ".attention.to_k", ".attention.to_v")
 
 
 def read_pairs(
-    tensors: Mapping[str, Tensor], layers_per_block: int = lora_names.OFFICIAL_LAYERS_PER_BLOCK
+    tensors: Mapping[str, Tensor],
+    layers_per_block: int = lora_names.OFFICIAL_LAYERS_PER_BLOCK,
+    scales: Scales = Scales(),
 ) -> dict[str, Pair]:
     """Return the pair of every layer, by ``<network>.<path>`` as diffusers names it.
 
     Args:
         tensors: the file.
         layers_per_block: of the UNet's configuration; it numbers the blocks of SDXL's names.
+        scales: what the file's metadata say of alpha, for layers without a tensor that says it.
 
     Raises:
-        UnknownFileError: the file is in another format, or a tensor of a layer is missing.
+        UnknownFileError: the file is in another format, a tensor of a layer is missing, or two do
+            not fit each other.
     """
     refuse_by_name(tensors)
     layers: dict[str, Parts] = {}
@@ -106,14 +151,42 @@ def read_pairs(
             odd += 1
             continue
         layer = layer_name(found[0], layers_per_block)
-        layers.setdefault(layer, {})[found[1]] = tensor.float()
+        parts = layers.setdefault(layer, {})
+        if found[1] in parts:
+            raise UnknownFileError("a layer is there twice, under two names")
+        parts[found[1]] = tensor.float()
     if odd or not layers:
         message = (
             f"{odd or len(tensors)} of {len(tensors)} tensors are no part of a LoRA that we know"
         )
         raise UnknownFileError(message)
     refuse_convolutions(layers)
-    return split_fused({layer: pair_of(parts) for layer, parts in layers.items()})
+    return split_fused(
+        {
+            layer: with_alpha(fitting_pair(parts), layer, parts, scales)
+            for layer, parts in layers.items()
+        }
+    )
+
+
+def fitting_pair(parts: Parts) -> Pair:
+    """Return the plain pair of a layer; refuse tensors that do not fit each other."""
+    try:
+        pair = pair_of(parts)
+    except UnknownFileError:
+        raise
+    except (ArithmeticError, LookupError, RuntimeError, ValueError):
+        raise UnknownFileError("the tensors of a layer do not fit each other") from None
+    if not pair.down.numel() or not pair.up.numel():
+        raise UnknownFileError("a layer has a tensor without values")
+    return pair
+
+
+def with_alpha(pair: Pair, layer: str, parts: Parts, scales: Scales) -> Pair:
+    """Return the pair with the alpha of the file's metadata, where no tensor says it."""
+    if "alpha" in parts or not {"down", "up"} <= parts.keys():
+        return pair
+    return replace(pair, alpha=scales.alpha_of(layer, pair.rank))
 
 
 def split_fused(pairs: Mapping[str, Pair]) -> dict[str, Pair]:
@@ -155,17 +228,6 @@ def refuse_convolutions(layers: Mapping[str, Parts]) -> None:
                 " kernel; train without conv_dim, or use LoCon"
             )
             raise UnknownFileError(message)
-
-
-def split_key(key: str) -> tuple[str, str] | None:
-    """Return the layer's name in the file and the tensor's part in it; None: another tensor."""
-    if found := _LYCORIS.fullmatch(key):
-        return found[1], found[2]
-    for ending, part in sorted(_HALVES.items(), key=lambda each: -len(each[0])):
-        joint = "" if ending.startswith("_") else "."
-        if key.endswith(f"{joint}{ending}"):
-            return key.removesuffix(f"{joint}{ending}"), part
-    return None
 
 
 def layer_name(name: str, layers_per_block: int) -> str:

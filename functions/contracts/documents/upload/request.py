@@ -36,7 +36,7 @@ IMPORT_FIELDS = frozenset(
     {
         *("schema_version", "instance_prompt", "class_prompt", "trigger_word", "sample_prompts"),
         *("resolution", "seed", "mixed_precision", "max_cost_usd", "run", "dry_run"),
-        *("consent", "idempotency_key", "adapter_file"),
+        *("consent", "idempotency_key", "adapter_file", "lora_alpha"),
     }
 )
 """Fields that mean something for a LoRA that another tool has trained."""
@@ -89,7 +89,8 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     """Rank of the adapter; absent: the base's default."""
 
     lora_alpha: Annotated[float, Field(gt=0, le=MAX_ALPHA)] | None = None
-    """The adapter is scaled by alpha / rank; absent: equal to ``rank``."""
+    """The adapter is scaled by alpha / rank; absent: equal to ``rank``. With ``adapter_file`` it is
+    the alpha of layers whose alpha the file does not say, as PEFT's files."""
 
     resolution: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP)] | None = None
     """Side of the training images in pixels; absent: the base's resolution."""

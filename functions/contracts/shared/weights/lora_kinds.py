@@ -22,6 +22,40 @@ REFUSED = {
 """Formats without an equal plain pair, by a part of a tensor's name."""
 
 
+_HALVES = {
+    "lora_down.weight": "down",
+    "lora_up.weight": "up",
+    "lora_mid.weight": "mid",
+    "lora_A.weight": "down",
+    "lora_B.weight": "up",
+    "lora.down.weight": "down",
+    "lora.up.weight": "up",
+    "lora_linear_layer.down.weight": "down",
+    "lora_linear_layer.up.weight": "up",
+    "_lora.down.weight": "down",
+    "_lora.up.weight": "up",
+    "alpha": "alpha",
+}
+"""Ends of the names of a layer's tensors, and what each of them is."""
+
+_LYCORIS = re.compile(r"(.+)\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t[12]))")
+
+
+def split_key(key: str) -> tuple[str, str] | None:
+    """Return the layer's name in the file and the tensor's part in it; None: another tensor.
+
+    >>> split_key("lora_unet_conv_in.lora_down.weight"), split_key("unet.conv_in.weight")
+    (('lora_unet_conv_in', 'down'), None)
+    """
+    if found := _LYCORIS.fullmatch(key):
+        return found[1], found[2]
+    for ending, part in sorted(_HALVES.items(), key=lambda each: -len(each[0])):
+        joint = "" if ending.startswith("_") else "."
+        if key.endswith(f"{joint}{ending}"):
+            return key.removesuffix(f"{joint}{ending}"), part
+    return None
+
+
 class RefusedKind(NamedTuple):
     """A kind that is refused."""
 
@@ -47,6 +81,12 @@ def refused_kind(names: Iterable[str]) -> RefusedKind | None:
 
 
 _UNET_BLOCK = re.compile(r"(?:down|up|input|output)_blocks[._]\d|mid(?:dle)?_block[._]")
+_OTHER_BLOCK = re.compile(
+    r"(?:double|single|joint)_blocks[._]\d|single_transformer_blocks[._]\d"
+    r"|^(?:transformer\.|lora_transformer_)transformer_blocks[._]\d"
+)
+"""Blocks of Flux, Stable Diffusion 3 and others, whose paths no UNet begins with."""
+
 _Z_IMAGE_BLOCK = re.compile(
     r"(?:^|[._])(?:layers|noise_refiner|context_refiner)[._]\d+[._](?:attention|feed_forward|adaLN)[._]"
 )
@@ -54,6 +94,8 @@ _Z_IMAGE_BLOCK = re.compile(
 
 def network_of(names: Iterable[str]) -> str | None:
     """Return diffusers' name of the network that a file changes; None: its names do not say.
+
+    ``other`` is a network of a family that is not here.
 
     >>> network_of(["lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.alpha"])
     'unet'
@@ -63,6 +105,8 @@ def network_of(names: Iterable[str]) -> str | None:
     True
     """
     for name in names:
+        if _OTHER_BLOCK.search(name):
+            return "other"
         if _UNET_BLOCK.search(name):
             return "unet"
         if _Z_IMAGE_BLOCK.search(name):
