@@ -56,11 +56,6 @@ def unsafe() -> Rows:
     yield "zip of the same name twice", twice, "archive_unsafe"
     yield "tar twins", partial(tarred, {"\u00e9": b"1", "e\u0301": b"2"}), "archive_unsafe"
     yield (
-        "tar name that is no utf-8",
-        lambda: header(name=b"\xff\xfe.jpg") + bytes(1024),
-        "archive_unsafe",
-    )
-    yield (
         "zip without a name",
         lambda: zipped(PHOTOS).replace(b"a.jpg", b"\0\0\0\0\0"),
         "archive_unsafe",
@@ -110,6 +105,8 @@ def good_zips() -> Rows:
         "of unicode names": partial(
             zipped, {"\u5c0f\u660e/\u00e9.jpg": b"1", "\U0001f600.jpg": b"2"}
         ),
+        "of names with backslashes": lambda: zipped({"a|b.jpg": b"1"}).replace(b"|", b"\\"),
+        "of names with odd spaces": partial(zipped, {"at 10.00\u202fAM.png": b"1"}),
         "of dos names": lambda: zipped({"aaaa.jpg": b"1"}).replace(b"aaaa", b"\x82\x84\x94\x81"),
         "of utf-8 names without the flag": unflagged,
         "with extra fields": extra_fields,
@@ -196,6 +193,7 @@ def good_tars() -> Rows:
         "with long names of ustar": partial(
             plain, {"d" * 90 + "/" + "e" * 90: b"1"}, form=tarfile.USTAR_FORMAT
         ),
+        "of names that are no utf-8": lambda: header(name=b"\xff\xfe.jpg") + bytes(1024),
         "of unicode names": partial(tarred, {"\u5c0f\u660e/\u00e9.jpg": b"1"}),
         "of a mac": partial(tarred, PHOTOS | MAC, form=tarfile.PAX_FORMAT, pax_headers=mac),
         "with global headers": global_headers,

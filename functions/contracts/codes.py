@@ -338,7 +338,7 @@ CODES: dict[str, CodeEntry] = {
     "caption_ignored": CodeEntry(
         "The photo's caption was not used",
         "The caption is empty, longer than 400 characters, or not plain UTF-8; the photo is used.",
-        "If the caption matters, shorten it to 400 characters.",
+        "If the caption matters, shorten it to 400 characters and save it as UTF-8.",
         "nobody",
         False,
     ),

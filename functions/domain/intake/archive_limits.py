@@ -1,5 +1,6 @@
 """The limits of an archive, and the check of its files' names and sizes."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -51,12 +52,57 @@ def check_headers(headers: Iterable[Header]) -> None:
         seen.add(folded)
 
 
+def tidy(name: str) -> str:
+    r"""Return a name with ``/`` between its parts: some tools on Windows write a backslash.
+
+    ``tar`` puts ``./`` before each name of the folder that it is in.
+
+    >>> tidy("10_ohwx man\\a.jpg"), tidy("./a//b.jpg"), tidy("a\\"), tidy("/a")
+    ('10_ohwx man/a.jpg', 'a/b.jpg', 'a/', '/a')
+    """
+    slashed = name.replace("\\", "/")
+    inner = "/".join(part for part in slashed.split("/") if part not in ("", "."))
+    ends = "/" if slashed.startswith("/") else "", "/" if inner and slashed.endswith("/") else ""
+    return inner.join(ends)
+
+
+def decoded_name(raw: bytes) -> str:
+    r"""Return a file's name: nearly all tools write UTF-8, DOS and old ones another code page.
+
+    A name in another code page gets wrong letters, but it is a name of its own. The second byte of
+    a Chinese or Japanese letter may be that of a backslash.
+
+    >>> decoded_name("zoë".encode()), decoded_name(b"\x95\\.jpg")
+    ('zoë', 'ò_.jpg')
+    """
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _SECOND_BYTE.sub(b"_", raw).decode("cp437")
+
+
 def is_safe(name: str) -> bool:
-    r"""Whether the name stays inside its folder and can be shown.
+    r"""Whether the name stays inside its folder and shows what it is.
 
     >>> [is_safe(n) for n in ("a/b.jpg", "../b.jpg", "/etc/x", "c:x", "a\\b", "a\x00b", "a/./b")]
     [True, False, False, False, False, False, True]
+    >>> [is_safe(n) for n in ("at 10.00.00\u202fAM.png", "12:30:00.png", "a\u202egpj.exe")]
+    [True, True, False]
     """
     path = PurePosixPath(name)
-    plain = name.isprintable() and not set(name) & {"\\", ":"}
+    plain = "\\" not in name and not _DRIVE.match(name) and all(map(_may_stand, name))
     return 0 < len(name) <= MAX_NAME and plain and not path.is_absolute() and ".." not in path.parts
+
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_JOINERS = frozenset("\u200c\u200d" + "".join(map(chr, range(0xE0020, 0xE0080))))
+"""Format characters of real names: of emoji, flags, and scripts that join their letters."""
+
+_SECOND_BYTE = re.compile(rb"(?<=[\x80-\xff])\\")
+
+
+def _may_stand(letter: str) -> bool:
+    """Whether a character of a name neither controls a terminal nor hides the others' order."""
+    kind = unicodedata.category(letter)
+    return letter in _JOINERS or (kind != "Cf" and kind not in _CONTROLS)

@@ -4,8 +4,12 @@ Either ``anna.txt`` or ``anna.caption`` beside ``anna.jpg``, or one list for all
 ``metadata.jsonl`` (lines with file_name and text, the format of Hugging Face), ``metadata.csv`` or
 ``caption.csv`` (columns image_file and caption, the format of Replicate), or the metadata that
 sd-scripts fine-tunes with (``meta_cap.json``, ``meta_lat.json`` ...: image -> caption and tags).
+
+A list names a file by its path on the machine where the list was written, so each end of the path
+counts. Spreadsheets part columns by ``;`` or tabs; a ``.jsonl`` may be one JSON list.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -14,6 +18,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
+from typing import Any, TypeGuard
 
 from contracts.shared.limits import MAX_TRAINED_CHARACTERS
 from contracts.shared.suffixes import CAPTION_LISTS, CAPTION_SUFFIXES
@@ -23,8 +28,27 @@ MAX_TEXT_BYTES = 4096
 
 _METADATA = re.compile(r"meta(?:data)?(?:[_-][a-z0-9_-]{1,40})?\.json")
 
-_FILE = ("file_name", "image_file", "file", "image")
+_FILE = ("file_name", "image_file", "file", "image", "image_path", "filename", "path")
 _CAPTION = ("text", "caption", "prompt")
+_DELIMITERS = ",;\t"
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_JOINERS = "\u200c\u200d"
+"""Format characters that emoji and some scripts need inside a word."""
+
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
+"""Format characters that web pages and editors leave in texts; they show nothing."""
+
+
+def decoded(body: bytes) -> str:
+    r"""Return a file's text: UTF-8, or UTF-16 that its first bytes mark, as Windows' tools do.
+
+    >>> decoded("zoë".encode()), decoded("zoë".encode("utf-16"))
+    ('zoë', 'zoë')
+
+    Raises:
+        UnicodeDecodeError: the file is neither.
+    """
+    return body.decode("utf-16" if body.startswith(_MARKS) else "utf-8-sig")
 
 
 def is_text(name: str) -> bool:
@@ -71,8 +95,8 @@ def parse_list(text: str, name: str) -> dict[str, str]:
     if name.lower().endswith(".json"):
         return parse_metadata(text)
     rows = _json_rows(text) if name.lower().endswith(".jsonl") else _csv_rows(text)
-    found = ((_first(row, _FILE), usable(_first(row, _CAPTION))) for row in rows)
-    return {plain(file): caption for file, caption in found if file and caption is not None}
+    found = [(_first(row, _FILE), usable(_first(row, _CAPTION))) for row in rows]
+    return _by_ends((file, caption) for file, caption in found if file and caption is not None)
 
 
 def parse_metadata(text: str) -> dict[str, str]:
@@ -88,21 +112,49 @@ def parse_metadata(text: str) -> dict[str, str]:
         content = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    found: dict[str, set[str]] = {}
-    for image, entry in content.items() if isinstance(content, dict) else ():
-        parts = [entry.get(kind) for kind in ("caption", "tags")] if isinstance(entry, dict) else []
-        caption = usable(", ".join(part for part in parts if isinstance(part, str) and part))
-        steps = plain(image.replace("\\", "/")).split("/")
-        for place in range(len(steps) if caption is not None else 0):
-            found.setdefault("/".join(steps[place:]), set()).add(caption or "")
-    return {name: captions.pop() for name, captions in found.items() if len(captions) == 1}
+    if isinstance(content, list):
+        return parse_list("\n".join(map(json.dumps, content)), ".jsonl")
+    images = content.items() if isinstance(content, dict) else ()
+    found = [(image, usable(_caption_in(entry))) for image, entry in images]
+    return _by_ends((image, caption) for image, caption in found if caption is not None)
+
+
+def _caption_in(entry: object) -> str:
+    """Return the caption of an image's entry: a text, or a table with caption and tags."""
+    parts = (
+        [entry.get(kind) for kind in ("caption", "tags")] if isinstance(entry, dict) else [entry]
+    )
+    return ", ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _by_ends(captions: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return captions by each end of a path; an end with two captions counts for none of them.
+
+    A whole path that is given twice counts as it was given last.
+    """
+    whole: dict[str, str] = {}
+    for file, caption in captions:
+        steps = plain(file.replace("\\", "/")).split("/")
+        whole["/".join(step for step in steps if step not in ("", "."))] = caption
+    ends: dict[str, set[str]] = {}
+    for path, caption in whole.items():
+        steps = path.split("/")
+        for place in range(1, len(steps)):
+            ends.setdefault("/".join(steps[place:]), set()).add(caption)
+    return {end: those.pop() for end, those in ends.items() if len(those) == 1} | whole
 
 
 def usable(text: str) -> str | None:
     """Return the caption on one line; None when it is empty, too long or not printable."""
-    caption = " ".join(text.split())
-    usable = 0 < len(caption) <= MAX_TRAINED_CHARACTERS and caption.isprintable()
+    caption = " ".join(text.translate(_UNSEEN).split())
+    shown = caption.translate(dict.fromkeys(map(ord, _JOINERS)))
+    usable = 0 < len(caption) <= MAX_TRAINED_CHARACTERS and all(map(_is_shown, shown))
     return caption if usable else None
+
+
+def _is_shown(letter: str) -> bool:
+    """Whether a character shows something; letters newer than Python's tables do."""
+    return letter.isprintable() or unicodedata.category(letter) in {"Cn", "Co"}
 
 
 def caption_for(name: str, listed: Mapping[str, str]) -> str | None:
@@ -113,18 +165,34 @@ def caption_for(name: str, listed: Mapping[str, str]) -> str | None:
 
 
 def _json_rows(text: str) -> Iterator[Mapping[str, object]]:
-    for line in text.splitlines():
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict):
+    whole = _json(text)
+    if whole is not None:  # one list, or one row on several lines
+        yield from (row for row in (whole if isinstance(whole, list) else [whole]) if _is_row(row))
+        return
+    for line in text.split("\n"):
+        row = _json(line)
+        if _is_row(row):
             yield row
 
 
+def _json(text: str) -> Any:  # noqa: ANN401 - a JSON value
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return None
+
+
+def _is_row(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, dict)
+
+
 def _csv_rows(text: str) -> Iterator[Mapping[str, object]]:
+    """Yield the rows; the first line's most frequent mark parts the columns."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    head = lines.partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=head.count)
     with suppress(csv.Error):
-        yield from csv.DictReader(io.StringIO(text))
+        for row in csv.DictReader(io.StringIO(lines), delimiter=delimiter):
+            yield {str(name).strip().lower(): value for name, value in row.items()}
 
 
 def _first(row: Mapping[str, object], names: Sequence[str]) -> str:

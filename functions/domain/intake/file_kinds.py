@@ -21,7 +21,13 @@ from contracts.shared.suffixes import (
 )
 from domain.intake.captions import is_list, is_text, stem_of, texts_of
 
-_LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
+_LITTER = {
+    *(".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r"),
+}
+_LITTER_SUFFIXES = (".aae", ".npz", ".xmp")
+"""Edits of iPhones and of photo programs, and the latents that kohya's scripts store beside each
+photo."""
+_LITTER_FOLDERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}
 _MASK = ("_mask", "-mask", "-masklabel", "_masklabel", ".mask")
 _CLASS_FOLDERS = re.compile(r"(reg|class|prior)([_ -]?(images?|pictures?|photos?|data|dir|set))?")
 _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos?|data|set))?")
@@ -69,14 +75,17 @@ def file_kinds_of(names: Iterable[str]) -> FileKinds:
 
 
 def is_litter(name: str) -> bool:
-    """Whether an operating system left this file behind, and no person meant to upload it.
+    """Whether a system or a program left this file behind, and no person meant to upload it.
 
     >>> [is_litter(n) for n in ("a.jpg", "x/.DS_Store", "__MACOSX/a.jpg", "._a.jpg", "sub/")]
     [False, True, True, True, True]
+    >>> [is_litter(n) for n in ("10_ohwx man/a.npz", "@eaDir/a.jpg/x.jpg", "a.MOV")]
+    [True, True, False]
     """
     path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return hidden or name.endswith("/") or path.name.lower() in _LITTER
+    hidden = any(part.startswith(".") or part in _LITTER_FOLDERS for part in path.parts)
+    file = path.name.lower()
+    return hidden or name.endswith("/") or file in _LITTER or file.endswith(_LITTER_SUFFIXES)
 
 
 def is_request(name: str) -> bool:
@@ -124,15 +133,20 @@ def is_of_class(name: str) -> bool:
 def masks_among(names: Iterable[str]) -> dict[str, str]:
     """Return each photo's mask: a file with the photo's name and ``_mask`` at its end.
 
-    >>> masks_among(["a.jpg", "a_mask.png", "my_mask.jpg"])
-    {'a.jpg': 'a_mask.png'}
+    Files that differ in their suffix alone share a mask.
+
+    >>> masks_among(["a.jpg", "a.heic", "a_mask.png", "my_mask.jpg"])
+    {'a.jpg': 'a_mask.png', 'a.heic': 'a_mask.png'}
     """
-    stems = {stem_of(name): name for name in names}
+    stems: dict[str, list[str]] = {}
+    for name in names:
+        stems.setdefault(stem_of(name), []).append(name)
     return {
-        stems[stem.removesuffix(ending)]: name
-        for stem, name in stems.items()
+        photo: those[-1]
+        for stem, those in stems.items()
         for ending in _MASK
-        if stem.endswith(ending) and stem.removesuffix(ending) in stems
+        if stem.endswith(ending)
+        for photo in stems.get(stem.removesuffix(ending), ())
     }
 
 

@@ -14,6 +14,7 @@ from domain.intake.captions import (
     MAX_LIST_BYTES,
     MAX_TEXT_BYTES,
     caption_for,
+    decoded,
     is_list,
     parse_list,
     usable,
@@ -128,11 +129,12 @@ def read_caption(uploads: Storage, pin: PinnedPhoto) -> tuple[str | None, tuple[
     limit = MAX_LIST_BYTES if is_list(source) else MAX_TEXT_BYTES
     try:
         body = read_pinned(uploads, pin.caption, limit)
-        text = body.decode("utf-8-sig")
+        text = decoded(body)
     except (PhotoRejectedError, UnicodeDecodeError):
         return None, ("caption_ignored",)
     if is_list(source):
-        folder = source.rpartition("/")[0] + "/"
-        return caption_for((pin.name or pin.key).removeprefix(folder), parse_list(text, source)), ()
+        folder, listed = source.rpartition("/")[0] + "/", parse_list(text, source)
+        caption = caption_for((pin.name or pin.key).removeprefix(folder), listed)
+        return caption, ("caption_ignored",) if text.strip() and not listed else ()
     caption = usable(text)
     return caption, () if caption is not None else ("caption_ignored",)

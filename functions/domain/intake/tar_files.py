@@ -123,7 +123,8 @@ def _files(stream: _Stream) -> Iterator[Header]:
         if kind in _EXTENSIONS:
             extension = _extended(extension, kind, size, stream)
             continue
-        header = Header(extension.name or _name(block), _or(extension.size, size))
+        name = limits.tidy(extension.name or _name(block))
+        header = Header(name, _or(extension.size, size))
         extension = _Extension()
         if not _is_file(kind, header):
             continue
@@ -162,12 +163,12 @@ def _extended(known: _Extension, kind: bytes, size: int, stream: _Stream) -> _Ex
     stream.skip(-size % _BLOCK)
     name, length = known.name, known.size
     if kind == _LONG_NAME:
-        name = _text(data.partition(b"\0")[0])
+        name = limits.decoded_name(data.partition(b"\0")[0])
     elif kind in _PAX:
         records = dict(_records(data))
         if any(key.startswith(b"GNU.sparse") for key in records):
             raise refused("archive_not_taken", "entry")
-        name = _text(records[b"path"]) if b"path" in records else name
+        name = limits.decoded_name(records[b"path"]) if b"path" in records else name
         length = int(records[b"size"]) if b"size" in records else length
         if length is not None and length < 0:
             raise ValueError("a negative size")
@@ -198,12 +199,7 @@ def _name(block: bytes) -> str:
     """Return the name in the header itself."""
     name = block[:100].partition(b"\0")[0]
     prefix = block[_PREFIX].partition(b"\0")[0] if block[_MAGIC] == b"ustar\0" else b""
-    return _text(prefix + b"/" + name if prefix else name)
-
-
-def _text(name: bytes) -> str:
-    """Return a name; bytes that are no UTF-8 make it one that is not safe."""
-    return name.decode("utf-8", "surrogateescape")
+    return limits.decoded_name(prefix + b"/" + name if prefix else name)
 
 
 def _has_sum(block: bytes) -> bool:

@@ -22,8 +22,8 @@ _END_FORM, _END64_FORM = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_FORM = struct.Struct("<4sLQL")
 _ENTRY_FORM, _LOCAL_FORM = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
 _MAX_COMMENT = 0xFFFF
-_ENCRYPTED, _UTF8 = 0x2041, 0x800
-"""Flags: encrypted by any method, or with a hidden directory; and a name in UTF-8."""
+_ENCRYPTED = 0x2041
+"""Flags: encrypted by any method, or with a hidden directory."""
 _STORED, _DEFLATE, _BZIP2, _LZMA = 0, 8, 12, 14
 SECONDS_A_BYTE = {_STORED: 1e-9, _DEFLATE: 8e-9, _BZIP2: 100e-9, _LZMA: 60e-9}
 """Time to unpack a byte, by method: an upper bound, by which long work is refused at once."""
@@ -172,7 +172,8 @@ def _entry(fields: tuple[int, ...], raw: bytes, extra: bytes, shift: int) -> Zip
     if fields[13]:
         raise refused("archive_not_taken", "volumes")
     size, packed, offset = _in_zip64(extra, (size, packed, offset))
-    return ZipEntry(_decoded(raw, flags), raw, method, checksum, packed, size, offset + shift)
+    name = limits.tidy(limits.decoded_name(raw))
+    return ZipEntry(name, raw, method, checksum, packed, size, offset + shift)
 
 
 def _in_zip64(extra: bytes, numbers: tuple[int, int, int]) -> Iterator[int]:
@@ -194,14 +195,6 @@ def _zip64_numbers(extra: bytes) -> tuple[int, ...]:
             return struct.unpack_from(f"<{len(data) // 8}Q", data)
         at += 4 + size
     return ()
-
-
-def _decoded(raw: bytes, flags: int) -> str:
-    """Return a name: macOS writes UTF-8 without the flag, DOS its own code page."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("utf-8" if flags & _UTF8 else "cp437", "surrogateescape")
 
 
 def _check_work(entries: Sequence[ZipEntry]) -> None:

@@ -62,6 +62,56 @@ def test_a_name_that_leads_away_is_refused(
     assert refusal(pack({"good.jpg": b"x", name: b"y"})) == "archive_unsafe"
 
 
+REAL_NAMES = {
+    "10_ohwx man\\a.jpg": "10_ohwx man/a.jpg",
+    "./set//b.jpg": "set/b.jpg",
+    "at 10.00.00\u202fAM.png": "at 10.00.00\u202fAM.png",
+    "\u5199\u771f\u3000c.jpg": "\u5199\u771f\u3000c.jpg",
+    "\U0001f468\u200d\U0001f467.jpg": "\U0001f468\u200d\U0001f467.jpg",
+    "2016-03-01 12:30:00.png": "2016-03-01 12:30:00.png",
+    "\uf03ad.jpg": "\uf03ad.jpg",
+}
+"""Names that Windows, macOS, phones and ``tar`` write, and how they are read."""
+
+
+def zipped_elsewhere(files: dict[str, bytes]) -> bytes:
+    """Return a zip whose names keep their backslashes, which zipfile replaces on Windows only."""
+    return zipped({name.replace("\\", "|"): body for name, body in files.items()}).replace(
+        b"|", b"\\"
+    )
+
+
+@pytest.mark.parametrize("pack", [zipped_elsewhere, tarred])
+def test_names_of_real_tools_are_read(pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    found = [member.name for member in members_of(pack(dict.fromkeys(REAL_NAMES, b"x")))]
+    assert found == list(REAL_NAMES.values())
+
+
+@pytest.mark.parametrize("name", ["..\\x.jpg", "C:\\x.jpg", "\\x.jpg", "a\u202egpj.exe"])
+def test_a_backslash_leads_nowhere_else(name: str) -> None:
+    assert refusal(zipped_elsewhere({"good.jpg": b"x", name: b"y"})) == "archive_unsafe"
+
+
+def test_a_name_in_another_code_page_is_one_name_in_its_folder() -> None:
+    sjis = zipped({"set/XY.jpg": b"x", "set/Z.jpg": b"y"}).replace(b"XY", b"\x95\\")
+    assert [member.name for member in members_of(sjis)] == ["set/\xf2_.jpg", "set/Z.jpg"]
+    info = tarfile.TarInfo("zo\udceb.jpg")
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(info)
+    assert [member.name for member in members_of(out.getvalue())] == ["zo\u03b4.jpg"]
+
+
+def test_settings_in_a_tar_of_a_whole_folder_are_settings_and_no_photo() -> None:
+    intake = memory_intake()
+    photos = {f"./{n}.jpg": str(n).encode() for n in range(5)}
+    config = {"./config.json": b'{"lora_r": 4, "lora_alpha": 4}'}
+    key = put_upload(intake, {"set.tar.gz": tarred(photos | config)}, {})
+    job = accept_request(announced(key), intake, NOW).job
+    upload = read_document(intake.models, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    assert (upload.request.rank, len(upload.photos)) == (4, 5)
+
+
 @pytest.mark.parametrize("twin", ["A.JPG", "e\u0301.jpg"])
 def test_twins_are_refused(twin: str) -> None:
     assert refusal(zipped({"a.jpg": b"1", "\u00e9.jpg": b"2", twin: b"3"})) == "archive_unsafe"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from contracts.documents.photos import PhotoReport
 from contracts.shared import layout
 from domain.intake.accepting import accept_request
-from domain.intake.captions import caption_for, parse_list
+from domain.intake.captions import caption_for, parse_list, usable
 from domain.intake.inspection import inspect_photos
 from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
@@ -94,3 +94,63 @@ def test_sd_scripts_metadata_has_captions_by_path_name_or_stem() -> None:
 @given(st.text(max_size=80) | st.binary(max_size=80).map(repr))
 def test_any_text_is_metadata_without_an_error(text: str) -> None:
     assert isinstance(parse_list(text, "meta_cap.json"), dict)
+
+
+ONE = {"a.jpg": "x, y"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.csv", 'file_name,text\na.jpg,"x, y"\n'),
+        ("metadata.csv", "file_name;text\na.jpg;x, y\n"),
+        ("metadata.csv", "File_Name\tText\r\na.jpg\tx, y\r\n"),
+        ("captions.csv", 'image_path,caption\r./a.jpg,"x, y"\r'),
+        ("metadata.jsonl", '[{"file_name": "a.jpg", "text": "x, y"}]'),
+        ("metadata.jsonl", '{\n "file_name": "a.jpg",\n "text": "x, y"\n}'),
+        ("metadata.jsonl", '{"file_name": "a.jpg", "text": "x,\u2028y"}'),
+        ("metadata.json", '[{"image": "a.jpg", "caption": "x, y"}]'),
+        ("metadata.json", '{"a.jpg": "x, y"}'),
+    ],
+)
+def test_lists_are_read_as_spreadsheets_and_scripts_write_them(name: str, text: str) -> None:
+    assert parse_list(text, name) == ONE
+
+
+@pytest.mark.parametrize("file", ["/home/u/set/a.jpg", "C:\\u\\set\\a.jpg", "./set/a.jpg"])
+def test_a_list_names_a_photo_by_the_path_that_it_had(file: str) -> None:
+    rows = [{"file_name": file, "text": "x"}, {"file_name": "b/c.jpg", "text": "y"}]
+    rows.append({"file_name": "d/c.jpg", "text": "z"})
+    listed = parse_list("\n".join(map(json.dumps, rows)), "metadata.jsonl")
+    assert [caption_for(name, listed) for name in ("a.jpg", "set/a.jpg")] == ["x", "x"]
+    assert [caption_for(name, listed) for name in ("b/c.jpg", "d/c.jpg", "c.jpg")] == [
+        "y",
+        "z",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a \U0001f468\u200d\U0001f467 family", "a \U0001f468\u200d\U0001f467 family"),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("on\u200bwards\ufeff", "onwards"),
+        ("\U0001fae9 tired", "\U0001fae9 tired"),
+    ],
+)
+def test_letters_of_any_script_are_words(text: str, words: str) -> None:
+    assert usable(text) == words
+
+
+def test_a_text_in_marked_utf_16_is_read_and_a_list_that_says_nothing_is_told() -> None:
+    intake = memory_intake()
+    files = GOOD | {"0.txt": "zoë smiling".encode("utf-16"), "metadata.csv": b"a,b\n1,2\n"}
+    job = accept_request(announced(put_upload(intake, files)), intake, NOW).job
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+    said = {photo.caption: "caption_ignored" in photo.codes for photo in report.photos}
+    assert said == {"zoë smiling": False, None: True}

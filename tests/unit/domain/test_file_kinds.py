@@ -59,6 +59,15 @@ def test_every_file_of_an_upload_is_for_something_or_is_litter() -> None:
         ("x/THUMBS.DB", True),
         ("Desktop.ini", True),
         ("thumbs.db.jpg", False),
+        ("10_ohwx man/a.NPZ", True),
+        ("IMG_1.AAE", True),
+        ("x/a.xmp", True),
+        ("x/@eaDir/a.jpg", True),
+        ("$RECYCLE.BIN/a.jpg", True),
+        ("picasa.ini", True),
+        ("Icon\r", True),
+        ("IMG_1.MOV", False),
+        ("npz.jpg", False),
     ],
 )
 def test_what_systems_leave_behind_is_litter(name: str, litter: bool) -> None:
@@ -115,6 +124,13 @@ def test_pictures_of_the_class_lie_in_a_folder_that_says_so(name: str, of_class:
 def test_a_mask_is_named_like_its_photo(ending: str) -> None:
     mask = f"x/a{ending}.png"
     assert masks_among(["x/a.jpg", mask, f"x/b{ending}.png", "y/a.jpg"]) == {"x/a.jpg": mask}
+
+
+def test_a_file_of_latents_takes_no_photo_s_mask_and_twins_share_one() -> None:
+    names = ["a.jpg", "a.npz", "a_mask.png", "b.HEIC", "b.jpg", "b_mask.png"]
+    kinds = file_kinds_of(names)
+    assert kinds.photos == ["a.jpg", "b.HEIC", "b.jpg"]
+    assert kinds.masks == {"a.jpg": "a_mask.png", "b.HEIC": "b_mask.png", "b.jpg": "b_mask.png"}
 
 
 def test_a_list_is_for_its_folder_and_those_below_and_the_nearest_counts() -> None:
