@@ -38,6 +38,7 @@ def without_words(problem: RequestProblem) -> RequestProblem:
 def known_names() -> frozenset[str]:
     """Return every name of a request, and of the tools whose settings are read."""
     files = {CAPTIONS, AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, "kohya.toml", "request.json"}
+    files |= {"toml", "yaml"}
     ours = set(_properties(TrainingRequest.model_json_schema()))
     marks = {name for names in (*STRONG.values(), *WEAK.values()) for name in names}
     paths = {path for tool in TOOLS for path in (*tool.NAMES, *tool.NOTES)}

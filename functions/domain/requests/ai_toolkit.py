@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
+from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, names_subject
 from domain.requests.hosted import MACHINE, PLACE, UPLOAD
 from domain.requests.request_json import printable
-from domain.requests.translation import Reading, Setting
+from domain.requests.translation import ONLY_LORA, Reading, Setting
 
 NAMES = {
     "trigger_word": "trigger_word",
@@ -22,6 +23,7 @@ NAMES = {
     "network.dropout": "lora_dropout",
     "datasets.caption_dropout_rate": "caption_dropout_rate",
     "datasets.num_repeats": "repeats",
+    "datasets.is_reg": "with_prior_preservation",
     "datasets.resolution": "resolution",
     "datasets.mask_min_value": "mask_floor",
     "train.batch_size": "train_batch_size",
@@ -51,12 +53,13 @@ NAMES = {
 }
 """Path of a setting in a process -> the name under which it is translated."""
 
+DEFAULT_CAPTION = "datasets.default_caption"
 PICTURES = "Sample pictures are drawn with the stack's own settings."
 NOTES = {
     "datasets.folder_path": UPLOAD,
     "datasets.mask_path": UPLOAD,
     "datasets.caption_ext": "Captions are the text files beside the photos.",
-    "datasets.default_caption": "Photos without a caption have the instance prompt.",
+    DEFAULT_CAPTION: "Photos without a caption have the instance prompt.",
     "datasets.shuffle_tokens": "Captions are used unchanged.",
     "datasets.cache_latents": MACHINE,
     "datasets.cache_latents_to_disk": MACHINE,
@@ -76,6 +79,11 @@ NOTES = {
 }
 """Path, or section, of a setting without effect here -> the reason."""
 
+APART = (
+    "Has several folders, or settings that differ. Keep one folder; resolution may be a list, and "
+    "class images are a dataset with is_reg."
+)
+
 TRAINERS = frozenset({"sd_trainer", "ui_trainer", "diffusion_trainer"})
 """Types of a process that trains an adapter."""
 
@@ -90,8 +98,19 @@ def read_job(given: Mapping[str, Any]) -> Reading:
     process = {str(name): value for name, value in first.items()}
     settings = [] if _is_other(process) else [_named(*pair) for pair in _paths(process)]
     names = {name for name, _, _ in settings}
+    settings = [_caption(setting, process) for setting in settings]
     alpha = {} if "lora_alpha" in names or "rank" not in names else {"lora_alpha": ALPHA}
     return Reading(settings, {"": "", **NOTES}, alpha, tuple(_problems(process, len(processes))))
+
+
+def _caption(setting: Setting, process: Mapping[str, Any]) -> Setting:
+    """Return the caption of photos without one as the instance prompt, if it names the subject."""
+    name, path, value = setting
+    trigger = process.get("trigger_word")
+    names = isinstance(value, str) and names_subject(
+        value, trigger if isinstance(trigger, str) and trigger else DEFAULT_TRIGGER_WORD
+    )
+    return ("instance_prompt", path, value) if name == DEFAULT_CAPTION and names else setting
 
 
 def _is_other(process: Mapping[str, Any]) -> bool:
@@ -100,24 +119,61 @@ def _is_other(process: Mapping[str, Any]) -> bool:
 
 def _problems(process: Mapping[str, Any], processes: int) -> Iterator[RequestProblem]:
     """Yield what makes a job file one that cannot be trained here."""
-    several = "Has several entries. Keep one; an adapter is of one subject."
     if processes > 1:
-        yield RequestProblem(field="config.process", message=several)
+        message = "Has several entries. Keep one; an adapter is of one subject."
+        yield RequestProblem(field="config.process", message=message)
     if not process:
         message = "Has no settings: the process of a training job is missing."
         yield RequestProblem(field="config.process", message=message)
     if _is_other(process):
         message = f"Only jobs that train an adapter are read: {', '.join(sorted(TRAINERS))}."
         yield RequestProblem(field="config.process.type", message=message)
-    datasets = process.get("datasets")
-    if isinstance(datasets, list) and len(datasets) > 1:
-        yield RequestProblem(field="datasets", message=several)
+    elif process and not isinstance(process.get("network"), dict):
+        message = f"Is missing, so the job trains a whole model. {ONLY_LORA}"
+        yield RequestProblem(field="network", message=message)
+    if len(_photos(process.get("datasets"))) > 1:
+        yield RequestProblem(field="datasets", message=APART)
+
+
+def _photos(datasets: object) -> list[Any]:
+    """Return the datasets of photos of the subject: one for each folder and set of its settings."""
+    listed = datasets if isinstance(datasets, list) else []
+    found: list[Any] = []
+    for one in listed:
+        if _is_of_class(one):
+            continue
+        same = [other for other in found if _at_another_side(one, other)]
+        if same:
+            same[0]["resolution"] = [*_sides(same[0]), *_sides(one)]
+        else:
+            found.append(dict(one) if isinstance(one, dict) else one)
+    return found
+
+
+def _is_of_class(dataset: object) -> bool:
+    return isinstance(dataset, dict) and dataset.get("is_reg") is True
+
+
+def _at_another_side(one: object, other: object) -> bool:
+    """Return whether two datasets are of one folder and differ in their resolution alone."""
+    if not isinstance(one, dict) or not isinstance(other, dict) or "folder_path" not in one:
+        return False
+    return one | {"resolution": None} == other | {"resolution": None}
+
+
+def _sides(dataset: Mapping[str, Any]) -> list[Any]:
+    sides = dataset.get("resolution")
+    return sides if isinstance(sides, list) else [sides]
 
 
 def _paths(process: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of each setting; sections are opened, of datasets the first."""
+    """Yield the path and the value of each setting; sections are opened, datasets are joined."""
     for name, value in process.items():
-        inner = value[0] if name == "datasets" and isinstance(value, list) and value else value
+        inner = value
+        if name == "datasets" and isinstance(value, list):
+            if any(map(_is_of_class, value)):
+                yield "datasets.is_reg", True
+            inner = next(iter(_photos(value)), {})
         if isinstance(inner, dict) and name != "type":
             yield from _inner(name, inner)
         elif name != "type":

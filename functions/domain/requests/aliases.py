@@ -23,6 +23,7 @@ ALIASES = {
     "steps": "max_train_steps",
     "num_steps": "max_train_steps",
     "max_steps": "max_train_steps",
+    "epochs": "num_train_epochs",
     "lr": "learning_rate",
     "linear": "rank",
     "linear_alpha": "lora_alpha",

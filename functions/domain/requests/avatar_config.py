@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from domain.requests.aliases import ALIASES
 from domain.requests.request_json import RequestRefusedError, printable
 
 RENAMED = {
@@ -50,6 +51,27 @@ class AvatarImport(NamedTuple):
     report: ImportReport
 
 
+OWN = {
+    *(RENAMED | WITHOUT_EFFECT),
+    *(BIASES | OF_TEXT_ENCODER),
+    "fp16",
+}
+"""Names of the guidance that are none of ours."""
+
+
+def is_avatar(content: dict[str, Any]) -> bool:
+    """Return whether a config.json may be the guidance's, since no other tool wrote it.
+
+    It has a name of the guidance, or none that the guidance does not know.
+
+    >>> is_avatar({}), is_avatar({"rank": 4}), is_avatar({"lora_rank": 4, "epoch": 3})
+    (True, True, False)
+    """
+    known = OWN | TrainingRequest.model_fields.keys()
+    marks = OWN - WITHOUT_EFFECT.keys()
+    return bool(marks & content.keys()) or content.keys() <= known
+
+
 def import_avatar(content: dict[str, Any]) -> AvatarImport:
     """Return the request fields of the file's content, and a report on each setting.
 
@@ -58,12 +80,15 @@ def import_avatar(content: dict[str, Any]) -> AvatarImport:
     """
     given = dict(content)
     refuse_biases(given)
+    refuse_others(given)
     lists: dict[str, list[ImportedSetting]] = {
         kind: [] for kind in ("honoured", "mapped", "ignored", "assumed")
     }
     trains_text = given.get("train_text_encoder", DEFAULTS["train_text_encoder"])
     known = {RENAMED.get(name, name) for name in given}
     defaults = {name: v for name, v in DEFAULTS.items() if RENAMED.get(name, name) not in known}
+    if "num_train_epochs" in known:
+        defaults.pop("n_steps", None)
     fields: dict[str, Any] = {}
     for name, value in (defaults | given).items():
         ours = RENAMED.get(name, name)
@@ -84,6 +109,26 @@ def import_avatar(content: dict[str, Any]) -> AvatarImport:
         tool="avatar", **{kind: tuple(settings) for kind, settings in lists.items()}
     )
     return AvatarImport(fields, {ours: their for their, ours in RENAMED.items()}, report)
+
+
+def refuse_others(given: dict[str, Any]) -> None:
+    """Refuse other tools' names for what the guidance names itself: its default would count.
+
+    Raises:
+        RequestRefusedError: with a problem for each such setting.
+    """
+    own = {ours: their for their, ours in RENAMED.items()}
+    others = {n: ALIASES[n] for n in given if n in ALIASES and n not in OWN | DEFAULTS.keys()}
+    if others:
+        raise RequestRefusedError(
+            [
+                RequestProblem(
+                    field=name,
+                    message=f"Is no name of the avatar guidance's. Write {own.get(ours, ours)}.",
+                )
+                for name, ours in others.items()
+            ]
+        )
 
 
 def refuse_biases(given: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ RENAMED = {
     "wandb_sample_prompts": "prompts",
     "training_style": "lora_type",
     "number_of_steps": "max_train_steps",
+    "default_caption": "instance_prompt",
 }
 """Name of a service -> the name under which it is translated."""
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from domain.requests.kohya_syntax import Settings
 
+_NAME = re.compile(r"(?<![A-Za-z0-9_.])([A-Za-z_][A-Za-z0-9_]*)\s*=")
+_AROUND = " \t\r\n,;'\""
 _BETAS = re.compile(r"[(\[]?\s*([0-9.eE-]+)\s*,\s*([0-9.eE-]+)\s*[)\]]?")
 
 
@@ -40,23 +42,33 @@ def command_line(text: str) -> Settings | None:
 
 
 def pairs_of(given: object) -> dict[str, str] | None:
-    """Return the ``name=value`` pairs of a list or of a text; None for something else.
+    """Return the ``name=value`` pairs of a list, a text or a table; None for something else.
+
+    Between the pairs of a text may be commas, as between the arguments of a call.
 
     >>> pairs_of('"decouple=True" "betas=0.9,0.91" weight_decay=0.1')
     {'decouple': 'True', 'betas': '0.9,0.91', 'weight_decay': '0.1'}
+    >>> pairs_of("decouple=True, betas=(0.9, 0.99)"), pairs_of({"weight_decay": 0.1})
+    ({'decouple': 'True', 'betas': '(0.9, 0.99)'}, {'weight_decay': '0.1'})
     """
     if isinstance(given, str):
-        try:
-            words = shlex.split(given)
-        except ValueError:
-            return None
-    elif isinstance(given, list) and all(isinstance(word, str) for word in given):
-        words = given
-    else:
+        return _pairs_in(given)
+    if isinstance(given, dict):
+        return {str(name): str(value) for name, value in given.items()}
+    if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
         return None
-    pairs = [word.partition("=") for word in words]
+    pairs = [word.partition("=") for word in given]
     named = all(is_given and name.strip() for name, is_given, _ in pairs)
     return {name.strip(): value.strip() for name, _, value in pairs} if named else None
+
+
+def _pairs_in(text: str) -> dict[str, str] | None:
+    """Return the pairs of a text: a value goes on to the next name."""
+    before, *parts = _NAME.split(text)
+    if before.strip(_AROUND):
+        return None
+    values = [value.strip(_AROUND) for value in parts[1::2]]
+    return dict(zip(parts[::2], values, strict=True)) if all(values) else None
 
 
 def optimizer_fields(pairs: Mapping[str, str]) -> dict[str, float] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 from contracts.documents.upload.problems import RequestProblem
-from domain.requests.kohya_settings import SAME, SPECIAL
+from domain.requests.kohya_settings import KNOWN, SAME, SPECIAL
 from domain.requests.kohya_syntax import Settings
 from domain.requests.request_json import printable
 
@@ -19,6 +19,9 @@ DEFAULTS: Settings = {
     "caption_dropout_rate": 0.0,
 }
 """Values of kohya's for what one subset leaves out and another gives."""
+
+ARGUMENTS = frozenset({"optimizer_args", "network_args"})
+"""Lists of ``name=value`` that LoRA Easy Training Scripts writes as tables."""
 
 TOGETHER = frozenset({"resolution", "num_repeats", "class_tokens"})
 """Settings whose several values domain.requests.kohya_toml maps or refuses, given as a tuple."""
@@ -66,6 +69,11 @@ def flatten(content: Settings) -> Flat:
     if of_class:
         given["is_reg"] = True
     return Flat(given, problems, notes, tuple(of_class), _passes(subsets), tuple(subsets))
+
+
+def names_in(content: Settings) -> set[str]:
+    """Return the names of all settings in a file, whatever sections they lie in."""
+    return {name for name, _ in _walk(content)}
 
 
 def _fold(
@@ -122,13 +130,22 @@ def _flat(content: Settings) -> tuple[Settings, list[RequestProblem]]:
 
 def _walk(content: Settings) -> Iterator[tuple[str, Any]]:
     for name, value in content.items():
-        if isinstance(value, dict):
+        if name in ARGUMENTS and _are_pairs(value):
+            yield name, [f"{key}={each}" for key, each in value.items()]
+        elif isinstance(value, dict):
             yield from _walk(value)
         elif _are_tables(value):
             for item in value:
                 yield from _walk(item)
         else:
             yield name, value
+
+
+def _are_pairs(value: object) -> TypeGuard[Settings]:
+    """Return whether a table holds an optimizer's or network's arguments, and no settings."""
+    if not isinstance(value, dict) or not value or set(value) & KNOWN.keys():
+        return False
+    return not any(isinstance(each, dict | list) for each in value.values())
 
 
 def _are_tables(value: object) -> TypeGuard[list[Settings]]:

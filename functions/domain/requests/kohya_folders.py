@@ -30,8 +30,29 @@ def repeats_of(photo: str) -> int:
 def subjects_of(photos: Iterable[str]) -> set[tuple[str, str | None]]:
     """Return the trigger words in the folders' names, each with its class.
 
+    Folders with the same word, in whatever case, show one subject. Its class is the shortest of
+    theirs, since the others only say more of the pictures: ``3_ohwx woman_crop``.
+
     >>> subjects_of(["60_dwjz/a.jpg", "20_dwjz/b.jpg", "c.jpg"])
     {('dwjz', None)}
+    >>> subjects_of(["10_ohwx woman/a.jpg", "3_Ohwx woman_crop/b.jpg", "2_ohwx/c.jpg"])
+    {('ohwx', 'woman')}
     """
     found = (subject_of(photo) for photo in photos)
-    return {(subject.trigger_word, subject.class_word) for subject in found if subject is not None}
+    named: dict[str, set[tuple[str, str | None]]] = {}
+    for one in found:
+        if one is not None:
+            key = one.trigger_word.casefold()
+            named.setdefault(key, set()).add((one.trigger_word, one.class_word))
+    return {subject for same in named.values() for subject in _joined(same)}
+
+
+def _joined(same: set[tuple[str, str | None]]) -> set[tuple[str, str | None]]:
+    """Return one subject for folders of one trigger word, or all where their classes contradict."""
+    word = max(word for word, _ in same)  # a small letter counts before a capital
+    classes = {kind.casefold() for _, kind in same if kind is not None}
+    shortest = min(classes, key=len, default=None)
+    if shortest is not None and any(f" {shortest} " not in f" {kind} " for kind in classes):
+        return same
+    kinds = [kind for _, kind in same if kind is not None and kind.casefold() == shortest]
+    return {(word, max(kinds, default=None))}

@@ -158,6 +158,8 @@ def _typed(name: str, value: Any) -> Any:  # noqa: ANN401 - a JSON value
     kind = KNOWN[script].kind if script in KNOWN else "any"
     if value is None:
         return ""
+    if kind == "flag" and type(value) is int and value in (0, 1):  # some releases write numbers
+        return bool(value)
     numeric = kind in {"whole", "number"} or name in {"text_encoder_lr", "lr_warmup"}
     if not numeric or isinstance(value, bool):
         return value

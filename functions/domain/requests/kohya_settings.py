@@ -54,6 +54,9 @@ PICTURES = "Photos are always cropped and encoded in the same way."
 MACHINE = "The training image decides this for its machine."
 CAPTIONS = "Captions are used unchanged."
 ADAMW = "Training uses AdamW; check the learning rate."
+MAX_GRAD_NORM = 1000
+NOT_CLIPPED = "0 means no clipping; here gradients are clipped to a norm of 1000 at least."
+OTHER_ADAPTER = "Every adapter is trained from its beginning, with the rank of network_dim."
 
 SAME = {
     "network_dim": Meaning("whole", "rank"),
@@ -80,6 +83,12 @@ SAME = {
     "loraplus_lr_ratio": Meaning("number", "loraplus_lr_ratio"),
 }
 """Settings that are copied unchanged, if the request has the field and accepts the value."""
+
+ZERO: dict[str, tuple[float | None, str]] = {
+    "network_alpha": (None, "0 means the same as network_dim."),
+    "max_grad_norm": (MAX_GRAD_NORM, NOT_CLIPPED),
+}
+"""Settings whose 0 means something else than the number: our value, None for the rank, and why."""
 
 SPECIAL = {
     "learning_rate": Meaning("number"),
@@ -120,7 +129,6 @@ NONE_HERE = {
             "training_comment",
             "in_json",
             "dataset_config",
-            "network_weights",
             "resume",
         ),
         Meaning("any", note=UPLOAD),
@@ -193,6 +201,10 @@ NONE_HERE = {
         ("conv_dim", "conv_alpha"), Meaning("any", note="Convolutions get no adapter here.")
     ),
     **dict.fromkeys(
+        ("network_weights", "lora_network_weights", "dim_from_weights"),
+        Meaning("any", note=OTHER_ADAPTER),
+    ),
+    **dict.fromkeys(
         ("stop_text_encoder_training", "stop_text_encoder_training_pct"),
         Meaning("any", note="The text encoders are trained to the end, or not at all."),
     ),
@@ -209,6 +221,18 @@ NONE_HERE = {
 """Known settings without effect here."""
 
 KNOWN = SAME | SPECIAL | NONE_HERE
+
+NAME_OF = {meaning.ours: name for name, meaning in reversed(SAME.items()) if meaning.ours} | {
+    "learning_rate": "unet_lr",
+    "text_encoder_lr": "text_encoder_lr",
+    "num_train_epochs": "max_train_epochs",
+    "repeats": "num_repeats",
+    "trigger_word": "class_tokens",
+    "optimizer": "optimizer_type",
+    "resolution": "resolution",
+    "seed": "seed",
+}
+"""Our field -> kohya's name for it."""
 
 RANK, ALPHA, STEPS = 4, 1.0, 1600
 """Defaults of kohya's scripts that differ from ours."""

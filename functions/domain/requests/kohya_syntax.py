@@ -13,6 +13,9 @@ MAX_CLASS_CHARACTERS = 40
 POSSESSIVES = frozenset({"a", "an", "her", "his", "my", "our", "the", "their", "your"})
 """``my_dog`` is a name; ``ohwx_man`` is a rare word and a class."""
 
+EVERYDAY = frozenset({"a", "an", "the", "photo", "picture", "image", "portrait"})
+"""Words that name nobody: a folder that begins with one and goes on does not say who is shown."""
+
 Settings = dict[str, Any]
 
 
@@ -33,13 +36,19 @@ def parse_folder(name: str) -> Subject | None:
     (Subject(repeats=60, trigger_word='dwjz', class_word=None), 'big cat', None)
     >>> parse_folder("20_ohwx_man"), parse_folder("20_my_dog").trigger_word
     (Subject(repeats=20, trigger_word='ohwx', class_word='man'), 'my_dog')
+    >>> parse_folder("5_my dog").trigger_word, parse_folder("5_the dog")
+    ('my dog', None)
     """
-    found = FOLDER.fullmatch(composed(name))
+    found = FOLDER.fullmatch(composed(name).strip())
     if found is None or int(found[1]) == 0:
         return None
     trigger, class_word = found[2], found[3]
     if class_word is None:
         trigger, class_word = _split(trigger)
+    elif trigger.casefold() in EVERYDAY:
+        return None
+    elif trigger.casefold() in POSSESSIVES:
+        trigger, class_word = f"{trigger} {class_word}", None
     class_word = None if class_word is None else class_word.replace("_", " ")
     named = is_trigger_word(trigger) and (class_word is None or is_class(class_word))
     return Subject(int(found[1]), trigger, class_word) if named else None

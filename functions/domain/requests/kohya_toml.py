@@ -16,16 +16,23 @@ from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.subject import with_first_subject
-from contracts.shared.limits import MAX_TRAIN_STEPS, SIDE_STEP
+from contracts.shared.limits import MAX_LEARNING_RATE, MAX_TRAIN_STEPS, SIDE_STEP
 from domain.requests import kohya_settings as names
 from domain.requests.kohya_arguments import is_true, optimizer_fields, pairs_of
 from domain.requests.kohya_datasets import Flat, flatten
 from domain.requests.kohya_gui import read_window
 from domain.requests.kohya_subjects import subjects_of_subsets
 from domain.requests.kohya_syntax import Settings, Subject, parse_folder, parse_toml
-from domain.requests.request_json import MAX_PROBLEMS, RequestRefusedError, printable
-from domain.requests.translation import FINDS_THE_RATE, MAX_SAMPLES, without_effect
+from domain.requests.optimizers import optimizer_named
+from domain.requests.request_json import (
+    MAX_PROBLEMS,
+    OF_REQUEST,
+    RequestRefusedError,
+    printable,
+)
+from domain.requests.translation import MAX_SAMPLES, without_effect
 
+ADAFACTOR = "relative_step=False: the file's rates are used. kohya's default does not use them."
 PIXELS = 'Must be pixels: 1024, or "1024,1024".'
 
 
@@ -139,6 +146,8 @@ class _Work:
         for name, meaning in names.SAME.items():
             if name not in self.given or meaning.ours is None:
                 continue
+            if self.given[name] == 0 and name in names.ZERO:
+                continue
             value = self.given.pop(name)
             if meaning.ours not in TrainingRequest.model_fields:
                 self.report("ignored", name, None, "Not supported here.")
@@ -147,10 +156,19 @@ class _Work:
             else:
                 note = self.file.notes.get(name, "")
                 self.put("mapped" if note else "honoured", name, meaning.ours, value, note)
+        self._carry_zeros()
         for name, value in (("network_dim", names.RANK), ("network_alpha", names.ALPHA)):
             ours = str(names.SAME[name].ours)
             if ours not in self.fields and name not in {p.field for p in self.problems}:
                 self.put("assumed", name, ours, value, f"kohya's default, {value:g}.")
+
+    def _carry_zeros(self) -> None:
+        """Translate settings whose 0 means something else than the number."""
+        for name in [name for name in names.ZERO if name in self.given]:
+            del self.given[name]
+            ours, (value, note) = str(names.SAME[name].ours), names.ZERO[name]
+            value = self.fields.get("rank", names.RANK) if value is None else value
+            self.put("mapped", name, ours, value, note)
 
     def carry_rates(self) -> None:
         """Translate what is trained, and the learning rates."""
@@ -217,19 +235,16 @@ class _Work:
             self.report("ignored", "use_8bit_adam", None, "optimizer_type is used instead.")
         if optimizer is not None or eight_bit:
             name = "optimizer_type" if optimizer is not None else "use_8bit_adam"
-            self._carry_optimizer(name, str(optimizer or "AdamW8bit").lower())
+            self._carry_optimizer(name, str(optimizer or "AdamW8bit"))
 
     def _carry_optimizer(self, name: str, optimizer: str) -> None:
-        if optimizer == "adamw":
-            self.report("honoured", name, None, "AdamW.")
-        elif optimizer == "adamw8bit":
-            self.put("mapped", name, "use_8bit_adam", value=True)
-        elif _takes("optimizer", optimizer):
-            self.put("mapped", name, "optimizer", optimizer)
-        elif optimizer.startswith("dadapt"):
-            self.put("mapped", name, "optimizer", "prodigy", FINDS_THE_RATE)
-        else:
+        found = optimizer_named(optimizer)
+        if found is None:
             self.report("ignored", name, None, names.ADAMW)
+        elif found.value == "adamw":
+            self.report("honoured", name, None, "AdamW.")
+        else:
+            self.put("mapped", name, found.field, found.value, found.note)
 
     def _carry_resolutions(self, values: tuple[object, ...]) -> None:
         """Translate the datasets' sides: every photo is trained at each of them."""
@@ -329,14 +344,20 @@ class _Work:
         in_a_step = _positive(self.fields.get("train_batch_size"))
         in_a_step *= _positive(self.fields.get("gradient_accumulation_steps"))
         of_class = 2 if self.fields["with_prior_preservation"] else 1
-        seen = photos * self.file.passes
-        an_epoch = math.ceil(seen * subject.repeats * of_class / in_a_step)
-        note = f"{photos} photos, {subject.repeats} repeats: {an_epoch} steps an epoch."
+        draws = photos * self.file.passes * subject.repeats
+        an_epoch = math.ceil(draws * of_class / in_a_step)
+        note = f"{draws:g} draws of photos an epoch: {an_epoch} steps."
         self.put("mapped", "max_train_epochs", "max_train_steps", an_epoch * epochs, note)
 
     def carry_warm_up(self) -> None:
-        """Convert the window's warm-up, a percentage of all steps, to steps."""
+        """Convert a warm-up that is a share of all steps to steps."""
         percent, steps = self.warm_up, self.fields.get("max_train_steps", names.STEPS)
+        share = self.fields.get("lr_warmup_steps")
+        if isinstance(share, float) and 0 < share < 1 and isinstance(steps, int):
+            self.drop("honoured", "lr_warmup_steps")
+            note = f"{share:g} of {steps} steps."
+            warm_up = round(min(max(steps, 1), MAX_TRAIN_STEPS) * share)
+            self.put("mapped", "lr_warmup_steps", "lr_warmup_steps", warm_up, note)
         if percent is None:
             return
         if percent == "":
@@ -385,8 +406,16 @@ class _Work:
             self.report("ignored", name, None, note or "Not set.")
 
     def _carry_relative_step(self, pairs: dict[str, str]) -> None:
-        """Drop the rates where kohya's Adafactor is told to find its own."""
-        if not is_true(pairs, "relative_step", default=False):
+        """Drop the rates where kohya's Adafactor is told to find its own.
+
+        That is kohya's default too, but who gives a rate without the argument mostly means it. No
+        rate above the largest is meant.
+        """
+        rates = [self.fields.get(ours) or 0 for ours in ("learning_rate", "text_encoder_lr")]
+        relative = is_true(pairs, "relative_step", default=max(rates) > MAX_LEARNING_RATE)
+        if not relative and not is_true(pairs, "warmup_init", default=False):
+            if "relative_step" not in pairs and any(rates):
+                self.report("assumed", "optimizer_args", None, ADAFACTOR)
             return
         note = "Adafactor's relative_step does not use it; the base's default is used."
         for ours in ("learning_rate", "text_encoder_lr"):
@@ -436,9 +465,14 @@ class _Work:
         self.report("ignored", theirs, None, why)
 
     def list_others(self) -> None:
-        """List the settings without effect, each with the reason."""
+        """List the settings without effect, each with the reason.
+
+        A setting of another name that kohya has a name for would count nowhere, so it is refused.
+        """
         for name in self.given:
-            if name in names.SPECIAL:  # false flags
+            if name not in names.KNOWN and (own := names.NAME_OF.get(OF_REQUEST.get(name, ""))):
+                self.refuse(name, f"Is no name of kohya's scripts. Write {own}.")
+            elif name in names.SPECIAL:  # false flags
                 self.report("ignored", name, None, "Switched off.")
             elif name in names.KNOWN:
                 self.report("ignored", name, None, names.KNOWN[name].note)
@@ -513,7 +547,8 @@ class _Work:
 
 def _as_text(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     """Return a value of the window that is no section, so that it is not opened as one."""
-    return repr(value) if isinstance(value, dict | list) else value
+    is_list_of_tables = isinstance(value, list) and any(isinstance(one, dict) for one in value)
+    return repr(value) if isinstance(value, dict) or is_list_of_tables else value
 
 
 def _takes(ours: str, value: object) -> bool:

@@ -27,8 +27,9 @@ from contracts.shared.suffixes import (
 )
 from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
 from domain.requests.aliases import ALIASES, RUN_ALIASES
-from domain.requests.avatar_config import import_avatar
+from domain.requests.avatar_config import import_avatar, is_avatar
 from domain.requests.foreign import read_foreign
+from domain.requests.kohya_datasets import names_in
 from domain.requests.kohya_folders import repeats_of, subjects_of
 from domain.requests.kohya_gui import RENAMED, is_window
 from domain.requests.kohya_settings import KNOWN
@@ -40,6 +41,7 @@ from domain.requests.request_json import (
     OF_REQUEST,
     RequestRefusedError,
     doubled,
+    flags_for_numbers,
     parse_list,
     parse_object,
     problem_of,
@@ -73,6 +75,8 @@ FileKind = Origin | Literal["backends"]
 NOT_KOHYAS: frozenset[Tool | None] = frozenset({"simpletuner", "onetrainer", "ai-toolkit"})
 """Tools whose settings may be TOML; other TOML files are kohya's, whose names diffusers shares."""
 
+
+OF_NOBODY = "Nothing in the file says which tool wrote it. Remove it, or write request.json."
 
 KohyaReader = Callable[[Subject | None, int], KohyaImport]
 """Takes the photos' subject and their number; reads a file of kohya's."""
@@ -178,6 +182,12 @@ def joined(bodies: Sequence[bytes]) -> Settings:
     return training | datasets[0]
 
 
+def is_of_scripts(toml: Settings) -> bool:
+    """Return whether a TOML file may be kohya's: it has a name of theirs, or no name at all."""
+    named = names_in(toml)
+    return not named or bool(named & set(KNOWN))
+
+
 def _too_many(kind: FileKind) -> RequestRefusedError:
     shown = f"{BACKENDS_STEM}.json" if kind == "backends" else kind
     more = "; two count if one of them is a dataset_config" if kind == "toml" else ""
@@ -265,8 +275,10 @@ class _Merge:
             self.add_window(None, self.kohya_request)
         for origin, given in documents:
             self.add_document(origin, given, backends)
-        if self.toml is not None:
+        if self.toml is not None and is_of_scripts(self.toml):
             self.add_kohya("toml", partial(import_settings, self.toml))
+        elif self.toml is not None:
+            self.problems.append(RequestProblem(field="toml", message=OF_NOBODY))
 
     def add_document(
         self, origin: Origin, given: dict[str, Any], backends: Sequence[Any] | None
@@ -277,13 +289,10 @@ class _Merge:
             tool = "simpletuner"
         if tool == "kohya":
             self.add_window(origin, given)
-        elif origin == "config.json" and tool in {None, "avatar"}:
+        elif origin == "config.json" and (tool == "avatar" or (tool is None and is_avatar(given))):
             self.add_avatar(given)
         elif tool is None or tool == "avatar":
-            message = (
-                "Nothing in the file says which tool wrote it. Remove it, or write request.json."
-            )
-            self.problems.append(RequestProblem(field=origin, message=message))
+            self.problems.append(RequestProblem(field=origin, message=OF_NOBODY))
         else:
             self.add_foreign(read_foreign(given, tool, backends), origin)
 
@@ -394,6 +403,7 @@ class _Merge:
         Raises:
             RequestRefusedError: there are problems.
         """
+        self.problems += flags_for_numbers(self.fields, self.theirs)
         try:
             request = TrainingRequest.model_validate(self.fields)
         except ValidationError as error:
@@ -401,6 +411,7 @@ class _Merge:
             self.problems += [problem_of(detail, self.theirs) for detail in details]
         else:
             self.problems += self.nameless(request) or folder_problems(request, self.photos)
+            self.problems += self.without_class(request)
         if self.problems:
             raise RequestRefusedError(self.problems[:MAX_PROBLEMS])
         return MergedRequest(request, self.renamed, self.origins, tuple(self.imported))
@@ -416,6 +427,22 @@ class _Merge:
         field = self.theirs.get("instance_prompt", "instance_prompt")
         meant = likely_trigger(request.instance_prompt, request.class_prompt)
         return [RequestProblem(field=field, message=nameless(trigger, meant))]
+
+    def without_class(self, request: TrainingRequest) -> list[RequestProblem]:
+        """Return a problem if class images would be drawn, or learnt, as pictures of the subject.
+
+        Stored documents may contain such a prompt, so the contract itself accepts it.
+        """
+        draws = request.with_prior_preservation and request.adapter_file is None
+        trigger = request.trigger_word
+        if not draws or request.subjects or not names_subject(request.class_prompt, trigger):
+            return []
+        field = self.theirs.get("class_prompt", "class_prompt")
+        message = (
+            "Names the subject: it contains the trigger word or a placeholder. Describe what the "
+            "subject is one of without them, such as: a photo of a person."
+        )
+        return [RequestProblem(field=field, message=message)]
 
 
 def nameless(trigger: str, meant: str | None) -> str:

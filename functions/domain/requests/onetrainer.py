@@ -31,7 +31,9 @@ NAMES = {
     "resolution": "resolution",
     "masked_training": "use_masks",
     "unmasked_weight": "mask_floor",
+    "ema": "use_ema",
     "ema_decay": "ema_decay",
+    "learning_rate_scaler": "scale_lr",
     "samples": "prompts",
     "optimizer.optimizer": "optimizer",
     "optimizer.weight_decay": "adam_weight_decay",
@@ -128,6 +130,7 @@ NOTES = {
     "layer_filter_preset": "Name the layers in target_modules.",
     "layer_filter": "Name the layers in target_modules.",
     "ema_update_step_interval": "The average is taken at every step.",
+    "found": "Adafactor's relative_step does not use it; the base's default is used.",
     "rate": "The rate of the UNet is used instead.",
     "encoder_off": "The text encoders are not trained.",
     "loss_kind": "Its strength is used, as snr_gamma.",
@@ -159,7 +162,9 @@ def _paths(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _named(path: str, value: Any, flat: Mapping[str, Any]) -> Setting:  # noqa: ANN401 - JSON
     """Return a setting under the name by which it is translated or noted."""
     ours, meant = NAMES.get(path, path), value
-    if path in ("learning_rate", "unet.learning_rate", "unet_learning_rate"):
+    if path.endswith("learning_rate") and _finds_rates(flat):
+        ours = "found"
+    elif path in ("learning_rate", "unet.learning_rate", "unet_learning_rate"):
         ours = "learning_rate" if path == _of_unet(flat) else "rate"
     elif path in ("text_encoder.learning_rate", "text_encoder_learning_rate"):
         ours = "text_encoder_lr" if _trains_encoder(flat) else "encoder_off"
@@ -172,11 +177,18 @@ def _named(path: str, value: Any, flat: Mapping[str, Any]) -> Setting:  # noqa: 
         ours, meant = ("share" if is_share else "lr_warmup_steps"), _whole(value)
     elif path in ("loss_weight_fn", "loss_weight_strength"):
         ours, meant = _weighting(path, value, flat)
-    elif path == "ema":
-        ours, meant = "use_ema", _averages(value)
+    elif path in NAMED_BY_WORDS:
+        ours, meant = NAMES[path], NAMED_BY_WORDS[path](value)
     elif path in ("epochs", "learning_rate_cycles", "batch_size"):
         meant = _whole(value)
     return ours, path, meant
+
+
+def _finds_rates(flat: Mapping[str, Any]) -> bool:
+    """Return whether Adafactor finds its own rates, so that none is used."""
+    kind = str(flat.get("optimizer.optimizer", flat.get("optimizer", ""))).upper()
+    relative = flat.get("optimizer.relative_step", flat.get("optimizer.warmup_init"))
+    return kind == "ADAFACTOR" and relative is True
 
 
 def _of_unet(flat: Mapping[str, Any]) -> str:
@@ -213,6 +225,25 @@ def _averages(value: object) -> object:
     return value if value in (None, "", False) else str(value).upper() != "OFF"
 
 
+def _multiplies(value: object) -> object:
+    """Return whether the rates are multiplied: NONE, SAMPLES, BATCH ... in OneTrainer."""
+    return value if value in (None, "") else str(value).upper() != "NONE"
+
+
+def _checkpoints(value: object) -> object:
+    """Return whether activations are computed again: OFF, ON or CPU_OFFLOADED in OneTrainer."""
+    return True if str(value).upper() == "CPU_OFFLOADED" else value
+
+
+NAMED_BY_WORDS = {
+    "ema": _averages,
+    "learning_rate_scaler": _multiplies,
+    "gradient_checkpointing": _checkpoints,
+    "unet.gradient_checkpointing": _checkpoints,
+}
+"""Settings whose values are words in OneTrainer -> their meaning."""
+
+
 def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -240,6 +271,14 @@ def _problems(given: Mapping[str, Any], flat: Mapping[str, Any]) -> Iterator[Req
         yield RequestProblem(field="text_encoder_2.train", message=message)
     concepts = given.get("concepts")
     listed = concepts if isinstance(concepts, list) else []
-    if sum(not isinstance(c, dict) or bool(c.get("enabled", True)) for c in listed) > 1:
+    if sum(map(_is_of_subject, listed)) > 1:
         message = "Has several entries. Keep one; an adapter is of one subject."
         yield RequestProblem(field="concepts", message=message)
+
+
+def _is_of_subject(concept: object) -> bool:
+    """Return whether a concept has photos to train on: it is neither switched off nor of others."""
+    if not isinstance(concept, dict):
+        return True
+    kind = str(concept.get("type", "STANDARD")).upper()
+    return bool(concept.get("enabled", True)) and kind == "STANDARD"

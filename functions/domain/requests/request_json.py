@@ -4,7 +4,7 @@ import difflib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
@@ -22,6 +22,17 @@ OF_RUN = {
     for name, our in ({field: field for field in RunOptions.model_fields} | RUN_ALIASES).items()
 }
 """Every name that ``run`` may have -> the path of our name."""
+
+
+def _is_number(annotation: object) -> bool:
+    """Return whether a field's type is one of numbers."""
+    return annotation in (int, float) or any(map(_is_number, get_args(annotation)))
+
+
+NUMBERS = frozenset(
+    name for name, field in TrainingRequest.model_fields.items() if _is_number(field.annotation)
+)
+"""Fields of a request that are numbers."""
 
 
 class RequestRefusedError(Exception):
@@ -95,7 +106,7 @@ def texts_in(value: object) -> Iterator[str]:
 
 def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: ANN401 - pydantic's
     """Return a pydantic error as a problem, with the client's names but not its values."""
-    path = [str(part) for part in detail["loc"]] or [""]
+    path = [str(part) for part in detail["loc"]] or [_named_in(detail["msg"], theirs)]
     first, *rest = path
     whole = ".".join([theirs.get(first, printable(first)), *map(printable, rest)])
     field = theirs.get(".".join(path), whole)[:80]
@@ -105,6 +116,12 @@ def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: 
         return RequestProblem(field=field, message=message, nearest=nearest)
     message = detail["msg"].removeprefix("Value error, ").rstrip(".") + "."
     return RequestProblem(field=field, message=message[:300])
+
+
+def _named_in(message: str, theirs: Mapping[str, str]) -> str:
+    """Return the field that begins a rule's message, if the client calls it otherwise."""
+    first = message.removeprefix("Value error, ").split(" ", 1)[0]
+    return first if theirs.get(first, first) != first else ""
 
 
 def nearest_name(path: Sequence[str]) -> str | None:
@@ -118,6 +135,20 @@ def nearest_name(path: Sequence[str]) -> str | None:
     known = OF_RUN if path[0] == "run" else OF_RUN | OF_REQUEST
     near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
     return known[near[0]] if near else None
+
+
+def flags_for_numbers(fields: Mapping[str, Any], theirs: Mapping[str, str]) -> list[RequestProblem]:
+    """Return a problem for each number that is given as true or false, which would count as 1 or 0.
+
+    >>> [one.field for one in flags_for_numbers({"rank": True, "dry_run": True, "seed": 1}, {})]
+    ['rank']
+    """
+    message = "Must be a number, not true or false."
+    return [
+        RequestProblem(field=theirs.get(name, name), message=message)
+        for name, value in fields.items()
+        if isinstance(value, bool) and name in NUMBERS
+    ]
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ The dashes of a command line may stand before a name.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 from contracts.documents.upload.problems import RequestProblem
@@ -83,6 +84,7 @@ NOTES = {
     "noise_off": "offset_noise is off.",
     "offset_noise": "noise_offset says how much.",
     "backend": UPLOAD,
+    "of_dataset": "The dataset's own value is used.",
 }
 """Known settings without effect here."""
 
@@ -92,18 +94,25 @@ RANK = 16
 IN_MEGAPIXELS = 16
 """Largest resolution that is an area in megapixels; a larger one is a side in pixels."""
 
+OF_DATASETS = frozenset({"resolution", "instance_prompt", "repeats"})
+"""Settings whose value in a dataset goes before that of the configuration."""
+
 PREFIX = "multidatabackend."
 
 
 def read_simpletuner(given: Mapping[str, Any], backends: Sequence[Any] | None) -> Reading:
     """Return the settings of a config.json, and of the datasets beside it."""
-    flat = {undashed(shown): value for shown, value in given.items()}
-    settings = [_named(undashed(shown), shown, value, flat) for shown, value in given.items()]
+    typed = {shown: plain_value(value) for shown, value in given.items()}
+    flat = {undashed(shown): value for shown, value in typed.items()}
+    settings = [_named(undashed(shown), shown, value, flat) for shown, value in typed.items()]
     problems: list[RequestProblem] = []
     if flat.get("model_type", "lora") != "lora":
         problems.append(RequestProblem(field="model_type", message=ONLY_LORA))
     if backends is not None:
-        settings += _of_backends(backends, problems)
+        of_backends = _of_backends(backends, problems)
+        named = {name for name, _, _ in of_backends} & OF_DATASETS
+        settings = [("of_dataset" if one[0] in named else one[0], *one[1:]) for one in settings]
+        settings += of_backends
     assumed: Fields = {
         "rank": RANK,
         "lora_alpha": flat.get("lora_rank", RANK),
@@ -111,6 +120,23 @@ def read_simpletuner(given: Mapping[str, Any], backends: Sequence[Any] | None) -
         "with_prior_preservation": False,
     }
     return Reading(settings, NOTES, assumed, tuple(problems))
+
+
+def plain_value(value: object) -> object:
+    """Return a value as SimpleTuner's command line reads it: its files may hold texts for all.
+
+    >>> plain_value("1e-4"), plain_value("1024"), plain_value("true"), plain_value("a photo of 1")
+    (0.0001, 1024, True, 'a photo of 1')
+    """
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    for kind in (int, float):
+        with suppress(ValueError):
+            number = kind(value)
+            return number if math.isfinite(number) else value
+    return value
 
 
 def _named(name: str, shown: str, value: Any, flat: Mapping[str, Any]) -> Setting:  # noqa: ANN401
@@ -148,7 +174,8 @@ def _of_backends(backends: Sequence[Any], problems: list[RequestProblem]) -> lis
     photos = [one for one in images if one not in of_class]
     found: list[Setting] = []
     for name in dict.fromkeys(name for one in photos for name in one):
-        found += _folded(name, [one.get(name) for one in photos if name in one], problems)
+        values = [plain_value(one.get(name)) for one in photos if name in one]
+        found += _folded(name, values, problems)
     if of_class:
         found.append(("with_prior_preservation", f"{PREFIX}is_regularisation_data", True))
     return found

@@ -1,16 +1,19 @@
 """Translate the settings of another tool's document, one by one, and report what became of each."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, get_args
 
 from contracts.documents.upload.imported import ImportedSetting, ImportReport, Tool
-from contracts.documents.upload.options import Optimizer, Scheduler, TargetModule
+from contracts.documents.upload.options import Scheduler, TargetModule
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_TRAIN_STEPS, MAX_TRAINED_CHARACTERS
 from domain.requests.aliases import ALIASES
-from domain.requests.kohya_settings import ADAMW
+from domain.requests.kohya_settings import ADAMW, MAX_GRAD_NORM, NOT_CLIPPED
 from domain.requests.kohya_syntax import is_class
+from domain.requests.optimizers import optimizer_named
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import nearest_name, printable
 
@@ -26,8 +29,10 @@ NOT_HERE = "Not supported here."
 NOT_SET = "Not set."
 UNKNOWN = "Unknown here."
 VALUE = "This value is not supported here."
+OTHER_LENGTH = f"Prompts that are empty or over {MAX_TRAINED_CHARACTERS} characters are left out."
+OWN_SYNTAX = "Arguments such as --n and <lora:...> are left out of the prompts."
+_OWN_SYNTAX = re.compile(r"<lora:[^<>]*>|(?:^|\s)--[A-Za-z].*", re.DOTALL)
 ONLY_LORA = "Only LoRA adapters are trained."
-FINDS_THE_RATE = "Prodigy is used, which finds its rate by itself, too."
 
 PRECISIONS = {
     "bf16": "bf16",
@@ -259,16 +264,13 @@ class _Translation:
             self.report("ignored", shown, None, "The service's own preset.")
 
     def _optimizer(self, shown: str, value: object) -> None:
-        name = str(value).lower()
-        plain = name.replace("_", "")
-        if plain in ("adamw8bit", "pagedadamw8bit", "adam8bit"):
-            self.put("mapped", shown, "use_8bit_adam", value=True)
-        elif name in get_args(Optimizer):
-            self.put("honoured" if name == value else "mapped", shown, "optimizer", name)
-        elif plain.startswith("dadapt"):
-            self.put("mapped", shown, "optimizer", "prodigy", FINDS_THE_RATE)
-        else:
+        found = optimizer_named(str(value))
+        if found is None:
             self.report("ignored", shown, None, ADAMW)
+        else:
+            same = found.field == "optimizer" and found.value == value
+            kind = "honoured" if same else "mapped"
+            self.put(kind, shown, found.field, found.value, found.note)
 
     def _lr_scheduler(self, shown: str, value: object) -> None:
         name = SCHEDULERS.get(str(value).lower())
@@ -283,6 +285,24 @@ class _Translation:
             self.report("ignored", shown, None, VALUE)
         else:
             self.put("honoured" if name == value else "mapped", shown, "mixed_precision", name)
+
+    def _max_grad_norm(self, shown: str, value: object) -> None:
+        if value == 0 and type(value) in (int, float) and self.tool != "diffusers":
+            self.put("mapped", shown, "max_grad_norm", MAX_GRAD_NORM, NOT_CLIPPED)
+        else:
+            self.put("honoured", shown, "max_grad_norm", value)
+
+    def _validation_steps(self, shown: str, value: object) -> None:
+        if type(value) is int and not 1 <= value <= MAX_TRAIN_STEPS:
+            self.report("ignored", shown, None, "No training comes to this step.")
+        else:
+            self.put("honoured", shown, "validation_steps", value)
+
+    def _checkpointing_steps(self, shown: str, value: object) -> None:
+        if type(value) is int and not 1 <= value <= MAX_TRAIN_STEPS:
+            self.report("ignored", shown, None, "No training comes to this step.")
+        else:
+            self.put("honoured", shown, "checkpointing_steps", value)
 
     def _seed(self, shown: str, value: object) -> None:
         if isinstance(value, int) and value < 0:
@@ -318,12 +338,21 @@ class _Translation:
 
     def _prompts(self, shown: str, value: object) -> None:
         texts = prompts_in(value)
-        note = f"The first {MAX_SAMPLES} prompts count." if len(texts) > MAX_SAMPLES else ""
-        if texts and all(isinstance(text, str) for text in texts):
-            lines = [" ".join(text.split()) for text in texts[:MAX_SAMPLES]]
-            self.put("mapped", shown, "sample_prompts", lines, note)
-        else:
+        if not all(isinstance(text, str) for text in texts):
             self.report("ignored", shown, None, NOT_HERE)
+            return
+        lines = [plain_prompt(text) for text in texts]
+        fit = [line for line in lines if 0 < len(line) <= MAX_TRAINED_CHARACTERS]
+        notes = [
+            f"The first {MAX_SAMPLES} prompts count." if len(fit) > MAX_SAMPLES else "",
+            OTHER_LENGTH if len(fit) < len(lines) else "",
+            OWN_SYNTAX if lines != [" ".join(text.split()) for text in texts] else "",
+        ]
+        note = " ".join(filter(None, notes))
+        if fit:
+            self.put("mapped", shown, "sample_prompts", fit[:MAX_SAMPLES], note)
+        else:
+            self.report("ignored", shown, None, note or NOT_HERE)
 
     def _lora_layers(self, shown: str, value: object) -> None:
         layers = [layer.strip() for layer in str(value).split(",")]
@@ -334,6 +363,15 @@ class _Translation:
             self.refuse(shown, f"Layers that can be adapted here: {known}.")
 
 
+def plain_prompt(text: str) -> str:
+    """Return a sample prompt on one line, without what only its tool reads.
+
+    >>> plain_prompt("<lora:12:1> ohwx man  in space --n bad --w 1024")
+    'ohwx man in space'
+    """
+    return " ".join(_OWN_SYNTAX.sub(" ", text).split())
+
+
 def prompts_in(value: object) -> list[Any]:
     r"""Return the prompts in a list of texts or of tables, or in the lines of a text.
 
@@ -342,7 +380,8 @@ def prompts_in(value: object) -> list[Any]:
     """
     if isinstance(value, str):
         return [line.strip() for line in value.splitlines() if line.strip()]
-    items = value if isinstance(value, list) else []
+    listed = value if isinstance(value, list) else []
+    items = [one for one in listed if not isinstance(one, dict) or one.get("enabled") is not False]
     return [one.get("text", one.get("prompt")) if isinstance(one, dict) else one for one in items]
 
 
@@ -356,6 +395,7 @@ def _side(part: object) -> int | None:
 
 SPECIAL = frozenset(
     {
+        *("max_grad_norm", "validation_steps", "checkpointing_steps"),
         *("is_style", "lora_type", "is_lora", "model_type", "use_face_detection_instead"),
         *("face_crop", "preset", "optimizer", "resolution", "caption_prefix", "name", "prompts"),
         *("network_type", "train_unet", "scale_lr", "lr_scheduler", "mixed_precision", "seed"),

@@ -90,7 +90,8 @@ def document(tool: Tool, beside: Mapping[str, object], name: str, value: object)
     inner: dict[str, Any] = {last: value}
     for section in reversed(sections):
         inner = {section: [inner] if section == "datasets" else inner}
-    return {"job": "extension", "config": {"process": [{"type": "sd_trainer", **inner}]}}
+    process = {"type": "sd_trainer", "network": {}, **inner}
+    return {"job": "extension", "config": {"process": [process]}}
 
 
 def outcome(given: dict[str, Any], tool: Tool, value: object, *beside: str) -> str:

@@ -17,6 +17,8 @@ from domain.notices.problem_names import UNKNOWN, without_words
         "text_encoder_lr",
         "config.json",
         "consent.json",
+        "toml",
+        "yaml",
         "learning_rate_scheduler",
         "validation_prompt",
         "config.process.type",
