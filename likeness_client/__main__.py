@@ -15,8 +15,8 @@ from likeness_client.folder import NoFolderError
 from likeness_client.hash_names import hash_names
 
 HTTP_ONLY = frozenset({"upload", "pictures", "files", "alias"})
-HTTP_FIRST = frozenset({"status", "cancel"})
-"""These also read a jobs table: with --table, or where no API is named."""
+HTTP_FIRST = frozenset({"status", "cancel", "import"})
+"""These also ask AWS: with --table, or with --tenant, or where no API is named."""
 
 OF_AWS = {"boto3", "botocore"}
 
@@ -66,9 +66,13 @@ def speaks_http(options: argparse.Namespace) -> bool:
         return True
     if options.command not in HTTP_FIRST or getattr(options, "signed_api", None):
         return False
-    if options.api or options.table:
+    if options.command == "import":
+        of_aws, named = options.tenant or options.stack, True
+    else:
+        of_aws, named = options.table, "/" not in options.job
+    if options.api or of_aws:
         return bool(options.api)
-    return bool(os.environ.get("LIKENESS_API")) and "/" not in options.job
+    return bool(os.environ.get("LIKENESS_API")) and named
 
 
 def run_check(options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from likeness_client import keys, signed_api
 from likeness_client.answer import Answer
 from likeness_client.appeals import run_appeals
 from likeness_client.aws_errors import explain, is_about_access, is_missing
+from likeness_client.aws_imports import import_lora
 from likeness_client.bases import add as base_add
 from likeness_client.bases import check as base_check
 from likeness_client.bases.calibrate import calibrate
@@ -34,7 +35,7 @@ from likeness_client.exit_codes import ExitCode
 from likeness_client.export import NoExportError, NotExportedError, run_export
 from likeness_client.folder import NoFolderError
 from likeness_client.functions import FunctionFailedError, NotDecidedError
-from likeness_client.imports import NotImportedError, import_lora
+from likeness_client.imports import NotImportedError
 from likeness_client.imports import Order as ImportOrder
 from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
@@ -59,6 +60,7 @@ NOT_ARGUMENTS = {
         "mask_image",
     )
 }
+DEFAULT_STACK = "likeness"
 ADDRESS = "AWS_ENDPOINT_URL"
 """Botocore's variable, and the beginning of those for single services."""
 
@@ -250,10 +252,19 @@ def scopes_of(words: str) -> list[Scope]:
 
 
 def run_import(options: argparse.Namespace) -> int:
-    """Upload a LoRA that another tool has trained."""
-    words = options.tenant, options.trigger, options.subject
-    order = ImportOrder(options.file, *words, options.consent, options.alpha)
-    return import_lora(options.stack, order)
+    """Upload a LoRA that another tool has trained.
+
+    Raises:
+        UsageError: nobody says whose model it becomes, or the job is to be followed.
+    """
+    if not options.tenant:
+        raise UsageError(
+            "name the API, the stack's output ApiUrl, by --api or LIKENESS_API; or, with AWS"
+            " credentials, whose model it becomes by --tenant"
+        )
+    if options.watch:
+        raise UsageError("leave out --watch, and follow it by `likeness status TENANT/UPLOAD`")
+    return import_lora(options.stack or DEFAULT_STACK, options.tenant, ImportOrder.of(options))
 
 
 def run_status(options: argparse.Namespace) -> int:

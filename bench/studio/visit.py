@@ -132,6 +132,11 @@ class Visit(Looks):
 
     def _consent(self) -> None:
         self.page.click("New model")
+        self.page.click("I have a LoRA already")
+        self.page.wait("document.querySelector('aside')?.innerText.includes('$')")
+        self.check("lora")
+        self.page.ask("history.back()")
+        self.page.wait("!document.querySelector('form input[type=file]')")
         self.page.wait("document.querySelectorAll('input[type=checkbox]').length === 3")
         self.check("consent")
         self.page.ask(

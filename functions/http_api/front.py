@@ -263,9 +263,14 @@ def _fields(error: RequestValidationError) -> list[FieldProblem]:
 
 
 def _message(found: dict[str, Any]) -> str:
-    """Return a problem in words; pydantic's own texts of a value error may quote the input."""
+    """Return a problem in words; texts of a value error may quote the input.
+
+    Those of a training's request are ours, quote nothing, and are the same as at the S3 door.
+    """
     kind = str(found.get("type", ""))
-    return str(found.get("msg", kind)) if kind != "value_error" else "is not valid"
+    words = str(found.get("msg", kind)).removeprefix("Value error, ")
+    of_request = tuple(found["loc"][:2]) == ("body", "request")
+    return words[:300] if kind != "value_error" or of_request else "is not valid"
 
 
 @cache

@@ -49,18 +49,26 @@ def job_id_of(name: str) -> str:
     return sha256(name.encode()).hexdigest()[:32]
 
 
+MOCK_IMPORT = job_id_of("imported")
+"""Id of a made-up import that has succeeded."""
+
+READY = (job_id_of("succeeded"), MOCK_IMPORT)
+"""Ids of the made-up jobs that have a model; the first one's is listed."""
+
+
 def mock_jobs(tenant: str) -> dict[str, JobRecord]:
-    """Return a job of every status and every code."""
+    """Return a job of every status and every code, and an import."""
     failures = [code for code, entry in CODES.items() if entry.who != "nobody"]
-    wanted: list[tuple[Status, str | None]] = [
-        *((status, None) for status in PLAIN),
-        *(("failed", code) for code in failures),
+    wanted: list[tuple[str, Status, str | None]] = [
+        *((job_id_of(status), status, None) for status in PLAIN),
+        *((job_id_of(f"failed-{code}"), "failed", code) for code in failures),
+        (MOCK_IMPORT, "succeeded", None),
     ]
     found = {}
-    for status, code in wanted:
-        job_id = job_id_of(status if code is None else f"{status}-{code}")
+    for job_id, status, code in wanted:
         found[job_id] = JobRecord(
             job_id=job_id, tenant=tenant, upload=UPLOAD, base_id=TENANT, execution_arn=TENANT,
+            kind="import" if job_id == MOCK_IMPORT else "training",
             status=status, stage="NotifyOwner" if status == "succeeded" else "TrainAdapter",
             percent=100 if status == "succeeded" else 50, plan_id=job_id, code=code,
             created_at=MADE_AT, updated_at=MADE_AT,
@@ -132,7 +140,7 @@ class MockStores:
 
     def of_upload(self, _place: str) -> UploadRow:
         """Return that every upload was accepted."""
-        return UploadRow(points_to=job_id_of("succeeded"))
+        return UploadRow(points_to=READY[0])
 
     def newest(self, tenant: str, limit: int, before: str | None) -> list[JobRecord]:
         """Return made-up jobs."""
@@ -159,15 +167,15 @@ class MockStores:
 
 
 class MockModels:
-    """The one model of every mock tenant."""
+    """A model that was trained, which is listed, and one that was imported."""
 
     def record(self, _model: ModelRecord) -> None:
         """Forget the model."""
 
     def of(self, tenant: str, model_id: str | None = None) -> list[ModelRecord]:
         """Return the made-up model."""
-        job_id = job_id_of("succeeded")
-        if model_id not in {None, job_id}:
+        job_id = READY[0] if model_id is None else model_id
+        if job_id not in READY:
             return []
         weights = sha256(TENANT.encode()).hexdigest()
         record = ModelRecord(
@@ -199,12 +207,12 @@ class MockBucket:
 
     def read(self, key: str, limit: int, version_id: str | None = None) -> bytes:  # noqa: ARG002
         """Return a photo of one byte, a picture that says MOCK, or the made-up result."""
-        job_id = job_id_of("succeeded")
         if key.endswith(".png"):
             return mock_picture()
         if not key.endswith(layout.RESULT_FILE):
             return b"x"
-        if key != layout.result_key(job_id, job_id):
+        job_id = next((one for one in READY if key == layout.result_key(one, one)), None)
+        if job_id is None:
             raise ObjectMissingError
         weights = sha256(TENANT.encode()).hexdigest()
         gate = GateReport(passed=True, effect=0.1, identity=0.8)
@@ -387,7 +395,7 @@ class MockEraser:
 
 def mocked(services: Services, tenant: str) -> Services:
     """Return the services of a mock key; clock, limits, keys and the base's card are real."""
-    stores, model_id = MockStores(tenant), job_id_of("succeeded")
+    stores, model_id = MockStores(tenant), READY[0]
     pictures = MockPictures(tenant, model_id, MADE_AT, services.now())
     return replace(
         services,

@@ -1,4 +1,4 @@
-"""The commands that speak HTTP: upload, status, cancel, pictures, files and alias."""
+"""The commands that speak HTTP: upload, import, status, cancel, pictures, files and alias."""
 
 import argparse
 import re
@@ -42,6 +42,7 @@ from likeness_client.api.requests import WAIT_SECONDS, NoAddressError
 from likeness_client.api.retries import PATIENCE_SECONDS
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError, shown
+from likeness_client.imports import NotImportedError, Order, request_of
 from likeness_client.job_lines import job_line, step_words, waiting_words
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
@@ -77,6 +78,8 @@ def run(options: argparse.Namespace) -> int:
             return COMMANDS[options.command](api, options)
     except (NoAddressError, NoFolderError, NotAsGivenError, NotUploadableError) as error:
         return complain(str(error), ExitCode.NOT_FOUND)
+    except NotImportedError as error:
+        return complain(str(error), ExitCode.REFUSED)
     except LikenessError as error:
         return complain(str(error), status_of(error))
 
@@ -109,6 +112,21 @@ def upload(api: LikenessApi, options: argparse.Namespace) -> int:
     if wanted is None:
         return ExitCode.DONE
     job = api.train(state.id, wanted)
+    print_line(f"job {job.id}")
+    return follow(api, job.id) if options.watch else ExitCode.DONE
+
+
+def import_adapter(api: LikenessApi, options: argparse.Namespace) -> int:
+    """Upload a LoRA that another tool has trained, and begin its import.
+
+    Raises:
+        NotAsGivenError: a tenant or a stack is named beside the API.
+        NotImportedError: the file or a word is refused.
+    """
+    if options.tenant or options.stack:
+        raise NotAsGivenError("leave out --tenant and --stack beside --api: the key names both")
+    order = Order.of(options)
+    job = api.import_adapter(order.file, request_of(order), show_progress)
     print_line(f"job {job.id}")
     return follow(api, job.id) if options.watch else ExitCode.DONE
 
@@ -349,6 +367,7 @@ def print_line(line: str) -> None:
 
 COMMANDS: dict[str, Callable[[LikenessApi, argparse.Namespace], int]] = {
     "upload": upload,
+    "import": import_adapter,
     "status": status,
     "cancel": cancel,
     "pictures": pictures,

@@ -1,4 +1,4 @@
-"""What of a folder, or of one archive, is uploaded over the HTTP API, and as which type.
+"""What of a folder, an archive or a LoRA is uploaded over the HTTP API, and as which type.
 
 Names of files are not sent: they may name a person.
 """
@@ -15,7 +15,9 @@ from contracts.documents.api.uploads import (
     FileToUpload,
 )
 from contracts.shared.layout import REQUEST_FILE
+from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.suffixes import (
+    ADAPTER_SUFFIX,
     ARCHIVE_SUFFIXES,
     CONSENT_FILE,
     TYPE_OF_SUFFIX,
@@ -25,6 +27,7 @@ from contracts.shared.suffixes import (
 from domain.intake.captions import is_list
 from domain.intake.file_kinds import FileKinds, file_kinds_of
 from likeness_client.folder import shown, walk
+from likeness_client.imports import read
 
 
 class NotUploadableError(Exception):
@@ -57,12 +60,16 @@ class LocalFile:
 
 
 def files_of(place: Path) -> tuple[LocalFile, ...]:
-    """Return what is to be uploaded: photos with their captions, or one archive.
+    """Return what is to be uploaded: photos with their captions, one archive, or one LoRA.
 
     Raises:
         NotUploadableError: there is nothing, too much, or something that the API does not take.
+        NotImportedError: a LoRA would be refused after the upload.
         NoFolderError: there is no such folder.
     """
+    if has_suffix(place.name, (ADAPTER_SUFFIX,)) and not place.is_dir():
+        read(place)
+        return (_local(place, MAX_IMPORT_BYTES),)
     if place.is_file():
         if not has_suffix(place.name, ARCHIVE_SUFFIXES):
             raise NotUploadableError(f"{shown(place)} is no archive; name a folder, a zip or a tar")
@@ -112,6 +119,12 @@ def _kinds_in(folder: Path) -> FileKinds:
     lists = {name for name in kinds.captions.values() if is_list(name)}
     settings = [name for name in kinds.settings if name != CONSENT_FILE]
     alone = [*kinds.masks.values(), *kinds.class_photos, *settings, *sorted(lists)]
+    loras = [name for name in kinds.photos if has_suffix(name, (ADAPTER_SUFFIX,))]
+    if loras:
+        raise NotUploadableError(
+            f"{shown(Path(loras[0]))} is a LoRA: `likeness import` takes it, alone, and photos go"
+            " into another upload"
+        )
     if alone:
         raise NotUploadableError(
             f"{shown(Path(alone[0]))} is a mask, a picture of the class, a caption list or a"

@@ -16,6 +16,8 @@ from pydantic import BaseModel, RootModel, ValidationError
 from contracts.codes import CODES
 from contracts.documents.api.pictures import ANY_SEED, MAX_SEED, NewPicture
 from contracts.documents.api.problem import Problem
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.layout import API_ADAPTER_FILE
 from likeness_client.api.errors import ApiError, NotUnderstoodError
 
 ADDRESS, KEY = "LIKENESS_API", "LIKENESS_API_KEY"
@@ -135,6 +137,15 @@ def body_of(body: BaseModel | None) -> dict[str, Any] | None:
     if isinstance(body, NewPicture) and body.seed in {None, ANY_SEED}:
         body = body.model_copy(update={"seed": secrets.randbelow(MAX_SEED)})
     return None if body is None else body.model_dump(mode="json", exclude_unset=True)
+
+
+def import_request(request: TrainingRequest | Mapping[str, Any]) -> TrainingRequest:
+    """Return a request as that of the LoRA that is the only file of its upload."""
+    if isinstance(request, TrainingRequest):
+        fields = request.model_dump(exclude_unset=True)
+    else:
+        fields = dict(request)
+    return TrainingRequest.model_validate(fields | {"adapter_file": API_ADAPTER_FILE})
 
 
 def query_of(query: Mapping[str, int | str | None]) -> dict[str, int | str]:

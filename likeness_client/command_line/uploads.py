@@ -117,7 +117,6 @@ def add_import(commands: Commands) -> None:
         metavar="FILE",
         help="safetensors of kohya, diffusers, PEFT or LyCORIS (LoCon, LoHa, LoKr)",
     )
-    take.add_argument("--tenant", required=True, help="whose model it becomes")
     take.add_argument(
         "--trigger",
         default=DEFAULT_TRIGGER_WORD,
@@ -142,7 +141,14 @@ def add_import(commands: Commands) -> None:
         metavar="NUMBER",
         help="lora_alpha of PEFT's adapter_config.json, where it is not the rank",
     )
-    take.add_argument("--stack", default="likeness", help="the stack's name (default: %(default)s)")
+    take.add_argument(
+        "--watch", action="store_true", help="over the API: print each change until the end"
+    )
+    add_api(take)
+    take.add_argument(
+        "--tenant", help="with AWS credentials, without an API: whose model it becomes"
+    )
+    take.add_argument("--stack", help="with AWS credentials: the stack's name (default: likeness)")
 
 
 def add_models(commands: Commands) -> None:

@@ -15,6 +15,9 @@ from contracts.documents.api.verification import WatermarkStated
 from contracts.documents.erasure import STORES
 from contracts.documents.record import JobRecord
 from contracts.documents.takedown import MAX_PICTURE_BYTES, CaseStatus, Credentials, Reason
+from contracts.shared.layout import API_ADAPTER_FILE
+from contracts.shared.limits import MAX_IMPORT_BYTES
+from contracts.shared.suffixes import ADAPTER_TYPE
 from contracts.shared.words.styles import STYLES
 from studio.app import ALLOWED, SITE, TYPES, files
 from tests.contract.files import ROOT, template
@@ -140,15 +143,25 @@ def test_every_store_of_a_receipt_and_every_style_has_words() -> None:
 def test_every_word_that_a_page_asks_for_is_in_the_catalogue_and_none_is_idle() -> None:
     known = {PLURALS.sub("", key) for key in words("en")}
     text = "".join(SCRIPTS.values())
-    asked = set(re.findall(r'\bt\("([\w.]+)"', text))
+    asked = set(re.findall(r'\bt(?:Of\(job, |\()"([\w.]+)"', text))
     assert asked <= known
-    families = {found.rstrip(".") for found in re.findall(r"\bt\(`([\w.]+)\$\{", text)}
+    families = {
+        found.rstrip(".") for found in re.findall(r"\bt(?:Of\(job, |\()`([\w.]+)\$\{", text)
+    }
     idle = {
         key
         for key in known - asked
         if not any(key.startswith(f"{family}") for family in families) and f'"{key}"' not in text
     }
     assert idle == set()
+
+
+def test_what_is_said_of_an_import_stands_in_place_of_other_words() -> None:
+    english = words("en")
+    own = {key.removeprefix("import.") for key in english if key.startswith("import.")}
+    assert own <= set(english)
+    shown = {key for key in own if key.startswith(("status.", "job.", "stage."))}
+    assert [key for key in shown if "train" in english[f"import.{key}"].lower()] == []
 
 
 def test_every_word_of_a_job_and_every_scope_has_words() -> None:
@@ -182,6 +195,10 @@ def test_the_studio_has_the_apis_limits() -> None:
     draft = SCRIPTS["draft.js"]
     assert f"MAX_PHOTOS = {MAX_FILES};" in draft
     assert f"MAX_BYTES = {MAX_PHOTO_BYTES:_};" in draft
+    lora = SCRIPTS["pages/lora.js"]
+    assert f"MAX_LORA_BYTES = {MAX_IMPORT_BYTES:_};" in lora
+    assert f'TYPE = "{ADAPTER_TYPE}";' in lora
+    assert f'NAME = "{API_ADAPTER_FILE}";' in lora
 
 
 def test_the_parameter_switches_every_address_off() -> None:

@@ -25,7 +25,7 @@ from PIL import Image
 from bench.api.gateway import Gateway, serving
 from contracts.documents.api.callers import Mode, Scope
 from contracts.documents.model import ModelRecord
-from contracts.documents.record import JobRecord
+from contracts.documents.record import JobKind, JobRecord
 from contracts.documents.status import UploadRow
 from contracts.documents.training import GateReport, TrainingResult
 from contracts.shared import layout
@@ -146,7 +146,8 @@ class ApiServer(Gateway):
             _, tenant, _, upload, *name = key.split("/")
             place = f"{tenant}/{upload}"
             if name == [layout.REQUEST_FILE] and jobs.of_upload(place).points_to is None:
-                made = self._job(tenant, upload)
+                imports = "adapter_file" in json.loads(self.stores.uploads.read(key, 99_999))
+                made = self._job(tenant, upload, "import" if imports else "training")
                 jobs.records[made.job_id] = made  # type: ignore[attr-defined]
                 row = UploadRow(points_to=made.job_id)
                 jobs.uploads[place] = row  # type: ignore[attr-defined]
@@ -155,11 +156,11 @@ class ApiServer(Gateway):
             if record.status in {"starting", "processing"}:
                 jobs.records[record.job_id] = self._moved(record)  # type: ignore[attr-defined]
 
-    def _job(self, tenant: str, upload: str) -> JobRecord:
+    def _job(self, tenant: str, upload: str, kind: JobKind = "training") -> JobRecord:
         now = self.clock().isoformat()
         return JobRecord(
             job_id=sha256(f"{tenant}/{upload}".encode()).hexdigest()[:32], tenant=tenant,
-            upload=upload, base_id="base", execution_arn="arn:1", status="starting",
+            upload=upload, base_id="base", execution_arn="arn:1", status="starting", kind=kind,
             stage="AcceptRequest", created_at=now, updated_at=now,
         )  # fmt: skip
 
@@ -182,7 +183,8 @@ class ApiServer(Gateway):
         key = layout.result_key(job_id, job_id)
         file = f"{layout.ADAPTER_FOLDER}/{layout.DIFFUSERS_FILE}"
         self.stores.documents.write(key.removesuffix(layout.RESULT_FILE) + file, body)
-        gate = GateReport(passed=True, effect=0.1, identity=0.8)
+        likeness = 0.8 if record.kind == "training" else None
+        gate = GateReport(passed=True, effect=0.1, identity=likeness)
         result = TrainingResult(job_id=job_id, status="succeeded", files={file: weights}, gate=gate)
         write_document(self.stores.documents, key, result)
         model = ModelRecord(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from contracts.documents.job import JobSpec
-from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
+from contracts.documents.record import JobKind, JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError
@@ -33,10 +33,11 @@ class MemoryJobs(MemoryCostRecords):
         self.refusals: dict[str, str] = {}
 
     def claim(
-        self, job: JobSpec, execution_arn: str, now: datetime
+        self, job: JobSpec, execution_arn: str, now: datetime, kind: JobKind = "training"
     ) -> Literal["accepted", "repeat"]:
         self.refusals.pop(f"{job.tenant}/{job.upload}", None)
         if self._begin(job, execution_arn, "AcceptRequest", now):
+            self._change(job.job_id, now, kind=kind)
             return "accepted"
         ours = self.records[job.job_id].execution_arn == execution_arn
         return "accepted" if ours else "repeat"

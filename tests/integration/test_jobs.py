@@ -93,6 +93,13 @@ def test_a_job_keeps_the_machine_that_its_request_asks_for(jobs: Jobs) -> None:
     assert found(jobs).run == asked.run
 
 
+def test_a_job_keeps_that_it_is_an_import(jobs: Jobs) -> None:
+    jobs.claim(spec(), "arn:1", NOON, "import")
+    jobs.claim(spec(2), "arn:2", NOON)
+    jobs.finish(job_id(), "failed", "import_unreadable", at(1))
+    assert (found(jobs).kind, found(jobs, 2).kind) == ("import", "training")
+
+
 def test_the_first_execution_gets_the_job_and_keeps_it(jobs: Jobs) -> None:
     assert jobs.claim(spec(), "arn:1", NOON) == "accepted"
     assert jobs.claim(spec(), "arn:1", at(1)) == "accepted"

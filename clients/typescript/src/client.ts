@@ -26,6 +26,8 @@ interface Page<T> {
 }
 
 const WAIT_SECONDS = 20;
+/** Name of a LoRA in its upload, where it is the only file. */
+const ADAPTER_FILE = "000.safetensors";
 /** How often it is asked, for 20 seconds each, whether a request was accepted. */
 const MAX_QUESTIONS = 15;
 const ENDED = new Set(["succeeded", "failed", "canceled"]);
@@ -36,7 +38,7 @@ export class LikenessApi extends Operations {
     super(options);
   }
 
-  /** Upload photos with their captions, or one archive; nothing is trained yet. */
+  /** Upload photos with their captions, one archive, or one LoRA; nothing is trained yet. */
   async upload(files: UploadFile[], onProgress?: (progress: UploadProgress) => void, options: CallOptions = {}): Promise<UploadState> {
     const captions = files.flatMap((file, number) => (file.caption === undefined ? [] : [{ number, data: new TextEncoder().encode(file.caption) }]));
     const sent = [
@@ -65,6 +67,15 @@ export class LikenessApi extends Operations {
       if (state.job_id) return this.getJob(state.job_id, { signal: options.signal });
     }
     throw new NotAcceptedError(uploadId);
+  }
+
+  /**
+   * Import a LoRA that another tool has trained (safetensors of kohya, diffusers, PEFT or LyCORIS); the job is returned
+   * as soon as the request is accepted. `adapter_file` is filled in; options of a training, such as `rank`, are refused.
+   */
+  async importAdapter(data: Blob | Uint8Array<ArrayBuffer>, request: TrainingRequest, options: CallOptions = {}): Promise<JobView> {
+    const upload = await this.upload([{ data, type: "application/x-safetensors" }], undefined, options);
+    return this.train(upload.id, { ...request, adapter_file: ADAPTER_FILE }, options);
   }
 
   /** A job as it stands now and at each change, to its end. */

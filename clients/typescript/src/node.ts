@@ -1,6 +1,6 @@
 // Folders and files, for Node: a folder's photos to upload, and files of a model to save.
 
-import { mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, extname, join, parse } from "node:path";
 
 import type { LikenessApi, UploadFile } from "./client.js";
@@ -29,6 +29,15 @@ export async function photosOf(folder: string): Promise<UploadFile[]> {
     found.push({ data, type, ...(caption === undefined ? {} : { caption: await readFile(join(folder, caption), "utf8") }) });
   }
   return found;
+}
+
+const MAX_ADAPTER_BYTES = 419_430_400;
+
+/** Return a LoRA for `importAdapter`, which takes at most 400 MiB. */
+export async function adapterOf(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (extname(path).toLowerCase() !== ".safetensors") throw new TypeError(`${path} is no safetensors file`);
+  if ((await stat(path)).size > MAX_ADAPTER_BYTES) throw new TypeError(`${path} is larger than 400 MiB`);
+  return new Uint8Array(await readFile(path));
 }
 
 /** Download every file of a model, each compared with its hash; return their paths. */

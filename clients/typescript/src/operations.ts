@@ -49,7 +49,7 @@ export class Operations extends Transport {
     return this.ask<MemberView>("POST", `/v1/members/${part(memberId)}:role`, options, undefined, body);
   }
 
-  /** Return what a training on so many photos would take and cost; nothing is stored or begun. `POST /v1/estimates` */
+  /** Return what a training on so many photos, or an import, would take and cost; none begins. `POST /v1/estimates` */
   createEstimate(body: NewEstimate, options: CallOptions = {}): Promise<EstimateView> {
     return this.ask<EstimateView>("POST", "/v1/estimates", options, undefined, body);
   }
@@ -64,7 +64,7 @@ export class Operations extends Transport {
     return this.ask<KeyView>("POST", "/v1/keys", options, undefined, body);
   }
 
-  /** Start a training on an upload: the same as putting `request.json` beside its photos. The same content is trained once; a second request for it answers with the first one's job. `POST /v1/models` */
+  /** Start a training on an upload: the same as putting `request.json` beside its photos. With `adapter_file` the LoRA of the upload is imported, and nothing is trained. The same content is trained once; a second request for it answers with the first one's job. `POST /v1/models` */
   createModel(body: NewTraining, options: CallOptions = {}): Promise<TrainingStarted> {
     return this.ask<TrainingStarted>("POST", "/v1/models", options, undefined, body);
   }

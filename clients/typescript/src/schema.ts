@@ -288,9 +288,9 @@ export interface FieldProblem {
 export interface FileToUpload {
   /** For `text/plain`: number of the photo that this file is the caption of. */
   of_photo?: number | null;
-  /** Bytes; the form takes a file of exactly this size. A photo has at most 20 MB. */
+  /** Bytes; the form takes a file of exactly this size. A photo has at most 20 MB, a LoRA 400 MiB (419,430,400 bytes). */
   size: number;
-  type: "image/jpeg" | "image/png" | "image/webp" | "image/heic" | "image/heif" | "image/avif" | "text/plain" | "application/zip" | "application/x-tar" | "application/gzip";
+  type: "image/jpeg" | "image/png" | "image/webp" | "image/heic" | "image/heif" | "image/avif" | "text/plain" | "application/zip" | "application/x-tar" | "application/gzip" | "application/x-safetensors";
 }
 
 /** The evaluation of one checkpoint with a few quick pictures. */
@@ -394,12 +394,14 @@ export interface JobSamples {
   object: "list";
 }
 
-/** One job: a training from its acceptance to its model. */
+/** One job: a training, or an import, from its acceptance to its model. */
 export interface JobView {
   created_at: string;
   eta_seconds: number | null;
   failure: JobFailure | null;
   id: string;
+  /** `import`: the model is a LoRA that another tool has trained, and no step was taken here. */
+  kind?: "training" | "import";
   /** The model, once the job has succeeded. */
   model_id: string | null;
   object: "job";
@@ -564,9 +566,9 @@ export interface NewApproval {
 
 /** Body of `POST /v1/estimates`. */
 export interface NewEstimate {
-  /** Photos that can be used. */
-  photos: number;
-  /** The same as `request.json`. */
+  /** Photos that can be used; left out for an import, which has none. */
+  photos?: number | null;
+  /** The same as `request.json`. An import is estimated where it has `adapter_file`. */
   request: TrainingRequest;
 }
 
@@ -654,9 +656,9 @@ export interface NewTakedown {
   words?: string;
 }
 
-/** Body of `POST /v1/models`: train a model on an upload. */
+/** Body of `POST /v1/models`: train a model on an upload, or import the LoRA that it holds. */
 export interface NewTraining {
-  /** The same as `request.json`. */
+  /** The same as `request.json`. To import a LoRA, `adapter_file` is `000.safetensors`. */
   request: TrainingRequest;
   upload_id: string;
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { ApiError, LikenessApi, NotAcceptedError, NotReachedError, NotUnderstoodError, TransferError, type JobView } from "../src/index.js";
-import { photosOf, saveFiles } from "../src/node.js";
+import { adapterOf, photosOf, saveFiles } from "../src/node.js";
 
 const address = process.env["LIKENESS_API"]!;
 const key = process.env["LIKENESS_API_KEY"]!;
@@ -84,6 +84,21 @@ test("from a folder to the files of a model", async () => {
   const elsewhere = sent.filter((one) => one.url.includes("/s3/"));
   assert.ok(elsewhere.length > 0);
   assert.ok(elsewhere.every((one) => header(one.init, "authorization") === undefined), "the key goes to the API alone");
+});
+
+test("a LoRA of another tool is imported", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "likeness-"));
+  const file = join(folder, "anna.safetensors");
+  await writeFile(file, "a LoRA");
+  const { api, sent } = faulty();
+  const job = await api.importAdapter(await adapterOf(file), { ...REQUEST, class_prompt: "a photo of a dog" });
+  assert.equal(job.kind, "import");
+  assert.equal((await api.waitForJob(job.id)).kind, "import");
+  const bodies = sent.filter((one) => typeof one.init.body === "string").map((one) => String(one.init.body));
+  assert.ok(bodies.some((body) => body.includes('"adapter_file":"000.safetensors"')));
+  assert.ok(bodies.every((body) => !body.includes("anna")));
+  await writeFile(join(folder, "a.pt"), "x");
+  await assert.rejects(adapterOf(join(folder, "a.pt")), /no safetensors/);
 });
 
 test("a folder with something else is refused", async () => {

@@ -16,7 +16,7 @@ from aws.jobs.cost_records import DynamoCostRecords, numbers
 from aws.tables import open_table
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import JobSpec
-from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
+from contracts.documents.record import JobKind, JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from contracts.errors import JobCanceledError, SubjectErasedError
@@ -47,10 +47,11 @@ class DynamoJobs(DynamoCostRecords):
         return cls(open_table("JOBS_TABLE"))
 
     def claim(
-        self, job: JobSpec, execution_arn: str, now: datetime
+        self, job: JobSpec, execution_arn: str, now: datetime, kind: JobKind = "training"
     ) -> Literal["accepted", "repeat"]:
         """Claim the job for this execution, unless another execution has it or had it."""
-        claimed = self._begin(job, execution_arn, "AcceptRequest", now)
+        of_kind = {} if kind == "training" else {"kind": kind}
+        claimed = self._begin(job, execution_arn, "AcceptRequest", now, **of_kind)
         pointer = {"points_to": job.job_id}
         row = layout.upload_row(f"{job.tenant}/{job.upload}")
         self._update(row, None, pointer, drop=_REFUSAL)

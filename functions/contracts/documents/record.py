@@ -30,6 +30,9 @@ Stage = Literal[
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 
+JobKind = Literal["training", "import"]
+"""What a job does: it trains on photos, or it imports a LoRA that another tool has trained."""
+
 WaitingFor = Literal["slot", "capacity"]
 """What a queued job waits for: a slot of the quota, or capacity at SageMaker."""
 
@@ -46,6 +49,8 @@ class JobRecord(Document):
     upload: OpaqueId
 
     base_id: OpaqueId
+
+    kind: JobKind = "training"
 
     run: RunOptions | None = None
     """What the request says about the machine; absent: the stack's defaults."""

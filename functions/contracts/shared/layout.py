@@ -19,6 +19,10 @@ API_UPLOAD_BYTES = 12
 """Random bytes in the name of an upload that began over the HTTP API."""
 
 
+API_ADAPTER_FILE = "000.safetensors"
+"""Name of a LoRA in an upload of the HTTP API, where it is the only file; see ``adapter_file``."""
+
+
 def is_of_api(upload: str) -> bool:
     """Whether an upload's name is one of the HTTP API's: only its own call starts such an upload.
 

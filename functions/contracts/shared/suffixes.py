@@ -23,6 +23,12 @@ TOML_SUFFIX = ".toml"
 YAML_SUFFIXES = (".yaml", ".yml")
 """Suffixes of a job file of ai-toolkit."""
 
+ADAPTER_SUFFIX = ".safetensors"
+"""Suffix of a LoRA that another tool has trained."""
+
+ADAPTER_TYPE = "application/x-safetensors"
+"""Media type of such a file over the HTTP API; IANA has registered none."""
+
 BACKENDS_STEM = "multidatabackend"
 """How the name of SimpleTuner's list of datasets begins; it ends with ``.json``."""
 
@@ -47,6 +53,7 @@ SUFFIX_OF_TYPE = {
     "application/zip": ".zip",
     "application/x-tar": ".tar",
     "application/gzip": ".tar.gz",
+    ADAPTER_TYPE: ADAPTER_SUFFIX,
 }
 """Suffix of each media type that the HTTP API takes. Callers' file names may name a person, so the
 keys of their files are made of numbers and these."""

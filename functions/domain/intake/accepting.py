@@ -15,10 +15,10 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, QuotaUsedUpError, SubjectErasedError
 from contracts.shared import layout
 from contracts.shared.base_options import unfit_options
-from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.people.faces import REAL_FACES
 from contracts.shared.words.name_list import NO_NAMES, NameList, has_name
 from domain.appeals.allowing import is_allowed
+from domain.intake.adapter_files import problem_with_adapter
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
 from domain.intake.uploads import (
@@ -133,7 +133,9 @@ def accept_place(
     of_job = ErasureSubject(tenant=place.tenant, model_id=job.job_id)
     check_not_erased(services.tombstones, of_job)
     check_quotas(job, merged.request, given.execution_arn, services, now)
-    status = services.jobs.claim(job, given.execution_arn, now)
+    status = services.jobs.claim(
+        job, given.execution_arn, now, "training" if adapter is None else "import"
+    )
     if status == "accepted":
         accepted = accepted_upload(job, upload, merged, adapter)
         write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
@@ -194,14 +196,11 @@ def split_import(
     if request.adapter_file is None:
         return upload, None
     named = [photo for photo in upload.photos if name_of(photo, place) == request.adapter_file]
-    message = ""
-    if not named:
-        message = "The upload holds no file of this name; upload it before request.json."
-    elif named[0].size > MAX_IMPORT_BYTES:
-        message = f"The file is larger than {MAX_IMPORT_BYTES >> 20} MiB; reduce its rank."
-    elif len(upload.photos) > 1 or upload.class_photos:
-        message = "There are other files beside it, but nothing is trained; remove them."
-    if message:
+    message = problem_with_adapter(
+        named[0].size if named else None,
+        others=len(upload.photos) > 1 or bool(upload.class_photos),
+    )
+    if message is not None:
         store_problems(services, place, (RequestProblem(field="adapter_file", message=message),))
         raise InvalidRequestError(problems=1)
     adapter = PinnedObject(**{name: getattr(named[0], name) for name in PinnedObject.model_fields})

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from contracts.documents.capacity import CapacityChoice
 from contracts.documents.job import JobSpec
-from contracts.documents.record import JobRecord, Stage, Status, WaitingFor
+from contracts.documents.record import JobKind, JobRecord, Stage, Status, WaitingFor
 from contracts.documents.status import TrainingProgress
 from contracts.documents.sweep import SweepTrial
 from domain.ports.cost_records import CostRecords
@@ -34,7 +34,7 @@ class Jobs(CostRecords, Protocol):
     """Every method may be called twice with the same facts; the second call changes nothing."""
 
     def claim(
-        self, job: JobSpec, execution_arn: str, now: datetime
+        self, job: JobSpec, execution_arn: str, now: datetime, kind: JobKind = "training"
     ) -> Literal["accepted", "repeat"]:
         """Claim the job for this execution, unless another execution has it or had it.
 

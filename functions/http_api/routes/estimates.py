@@ -1,4 +1,4 @@
-"""/v1/estimates: what a training would take and cost."""
+"""/v1/estimates: what a training or an import would take and cost."""
 
 from contracts.documents.api.estimates import EstimateView, NewEstimate
 from contracts.shared.steps import Dataset
@@ -11,12 +11,12 @@ router = new_router()
 
 @router.post("/v1/estimates", summary="Estimate time and price", tags=["models"])
 def create_estimate(body: NewEstimate) -> EstimateView:
-    """Return what a training on so many photos would take and cost; nothing is stored or begun."""
+    """Return what a training on so many photos, or an import, would take and cost; none begins."""
     caller(router, "read")
     stores = services(router)
     bases, pricing = stores.bases, stores.pricing
     card = bases.card(bases.base_id)
     prices = with_speeds(pricing.prices, bases.storage, card)
-    dataset = Dataset((1,) * body.photos)
+    dataset = Dataset((1,) * (body.photos or 0))
     found = make_estimate(body.request, dataset, card, pricing.instance_type, prices)
     return EstimateView(**dict(found))

@@ -25,9 +25,12 @@ from contracts.documents.sweep import SweepReport
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from contracts.shared.suffixes import CONSENT_FILE
+from domain.intake.adapter_files import LORA_NOT_NAMED, problem_with_adapter
+from domain.intake.file_kinds import file_kinds_of
 from domain.ports.storage import find_document, find_readable
 from domain.requests.consent import refuse_consent
 from http_api.asking import caller, new_router, services, touch
+from http_api.mock import MOCK_IMPORT
 from http_api.paging import After, Limit, page
 from http_api.problems import ApiError
 from http_api.rates import DAY_SECONDS, check_quotas, spend
@@ -56,11 +59,12 @@ def list_models(limit: Limit = 20, after: After = None) -> ModelPage:
     return ModelPage(data=tuple(ModelView.of(row) for row in shown), next=rest)
 
 
-@router.post("/v1/models", summary="Train a model", tags=["models"])
+@router.post("/v1/models", summary="Train or import a model", tags=["models"])
 def create_model(body: NewTraining) -> TrainingStarted:
     """Start a training on an upload: the same as putting `request.json` beside its photos.
 
-    The same content is trained once; a second request for it answers with the first one's job.
+    With `adapter_file` the LoRA of the upload is imported, and nothing is trained. The same content
+    is trained once; a second request for it answers with the first one's job.
     """
     who, stores = caller(router, "train"), services(router)
     prefix = layout.upload_prefix(who.tenant, body.upload_id)
@@ -71,6 +75,8 @@ def create_model(body: NewTraining) -> TrainingStarted:
     row = stores.jobs.of_upload(place)
     if who.mode == "live":
         row = start(stores, body, who.tenant, row)
+    elif body.request.adapter_file is not None:
+        row = UploadRow(points_to=MOCK_IMPORT)
     touch(router, upload_id=body.upload_id, job_id=row.points_to)
     job = None if row.points_to is None else stores.jobs.get(row.points_to)
     return TrainingStarted(upload_id=body.upload_id, job=None if job is None else JobView.of(job))
@@ -92,14 +98,38 @@ def check_consent(stores: Services, body: NewTraining) -> None:
         raise ApiError(refusal.code, errors=errors)
 
 
+def check_adapter(stores: Services, body: NewTraining, tenant: str) -> None:
+    """Refuse an import of a file that is not there or not alone, and a training on a LoRA.
+
+    AcceptRequest refuses the same imports; here nothing is stored then, and no quota is used.
+
+    Raises:
+        ApiError: the field ``adapter_file`` says why.
+    """
+    prefix = layout.upload_prefix(tenant, body.upload_id)
+    named = body.request.adapter_file
+    listed = {one.key.removeprefix(prefix): one.size for one in stores.uploads.list(prefix, 1000)}
+    if named is None:
+        message = LORA_NOT_NAMED if layout.API_ADAPTER_FILE in listed else None
+    else:
+        kinds = file_kinds_of(listed)
+        others = {*kinds.photos, *kinds.class_photos} - {named}
+        message = problem_with_adapter(listed.get(named), others=bool(others))
+    if message is not None:
+        problem = FieldProblem(field="body.request.adapter_file", message=message)
+        raise ApiError("invalid_call", errors=[problem])
+
+
 def start(stores: Services, body: NewTraining, tenant: str, before: UploadRow) -> UploadRow:
     """Write the request, and return what the workflow makes of it within some seconds.
 
     Raises:
-        ApiError: the upload has its training, or a quota of the tenant is used up.
+        ApiError: the upload has its training, holds something else than the request is about, or a
+            quota of the tenant is used up.
     """
     if before.points_to is not None:
         raise ApiError("already_started")
+    check_adapter(stores, body, tenant)
     check_quotas(stores, tenant)
     spend(stores, f"trainings#{tenant}", DAY_SECONDS, stores.limits.trainings_per_day)
     key = layout.upload_prefix(tenant, body.upload_id) + layout.REQUEST_FILE

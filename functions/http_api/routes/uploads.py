@@ -27,7 +27,10 @@ from contracts.documents.api.uploads import (
 )
 from contracts.documents.upload.photo_options import FaceChecks
 from contracts.shared import layout
+from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.suffixes import (
+    ADAPTER_SUFFIX,
+    ADAPTER_TYPE,
     ARCHIVE_SUFFIXES,
     CAPTION_SUFFIXES,
     SUFFIX_OF_TYPE,
@@ -41,6 +44,7 @@ from http_api.waiting import Wait, until
 FORM_SECONDS = 3600
 PHOTO_LINK_SECONDS = 900
 NUMBER_DIGITS = 3
+ALONE = "a LoRA is the only file of its upload: begin another upload"
 PHOTO_SUFFIXES = tuple(
     suffix for kind, suffix in SUFFIX_OF_TYPE.items() if kind.startswith("image/")
 )
@@ -68,10 +72,13 @@ def create_upload(body: NewUpload) -> UploadCreated:
 def add_files(upload_id: UploadId, body: MoreFiles) -> UploadCreated:
     """Return forms for further files of an upload that has files, and no training yet."""
     who, stores = caller(router, "train"), services(router)
-    if not stores.uploads.list(layout.upload_prefix(who.tenant, upload_id), 1):
+    listed = stores.uploads.list(layout.upload_prefix(who.tenant, upload_id), 1)
+    if not listed:
         raise ApiError("not_found")
     check_untrained(stores, who, upload_id)
     check_files(body.files, body.first)
+    if has_suffix(listed[0].key, (ADAPTER_SUFFIX,)):
+        raise ApiError("invalid_call", errors=[FieldProblem(field="body.files", message=ALONE)])
     return forms_for(stores, who.tenant, upload_id, body.files, body.first)
 
 
@@ -190,7 +197,8 @@ def photo_key(stores: Services, prefix: str, number: int) -> str | None:
     """Return the key of an upload's photo; None where there is none."""
     listed = stores.uploads.list(f"{prefix}{number:03d}.", 3)
     found = [one.key for one in listed if not has_suffix(one.key, CAPTION_SUFFIXES)]
-    return found[0] if found and not has_suffix(found[0], ARCHIVE_SUFFIXES) else None
+    others = (*ARCHIVE_SUFFIXES, ADAPTER_SUFFIX)
+    return found[0] if found and not has_suffix(found[0], others) else None
 
 
 def state_of(stores: Services, tenant: str, upload: str) -> UploadState:
@@ -214,7 +222,7 @@ def is_decided(state: UploadState) -> bool:
 
 
 def check_files(files: tuple[FileToUpload, ...], first: int = 0) -> None:
-    """Refuse photos that are too large, captions of no photo, two of one, and one file too many.
+    """Refuse files that are too large or too many, wrong captions, and a LoRA beside others.
 
     Raises:
         ApiError: with every wrong file.
@@ -227,15 +235,27 @@ def check_files(files: tuple[FileToUpload, ...], first: int = 0) -> None:
         is_photo, is_text = file.type.startswith("image/"), file.type == "text/plain"
         if (is_photo or is_text) and file.size > MAX_PHOTO_BYTES:
             errors.append(problem_of(number, "size", "a photo has at most 20,000,000 bytes"))
+        if file.type == ADAPTER_TYPE:
+            errors += problems_with_adapter(number, file, alone=first + len(files) == 1)
         of = None if file.of_photo is None else file.of_photo - first
         captions = of is not None and 0 <= of < len(files) and files[of].type.startswith("image/")
-        if is_text != captions:
+        if is_text != captions or (not is_text and of is not None):
             words = "names the photo of a text/plain file, and of no other"
             errors.append(problem_of(number, "of_photo", words))
         elif file.of_photo is not None and captioned[file.of_photo] > 1:
             errors.append(problem_of(number, "of_photo", "a photo has one caption"))
     if errors:
         raise ApiError("invalid_call", errors=errors)
+
+
+def problems_with_adapter(number: int, file: FileToUpload, *, alone: bool) -> list[FieldProblem]:
+    """Return what is wrong with a LoRA; ``alone``: whether it is the only file of its upload."""
+    too_large = file.size > MAX_IMPORT_BYTES
+    words = f"a LoRA has at most {MAX_IMPORT_BYTES:,} bytes"
+    return [
+        *([problem_of(number, "size", words)] if too_large else []),
+        *([] if alone else [problem_of(number, "type", ALONE)]),
+    ]
 
 
 def problem_of(number: int, field: str, message: str) -> FieldProblem:

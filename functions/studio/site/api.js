@@ -129,11 +129,41 @@ async function again(send, signal) {
 
 export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-/** Send one file with its signed form. */
-export async function send(form, file) {
+/** Begin what a request asks for on an upload; returns the job's id as soon as the request is accepted. */
+export async function begun(upload, request, signal) {
+  let { job } = await call("train", { body: { upload_id: upload, request } });
+  while (job === null) {
+    const now = await call("upload", { ids: { upload_id: upload }, query: { wait: 20 }, signal });
+    if (now.refused) throw Object.assign(new Error(now.refused), { code: now.refused });
+    job = now.job_id && { id: now.job_id };
+  }
+  return job.id;
+}
+
+const formData = (form, file) => {
   const body = new FormData();
   for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
   body.append("file", file);
+  return body;
+};
+
+/** Send one file with its signed form. */
+export async function send(form, file) {
+  const body = formData(form, file);
   const answer = await again(() => fetch(form.url, { method: "POST", body }));
   if (!answer.ok) throw new Problem(answer.status, { code: "photo_missing" });
+}
+
+/** Send one large file with its signed form; `heard` is told which share has been sent, which fetch does not tell. */
+export function sendLarge(form, file, heard, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const fail = () => reject(new TypeError("the file was not sent"));
+    Object.assign(request, { onerror: fail, onabort: fail, ontimeout: fail });
+    request.onload = () => request.status < 300 ? resolve() : fail();
+    request.upload.onprogress = ({ loaded, total }) => heard(total ? loaded / total : 0);
+    signal?.addEventListener("abort", () => request.abort());
+    request.open("POST", form.url);
+    request.send(formData(form, file));
+  });
 }

@@ -13,6 +13,7 @@ import * as erased from "./pages/erased.js";
 import * as files from "./pages/files.js";
 import * as job from "./pages/job.js";
 import * as keys from "./pages/keys.js";
+import * as lora from "./pages/lora.js";
 import * as members from "./pages/members.js";
 import * as model from "./pages/model.js";
 import * as models from "./pages/models.js";
@@ -22,11 +23,11 @@ import * as signIn from "./pages/sign_in.js";
 
 const PAGES = [
   [/^\/models$/, models], [/^\/models\/(?<id>[0-9a-f]{32})$/, model], [/^\/new$/, consent],
-  [/^\/new\/photos$/, photos], [/^\/jobs\/(?<id>[0-9a-f]{32})$/, job], [/^\/operator$/, operator],
+  [/^\/new\/photos$/, photos], [/^\/new\/lora$/, lora], [/^\/jobs\/(?<id>[0-9a-f]{32})$/, job], [/^\/operator$/, operator],
   [/^\/account$/, account], [/^\/models\/(?<id>[0-9a-f]{32})\/files$/, files], [/^\/erased$/, erased], [/^\/operator\/keys$/, keys],
   [/^\/operator\/people$/, members], [/^\/appeals$/, appeals], [/^\/takedowns$/, cases],
 ];
-const STEPS = ["consent", "photos", "training", "pictures"];
+const STEPS = { training: ["consent", "photos", "training", "pictures"], import: ["lora", "import", "pictures"] };
 const OPERATING = [cases, appeals, account];
 const state = { me: null, settings: null };
 let leaving = new AbortController();
@@ -51,7 +52,7 @@ async function show() {
   }
 }
 
-function draw({ title, step, body, facts, waiting = false }) {
+function draw({ title, step, way = "training", body, facts, waiting = false }) {
   document.title = `${title} · Likeness`;
   const heading = h("h1", { tabindex: "-1" }, title);
   const main = h("main", { id: "main", class: facts ? "with-facts" : "", "aria-busy": waiting },
@@ -60,7 +61,7 @@ function draw({ title, step, body, facts, waiting = false }) {
   frame.removeAttribute("aria-busy");
   frame.replaceChildren(
     h("button", { class: "skip", type: "button", onclick: () => heading.focus() }, t("skip")),
-    bar(), step ? steps(step) : "", main, foot());
+    bar(), step ? steps(STEPS[way], step) : "", main, foot());
   heading.focus({ preventScroll: true });
   scrollTo(0, 0);
 }
@@ -79,9 +80,9 @@ function bar() {
     link("/account", t("bar.account"))));
 }
 
-function steps(now) {
-  const place = STEPS.indexOf(now);
-  return h("nav", { class: "steps", "aria-label": t("steps.label") }, h("ol", {}, STEPS.map((step, index) =>
+function steps(names, now) {
+  const place = names.indexOf(now);
+  return h("nav", { class: "steps", "aria-label": t("steps.label") }, h("ol", {}, names.map((step, index) =>
     h("li", { data: { state: index < place ? "done" : "" }, "aria-current": index === place ? "step" : false },
       index < place && h("span", { "aria-hidden": "true" }, "✓ "), t(`steps.${step}`),
       index < place && h("span", { class: "unseen" }, t("steps.done"))))));

@@ -33,6 +33,12 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+/** Return the words of a key, as they are said of this job: an import has some of its own. */
+export function tOf(job, key, values = {}) {
+  const own = job.kind === "import" ? t(`import.${key}`, values) : key;
+  return own === `import.${key}` || own === key ? t(key, values) : own;
+}
+
 /** Return title and hint of a code; some hints speak to programs, and have other words for people here. */
 export function code(name) {
   if (name === "offline") return { title: t("offline.title"), hint: t("offline.hint") }; // no answer has a code

@@ -262,7 +262,7 @@ class AsyncOperations(AsyncTransport):
         *,
         idempotency_key: str | None = None,
     ) -> EstimateView:
-        """Return what a training on so many photos would take and cost; nothing is stored or begun.
+        """Return what a training on so many photos, or an import, would take and cost; none begins.
 
         ``POST /v1/estimates``
         """
@@ -326,7 +326,8 @@ class AsyncOperations(AsyncTransport):
 
         ``POST /v1/models``
 
-        The same content is trained once; a second request for it answers with the first one's job.
+        With ``adapter_file`` the LoRA of the upload is imported, and nothing is trained. The same
+        content is trained once; a second request for it answers with the first one's job.
         """
         call = Call(
             "POST",

@@ -17,7 +17,7 @@ from likeness_client.api.errors import (
     UploadRefusedError,
 )
 from likeness_client.api.folder import LocalFile, OnProgress, UploadProgress, files_of
-from likeness_client.api.requests import WAIT_SECONDS, Page
+from likeness_client.api.requests import WAIT_SECONDS, Page, import_request
 from likeness_client.api.transfers import (
     PartFile,
     is_made_up,
@@ -41,10 +41,11 @@ class LikenessApi(Operations):
     """
 
     def upload(self, place: Path, on_progress: OnProgress | None = None) -> UploadState:
-        """Upload a folder's photos with their captions, or one archive; nothing is trained yet.
+        """Upload a folder's photos with their captions, an archive or a LoRA; nothing begins yet.
 
         Raises:
             NotUploadableError: the folder cannot be uploaded as it is.
+            NotImportedError: the LoRA would be refused.
             TransferError: S3 did not take a file.
         """
         files = files_of(place)
@@ -82,6 +83,32 @@ class LikenessApi(Operations):
             if state.job_id is not None:
                 return self.get_job(state.job_id)
         raise NotAcceptedError(upload_id)
+
+    def import_adapter(
+        self,
+        file: Path,
+        request: TrainingRequest | Mapping[str, Any],
+        on_progress: OnProgress | None = None,
+    ) -> JobView:
+        """Import a LoRA that another tool has trained; return its job once it is accepted.
+
+        The same file with the same request is imported once, however often it is sent.
+
+        Args:
+            file: safetensors of kohya, diffusers, PEFT or LyCORIS; docs/import.md.
+            request: both prompts, the trigger word, and a person's consent. Options of a training,
+                such as ``rank``, are refused, and ``adapter_file`` is filled in.
+            on_progress: told once the file is sent.
+
+        Raises:
+            NotImportedError: the file would be refused after the upload.
+            TransferError: S3 did not take it.
+            UploadRefusedError: the request was refused; its code says why.
+            NotAcceptedError: it was neither accepted nor refused for some minutes.
+        """
+        wanted = import_request(request)
+        upload = self.upload(file, on_progress)
+        return self.train(upload.id, wanted)
 
     def follow_job(self, job_id: str) -> Iterator[JobView]:
         """Yield a job as it stands now and at each change, to its end."""

@@ -31,9 +31,11 @@ from likeness_client.api.errors import (
 from likeness_client.api.folder import NotUploadableError, UploadProgress, files_of
 from likeness_client.api.requests import NoAddressError, problem_with
 from likeness_client.api.retries import MAX_PAUSE_SECONDS, Retries
+from likeness_client.imports import NotImportedError
 from tests.fakes.api_server import TENANT
 from tests.unit.client.api_kit import REQUEST, Connected, folder_of
 from tests.unit.runtime.api_kit import job
+from tests.unit.training_kit import lora
 
 KEY = NewKey(name="server", scopes=("read",))
 ORDER = NewPicture(prompt="a photo of sks person")
@@ -45,6 +47,44 @@ def trained(it: Connected, tmp_path: Path) -> str:
     model = it.api.wait_for_job(it.api.train(upload.id, REQUEST).id).model_id
     assert model is not None
     return model
+
+
+def lora_file(folder: Path, body: bytes = b"") -> Path:
+    """Return a LoRA under a person's name."""
+    (file := folder / "anna schmidt.safetensors").write_bytes(body or lora())
+    return file
+
+
+DOG = {"instance_prompt": "a photo of sks dog", "class_prompt": "a photo of a dog"}
+
+
+def test_a_lora_is_sent_and_imported(tmp_path: Path) -> None:
+    it, steps = Connected(), list[UploadProgress]()
+    job = it.api.import_adapter(lora_file(tmp_path), DOG, steps.append)
+    assert job.kind == "import"
+    assert it.api.wait_for_job(job.id).kind == "import"
+    assert [(one.files, one.sent_bytes == one.of_bytes) for one in steps] == [(1, True)]
+    objects = it.server.stores.uploads.objects  # type: ignore[attr-defined]
+    (request,) = (json.loads(body) for key, body in objects.items() if key.endswith(".json"))
+    assert request == {**DOG, "adapter_file": "000.safetensors"}
+    assert b"anna" not in b"".join(sent.content for sent in it.wire.requests)
+    same = asyncio.run(it.asynchronous().import_adapter(lora_file(tmp_path), DOG))
+    assert same.kind == "import"
+
+
+def test_a_lora_that_would_be_refused_is_not_sent(tmp_path: Path) -> None:
+    it = Connected()
+    with pytest.raises(NotImportedError, match="safetensors"):
+        it.api.import_adapter(lora_file(tmp_path, b"PK a pickle"), DOG)
+    with pytest.raises(NotImportedError, match="cannot be read"):
+        it.api.import_adapter(tmp_path / "gone.safetensors", DOG)
+    with pytest.raises(ValueError, match="rank has no effect"):
+        it.api.import_adapter(lora_file(tmp_path), {**DOG, "rank": 4})
+    folder = folder_of(tmp_path / "photos")
+    lora_file(folder)
+    with pytest.raises(NotUploadableError, match="likeness import"):
+        it.api.upload(folder)
+    assert it.wire.requests == []
 
 
 def test_from_a_folder_to_the_files_of_a_model(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.fakes.api_server import ApiServer, serve
 from tests.unit.client.api_kit import REQUEST, folder_of
 from tests.unit.domain.test_pictures import MODEL
 from tests.unit.runtime.api_kit import job
+from tests.unit.training_kit import lora
 
 
 @pytest.fixture(name="server")
@@ -59,6 +60,27 @@ def test_from_a_folder_to_a_picture(
     (weights,) = lines(capsys)
     assert Path(weights).read_bytes()
     assert "HTTP_AUTHORIZATION" in server.requests[0][2]
+
+
+def test_a_lora_is_imported_without_aws_credentials(
+    server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file := tmp_path / "anna.safetensors").write_bytes(lora())
+    (agreed := tmp_path / "consent.json").write_text(json.dumps(consent()))
+    words = ["import", str(file), "--trigger", "ohwx", "--consent", str(agreed)]
+    assert main([*words, "--watch"]) == 0
+    first, *_, last, model = lines(capsys)
+    assert (first.split()[0], last) == ("job", "succeeded   NotifyOwner   100 %")
+    assert model.startswith("model ")
+    objects = server.stores.uploads.objects  # type: ignore[attr-defined]
+    (request,) = (json.loads(body) for key, body in objects.items() if key.endswith(".json"))
+    assert request["instance_prompt"] == "a photo of a ohwx person"
+    assert request["consent"]["given_by"] == "drawn-person"
+    assert "anna" not in str(objects)
+    file.write_bytes(b"a pickle")
+    assert main(words) == 1
+    assert main([*words, "--api", "http://127.0.0.1", "--tenant", "acme"]) == 2
+    assert "the key names both" in capsys.readouterr().err
 
 
 def test_a_command_that_waits_for_the_api_says_so_once(
@@ -210,6 +232,22 @@ def test_a_key_that_is_wrong_or_missing_is_no_permission(
     assert "LIKENESS_API_KEY" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--stack", "likeness"], "--tenant"),
+        (["--tenant", "acme", "--watch"], "likeness status TENANT/UPLOAD"),
+        (["--tenant", "a/b"], "--tenant: letters"),
+    ],
+)
+@pytest.mark.usefixtures("server")
+def test_a_tenant_or_a_stack_on_the_command_line_asks_aws_for_the_import(
+    words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["import", "a.safetensors", *words]) in {1, 2}
+    assert part in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("server")
 def test_a_table_on_the_command_line_goes_before_an_api_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -236,6 +274,8 @@ def test_http_needs_no_boto3_and_the_rest_says_so() -> None:
         "files m --api https://api.example.org": "LIKENESS_API_KEY",
         "models acme": "pip install 'likeness[aws]'",
         "status u1": "pip install 'likeness[aws]', or name an API by --api",
+        "import a.safetensors": "pip install 'likeness[aws]', or name an API by --api",
+        "import a.safetensors --api https://api.example.org": "LIKENESS_API_KEY",
     }
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_BOTO3, *commands],
@@ -244,7 +284,7 @@ def test_http_needs_no_boto3_and_the_rest_says_so() -> None:
         text=True,
         check=False,
     )
-    assert done.stdout == "2 2 2 2\n", done.stderr
+    assert done.stdout == "2 2 2 2 2 2\n", done.stderr
     errors = done.stderr.splitlines()
     assert all(part in error for part, error in zip(commands.values(), errors, strict=True))
 

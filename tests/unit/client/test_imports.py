@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from likeness_client.imports import NotImportedError, Order, check_consent, request_of
+from likeness_client.aws_imports import check_consent
+from likeness_client.imports import NotImportedError, Order, request_of
 from local.demo.upload import consent
 
 ASKING: dict[str, Any] = {
@@ -20,7 +21,7 @@ def written(folder: Path, fields: dict[str, Any]) -> Path:
 
 
 def order(subject: str = "person", file: Path | None = None) -> Order:
-    return Order(Path("a.safetensors"), "acme", "ohwx", subject, file)
+    return Order(Path("a.safetensors"), "ohwx", subject, file)
 
 
 def test_a_person_s_lora_needs_a_consent_where_the_stack_asks_for_one(tmp_path: Path) -> None:

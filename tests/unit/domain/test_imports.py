@@ -26,7 +26,8 @@ from domain.pricing.step_sharing import shape_of
 from domain.requests.merge import parse_request
 from domain.training.inputs import files_of
 from domain.training.tasks import task_of
-from likeness_client.imports import NotImportedError, Order, name_upload, read, request_of
+from likeness_client.aws_imports import name_upload
+from likeness_client.imports import NotImportedError, Order, read, request_of
 from tests.fakes.intake import NOW, REQUEST, announced, base_card, memory_intake, put_upload
 from tests.unit.domain.test_inspection import PlainDecoder, inspection_of
 from tests.unit.training_kit import lora, safetensors
@@ -53,6 +54,7 @@ def test_a_lora_goes_from_the_upload_to_the_trainers_task() -> None:
     assert accepted.photos == ()
     assert accepted.adapter is not None
     assert accepted.adapter.size == len(FILE[NAME])
+    assert intake.jobs.records[job_id].kind == "import"  # type: ignore[attr-defined]
     _, answer = inspect(intake, job_id)
     assert (answer.accepted, answer.refused, answer.dry_run, answer.sweep) == (0, 0, False, False)
     task = task_of(intake.models, intake.jobs.records[job_id])  # type: ignore[attr-defined]
@@ -92,7 +94,7 @@ def test_an_upload_that_is_no_import_is_refused_with_its_field(
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("domain.intake.accepting.MAX_IMPORT_BYTES", len(FILE[NAME]) - 1)
+    monkeypatch.setattr("domain.intake.adapter_files.MAX_IMPORT_BYTES", len(FILE[NAME]) - 1)
     with pytest.raises(InvalidRequestError):
         accept(memory_intake(), FILE)
 
@@ -174,11 +176,11 @@ def test_a_kind_is_told_by_its_names_whatever_its_types_are() -> None:
 def test_the_alpha_that_a_file_does_not_say_may_be_given() -> None:
     request = TrainingRequest.model_validate({**REQUEST, "adapter_file": NAME, "lora_alpha": 32})
     assert request.lora_alpha == 32
-    order = Order(Path("x"), "acme", "ohwx", "dog", alpha=32)
+    order = Order(Path("x"), "ohwx", "dog", alpha=32)
     assert request_of(order).lora_alpha == 32
-    assert request_of(Order(Path("x"), "acme", "ohwx", "dog")).lora_alpha is None
+    assert request_of(Order(Path("x"), "ohwx", "dog")).lora_alpha is None
     with pytest.raises(NotImportedError, match="--alpha"):
-        request_of(Order(Path("x"), "acme", "ohwx", "dog", alpha=0))
+        request_of(Order(Path("x"), "ohwx", "dog", alpha=0))
 
 
 UNET_FILE = "lora_unet_down_blocks_1_attentions_0_proj_in.alpha"
@@ -281,8 +283,8 @@ def test_a_report_of_before_has_no_adapter() -> None:
 
 
 def order(file: Path, **more: str) -> Order:
-    words = {"tenant": "acme", "trigger": "ohwx", "subject": "person"} | more
-    return Order(file, words["tenant"], words["trigger"], words["subject"])
+    words = {"trigger": "ohwx", "subject": "person"} | more
+    return Order(file, words["trigger"], words["subject"])
 
 
 def test_the_command_asks_as_a_request_json_would(tmp_path: Path) -> None:
@@ -292,7 +294,7 @@ def test_the_command_asks_as_a_request_json_would(tmp_path: Path) -> None:
     assert "anna" not in request.model_dump_json() + name_upload(b"", NOW)
 
 
-@pytest.mark.parametrize("more", [{"tenant": "a/b"}, {"trigger": "?"}, {"subject": "x" * 5000}])
+@pytest.mark.parametrize("more", [{"trigger": "?"}, {"subject": "x" * 5000}])
 def test_the_command_refuses_words_that_intake_would_refuse(
     tmp_path: Path, more: dict[str, str]
 ) -> None:

@@ -65,6 +65,19 @@ def test_a_whole_training_goes_through_and_leaves_nothing() -> None:
     assert stores.models.of("acme") == []
 
 
+def test_an_import_goes_through_too() -> None:
+    stores = services()
+    files = {"files": [{"type": "application/x-safetensors", "size": 10}]}
+    upload = ask(stores, "POST", "/v1/uploads", files).body
+    body = {"upload_id": upload["id"], "request": {**REQUEST, "adapter_file": "000.safetensors"}}
+    made = ask(stores, "POST", "/v1/models", body).body["job"]
+    assert (made["kind"], made["status"]) == ("import", "succeeded")
+    assert ask(stores, "GET", f"/v1/jobs/{made['id']}").body == made
+    assert ask(stores, "GET", f"/v1/models/{made['model_id']}").body["gate"]["passed"]
+    assert ask(stores, "GET", f"/v1/models/{made['model_id']}/files").body["data"]
+    assert stores.uploads.list("", 9) == []
+
+
 def test_there_is_a_picture_of_every_status_and_every_code() -> None:
     stores = services()
     page = call(stores, "GET", "/v1/pictures", who=WHO, query={"limit": "100"}).body

@@ -87,6 +87,7 @@ def test_a_caption_lies_beside_its_photo() -> None:
         {"type": "image/png", "size": 1, "of_photo": 0},
         {"type": "text/plain", "size": 1},
         {"type": "text/plain", "size": 1, "of_photo": 0},
+        {"type": "application/zip", "size": 1, "of_photo": 7},
         {"type": "image/png", "size": 1, "name": "../../request.json"},
     ],
 )
@@ -151,6 +152,112 @@ def test_an_upload_starts_when_the_caller_says_so() -> None:
     assert (state.body["job_id"], state.body["files"]) == (f"{1:032x}", 1)
     again = call(stores, "POST", "/v1/models", body)
     assert (again.status, again.body["code"]) == (409, "already_started")
+
+
+LORA, OF_LORA = "application/x-safetensors", {**REQUEST, "adapter_file": "000.safetensors"}
+
+
+def test_a_lora_is_imported_from_an_upload_of_its_own() -> None:
+    stores = services()
+    made = upload(stores, LORA)
+    (form,) = made.body["forms"]
+    name = sent(stores, made)
+    assert form["fields"]["key"] == f"tenants/acme/uploads/{name}/000.safetensors"
+    body = {"upload_id": name, "request": OF_LORA}
+    assert call(stores, "POST", "/v1/models", body, who=OTHER).status == 404
+    assert call(stores, "POST", "/v1/models", body, who=context("acme", "read")).status == 403
+    assert call(stores, "POST", "/v1/models", body).status == 200
+    key = f"tenants/acme/uploads/{name}/{layout.REQUEST_FILE}"
+    assert json.loads(stores.uploads.read(key, 9999)) == OF_LORA
+    stores.jobs.records[f"{1:032x}"] = job(1, kind="import")  # type: ignore[attr-defined]
+    assert call(stores, "GET", f"/v1/jobs/{1:032x}").body["kind"] == "import"
+    assert call(stores, "POST", f"/v1/uploads/{name}/photos/0:inspect").status == 404
+    assert call(stores, "DELETE", f"/v1/uploads/{name}/photos/0").status == 404
+    assert call(stores, "GET", f"/v1/uploads/{name}/photos").body["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("files", "field", "words"),
+    [
+        ([{"type": LORA, "size": 419_430_401}], "body.files.0.size", "at most 419,430,400 bytes"),
+        ([{"type": LORA, "size": 9, "of_photo": 0}], "body.files.0.of_photo", "names the photo"),
+        ([{"type": LORA, "size": 9}] * 2, "body.files.0.type", "the only file"),
+        (
+            [{"type": "image/png", "size": 9}, {"type": LORA, "size": 9}],
+            "body.files.1.type",
+            "the only file",
+        ),
+    ],
+)
+def test_a_lora_that_is_too_large_or_not_alone_gets_no_form(
+    files: list[dict[str, Any]], field: str, words: str
+) -> None:
+    answer = call(services(), "POST", "/v1/uploads", {"files": files})
+    found = {one["field"]: one["message"] for one in answer.body["errors"]}
+    assert (answer.status, words in found[field]) == (422, True)
+
+
+def test_a_lora_is_added_to_no_upload_and_nothing_to_its_own() -> None:
+    stores, photo, lora = services(), {"type": "image/png", "size": 9}, {"type": LORA, "size": 9}
+    of_lora, of_photos = sent(stores, upload(stores, LORA)), sent(stores, upload(stores))
+    for name, file in ((of_lora, photo), (of_photos, lora)):
+        answer = call(stores, "POST", f"/v1/uploads/{name}/files", {"files": [file], "first": 1})
+        assert (answer.status, "the only file" in answer.body["message"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "request_", "words"),
+    [
+        (LORA, REQUEST, "The upload holds a LoRA: name it, 000.safetensors"),
+        (LORA, {**OF_LORA, "adapter_file": "anna.safetensors"}, "it is called 000.safetensors"),
+        ("image/png", OF_LORA, "The upload holds no file of this name"),
+        (LORA, {**OF_LORA, "rank": 8}, "rank has no effect with adapter_file"),
+        (LORA, {**OF_LORA, "sweep": {"rank": [4, 8]}}, "sweep has no effect with adapter_file"),
+    ],
+)
+def test_an_import_is_refused_as_at_the_s3_door_before_anything_is_written(
+    kind: str, request_: dict[str, Any], words: str
+) -> None:
+    stores = services(Limits(trainings_per_day=1))
+    name = sent(stores, upload(stores, kind))
+    for _ in range(2):  # a refusal takes nothing of the day's trainings
+        answer = call(stores, "POST", "/v1/models", {"upload_id": name, "request": request_})
+        assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+        assert words in answer.body["message"]
+    assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+
+
+def test_a_file_that_somebody_put_beside_a_lora_is_told() -> None:
+    stores = services()
+    name = sent(stores, upload(stores, LORA))
+    stores.uploads.write(f"tenants/acme/uploads/{name}/.DS_Store", b"litter")
+    body = {"upload_id": name, "request": OF_LORA}
+    stores.uploads.write(f"tenants/acme/uploads/{name}/a.jpg", b"x")
+    assert "other files beside it" in call(stores, "POST", "/v1/models", body).body["message"]
+    stores.uploads.delete(f"tenants/acme/uploads/{name}/a.jpg")
+    assert call(stores, "POST", "/v1/models", body).status == 200
+
+
+def test_a_lora_of_a_person_needs_a_consent_and_one_of_a_dog_does_not() -> None:
+    stores = services()
+    stores = replace(stores, consent=stores.consent._replace(required=True))
+    body = {"upload_id": sent(stores, upload(stores, LORA)), "request": OF_LORA}
+    assert call(stores, "POST", "/v1/models", body).body["code"] == "consent_missing"
+    dog = {**OF_LORA, "class_prompt": "a photo of a dog", "instance_prompt": "a photo of sks dog"}
+    assert call(stores, "POST", "/v1/models", body | {"request": dog}).status == 200
+
+
+def test_an_import_is_estimated_without_photos_and_a_training_with_them() -> None:
+    stores = services()
+    found = call(stores, "POST", "/v1/estimates", {"request": OF_LORA}).body
+    trained = call(stores, "POST", "/v1/estimates", {"request": REQUEST, "photos": 5}).body
+    assert (found["steps"], 0 < found["usd"] < trained["usd"]) == (0, True)
+    for wrong, words in (
+        ({"request": REQUEST}, "photos: say how many"),
+        ({"request": OF_LORA, "photos": 5}, "photos: leave them out"),
+    ):
+        answer = call(stores, "POST", "/v1/estimates", wrong)
+        assert (answer.status, words in answer.body["message"]) == (422, True)
 
 
 @pytest.mark.parametrize("change", [{"rank": 0}, {"rnak": 4}, {"instance_prompt": ""}])

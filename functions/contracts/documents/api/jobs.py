@@ -7,7 +7,7 @@ from pydantic import Field
 from contracts.codes import CODES
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.photos import Code
-from contracts.documents.record import JobRecord, Percent, Stage, Status, WaitingFor
+from contracts.documents.record import JobKind, JobRecord, Percent, Stage, Status, WaitingFor
 
 
 class JobFailure(Document):
@@ -40,13 +40,16 @@ class JobFailure(Document):
 
 
 class JobView(Document):
-    """One job: a training from its acceptance to its model."""
+    """One job: a training, or an import, from its acceptance to its model."""
 
     object: Literal["job"] = "job"
 
     id: JobId
 
     upload_id: OpaqueId
+
+    kind: JobKind = "training"
+    """``import``: the model is a LoRA that another tool has trained, and no step was taken here."""
 
     status: Status
 
@@ -82,6 +85,7 @@ class JobView(Document):
         return cls(
             id=record.job_id,
             upload_id=record.upload,
+            kind=record.kind,
             status=record.status,
             stage=record.stage,
             percent=record.percent,

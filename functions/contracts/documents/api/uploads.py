@@ -25,7 +25,9 @@ FileType = Literal[
     "application/zip",
     "application/x-tar",
     "application/gzip",
+    "application/x-safetensors",
 ]
+"""``application/x-safetensors`` is a LoRA that another tool has trained; docs/import.md."""
 
 
 class FileToUpload(Document):
@@ -34,7 +36,8 @@ class FileToUpload(Document):
     type: FileType
 
     size: Annotated[int, Field(ge=1, le=MAX_ARCHIVE_BYTES), NUMBER]
-    """Bytes; the form takes a file of exactly this size. A photo has at most 20 MB."""
+    """Bytes; the form takes a file of exactly this size. A photo has at most 20 MB, a LoRA 400 MiB
+    (419,430,400 bytes)."""
 
     of_photo: Annotated[int, Field(ge=0, lt=MAX_FILES), NUMBER] | None = None
     """For ``text/plain``: number of the photo that this file is the caption of."""
@@ -176,9 +179,9 @@ class PhotoInspected(Document):
 
 
 class NewTraining(Document):
-    """Body of ``POST /v1/models``: train a model on an upload."""
+    """Body of ``POST /v1/models``: train a model on an upload, or import the LoRA that it holds."""
 
     upload_id: OpaqueId
 
     request: TrainingRequest
-    """The same as ``request.json``."""
+    """The same as ``request.json``. To import a LoRA, ``adapter_file`` is ``000.safetensors``."""

@@ -8,8 +8,11 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 /** Whose consent it is: who signs in, in the letters of an id; other issuers write auth0|6c8a. */
 export const opaque = (subject) => subject.replace(/^\w+:/, "").replace(/[^A-Za-z0-9_-]/g, "-").replace(/^[_-]+/, "").slice(0, 64) || "person";
 
-export function render({ me, settings, go }) {
-  const found = draft(me.tenant);
+/**
+ * What is asked before photos, or a LoRA, are uploaded. `found` has subject, shows and consent, and keeps the choices;
+ * `agreed` is called once all is agreed to.
+ */
+export function asking(found, { me, settings }, agreed) {
   const days = settings.photo_retention_days;
   const problem = h("p", { class: "bad-text", id: "consent-problem", role: "alert" });
   const ticks = ["person", "purpose", "age"].map((name) => {
@@ -25,6 +28,7 @@ export function render({ me, settings, go }) {
   function choice(field, name) {
     const picked = () => {
       found[field] = name;
+      found.picked?.();
       whom.hidden = found.subject !== "face";
       asked.hidden = found.shows !== "permitted";
     };
@@ -44,15 +48,22 @@ export function render({ me, settings, go }) {
       purposes: ["avatar"], text_version: settings.consent_text_version, language, retention_days: days,
       expires_at: new Date(now + settings.consent_days * DAY).toISOString(),
     };
-    found.save();
-    go("/new/photos");
+    return agreed();
   };
-  return { title: t("consent.title"), step: "consent", body: h("form", { class: "card narrow", onsubmit: submit, novalidate: true },
-    h("p", {}, t("consent.text")),
-    h("ul", {}, ["kept", "used", "marked", "deleted", "expires", "proof"].map((name) => h("li", {}, t(`consent.${name}`, { n: days })))),
-    h("fieldset", { class: "plain" }, h("legend", {}, t("consent.subject")), choice("subject", "face"), choice("subject", "object")),
-    whom,
-    h("fieldset", { class: "plain" }, h("legend", {}, t("consent.agree")), ticks.map(({ line }) => line)),
-    problem,
-    h("button", { class: "primary", type: "submit" }, t("consent.next"))) };
+  return { submit, problem,
+    text: [h("p", {}, t("consent.text")),
+      h("ul", {}, ["kept", "used", "marked", "deleted", "expires", "proof"].map((name) => h("li", {}, t(`consent.${name}`, { n: days }))))],
+    subject: [choice("subject", "face"), choice("subject", "object")], whom,
+    agree: h("fieldset", { class: "plain" }, h("legend", {}, t("consent.agree")), ticks.map(({ line }) => line)) };
+}
+
+export function render({ me, settings, go }) {
+  const found = draft(me.tenant);
+  const { submit, problem, text, subject, whom, agree } = asking(found, { me, settings }, () => { found.save(); go("/new/photos"); });
+  return { title: t("consent.title"), step: "consent", body: [
+    h("form", { class: "card narrow", onsubmit: submit, novalidate: true }, text,
+      h("fieldset", { class: "plain" }, h("legend", {}, t("consent.subject")), subject), whom, agree, problem,
+      h("button", { class: "primary", type: "submit" }, t("consent.next"))),
+    h("p", {}, h("a", { href: "#/new/lora" }, t("lora.link"))),
+  ] };
 }

@@ -1,6 +1,6 @@
 import { call, pause } from "../api.js";
 import { announce, ask, h } from "../dom.js";
-import { moment, t, time } from "../words.js";
+import { moment, t, tOf, time } from "../words.js";
 import { ENDED, facts, failure } from "./parts.js";
 
 const STAGES = [["InspectPhotos", ["AcceptRequest", "InspectPhotos"]], ["TrainAdapter", ["CaptionPhotos", "TrainAdapter", "SweepAdapter"]],
@@ -80,12 +80,12 @@ async function samples({ id, signal, drawn }) {
 }
 
 function headline(job) {
-  if (job.status === "succeeded") return t("job.ready");
-  if (job.status === "failed") return t("job.failed");
-  if (job.status === "canceled") return t("job.canceled");
+  if (job.status === "succeeded") return tOf(job, "job.ready");
+  if (job.status === "failed") return tOf(job, "job.failed");
+  if (job.status === "canceled") return tOf(job, "job.canceled");
   if (job.waiting_for) return t(`job.waiting.${job.waiting_for}`);
   if (job.stage === "TrainAdapter" && job.eta_seconds !== null) return t("job.left", { what: time(job.eta_seconds) });
-  return t(`job.now.${job.stage}`);
+  return tOf(job, `job.now.${job.stage}`);
 }
 
 const stepsDone = (job) => job.total_steps ? t("job.step", { step: job.step ?? 0, total: job.total_steps }) : t("job.percent", { n: job.percent });
@@ -107,20 +107,20 @@ function page(job, context) {
     const broken = index === place && ended && job.status !== "succeeded";
     return h("li", { "aria-current": now ? "step" : false },
       h("span", { "aria-hidden": "true" }, index < place ? "✓" : broken ? "✕" : now ? "●" : "○"),
-      h(now ? "b" : "span", {}, t(`stage.${name}`), h("span", { class: "unseen" }, index < place ? t("steps.done") : "")), h("small", {}),
+      h(now ? "b" : "span", {}, tOf(job, `stage.${name}`), h("span", { class: "unseen" }, index < place ? t("steps.done") : "")), h("small", {}),
       now && h("div", { class: "more" },
-        h("progress", { max: "100", value: String(job.percent), "aria-label": t("job.progress") }), h("small", {}, stepsDone(job)), h("br"), quiet));
+        h("progress", { max: "100", value: String(job.percent), "aria-label": tOf(job, "job.progress") }), h("small", {}, stepsDone(job)), h("br"), quiet));
   });
   const body = [
     job.status === "succeeded" && h("p", {}, h("a", { class: "button primary", href: `#/models/${job.model_id}` }, t("job.open"))),
     job.failure && failure(job.failure),
-    (job.status === "failed" || job.status === "canceled") && h("p", {}, h("a", { class: "button primary", href: "#/new" }, t("job.anew"))),
-    !ended && h("p", { class: "muted" }, t("job.close")),
+    (job.status === "failed" || job.status === "canceled") && h("p", {}, h("a", { class: "button primary", href: job.kind === "import" ? "#/new/lora" : "#/new" }, t("job.anew"))),
+    !ended && h("p", { class: "muted" }, tOf(job, "job.close")),
     h("div", { class: "card" }, h("ol", { class: "stages" }, lines)), drawn,
   ];
-  const stop = !ended && me.scopes.includes("train") && h("button", { type: "button", class: "danger wide", onclick: () => cancel(job, context.fail) }, t("job.stop"));
-  return { title: headline(job), step: job.status === "succeeded" ? "pictures" : "training", body, facts: h("div", { class: "card" },
-    h("h2", {}, t("job.this")),
+  const stop = !ended && me.scopes.includes("train") && h("button", { type: "button", class: "danger wide", onclick: () => cancel(job, context.fail) }, tOf(job, "job.stop"));
+  return { title: headline(job), way: job.kind, step: job.status === "succeeded" ? "pictures" : job.kind, body, facts: h("div", { class: "card" },
+    h("h2", {}, tOf(job, "job.this")),
     facts([[t("job.started"), moment(job.created_at)], [t("job.changed"), h("span", { data: { changed: "" } }, moment(job.updated_at))],
       job.queue_place !== null && [t("job.queue"), String(job.queue_place)],
       [t("job.id"), h("code", { title: job.id }, job.id.slice(0, 8))]]),
@@ -128,11 +128,11 @@ function page(job, context) {
 }
 
 async function cancel(job, fail) {
-  const sure = await ask({ title: t("job.stop_title"), body: [t("job.stop_text")], yes: t("job.stop"), no: t("job.keep"), danger: true });
+  const sure = await ask({ title: tOf(job, "job.stop_title"), body: [tOf(job, "job.stop_text")], yes: tOf(job, "job.stop"), no: t("job.keep"), danger: true });
   if (!sure) return;
   try {
     const { outcome } = await call("cancel", { ids: { job_id: job.id } });
-    announce(t(`job.${outcome}`));
+    announce(tOf(job, `job.${outcome}`));
   } catch (error) {
     fail(error);
   }

@@ -1,6 +1,6 @@
 import { call } from "../api.js";
 import { ask, h } from "../dom.js";
-import { date, percent, said, t } from "../words.js";
+import { date, percent, said, t, tOf } from "../words.js";
 import { begin } from "./erased.js";
 import { gallery } from "./gallery.js";
 import { facts } from "./parts.js";
@@ -14,20 +14,20 @@ export async function render({ id, me, settings, signal, go, fail }) {
   const upload = { upload_id: job.upload_id };
   const photos = me.scopes.includes("train") ? await call("photos", { ids: upload, signal }).catch(gone) : { data: [] };
   const may = (scope) => me.scopes.includes(scope);
-  return { title: headline(model.gate), step: "pictures", body: [
-    h("p", { class: "muted" }, likeness(model.gate)),
+  return { title: tOf(job, headline(model.gate)), way: job.kind, step: "pictures", body: [
+    h("p", { class: "muted" }, likeness(model.gate, job)),
     model.disabled && disabled(ids, may("admin")),
     beside(photos.data, drawn(files.data)),
     may("draw") && !model.disabled && gallery({ model, settings, signal }),
   ], facts: [h("div", { class: "card" }, h("h2", {}, t("model.yours")), facts([
     [t("model.word"), h("code", {}, model.trigger_words?.join(", ") || model.trigger_word)], [t("model.version"), String(model.version)],
-    [t("model.made"), date(model.created_at)], [t("model.base"), model.base_id],
+    [tOf(job, "model.made"), date(model.created_at)], [t("model.base"), model.base_id],
   ]), !model.disabled && h("a", { class: "button wide", href: `#/models/${id}/files` }, t("model.downloads")),
   may("train") && h("a", { class: "button wide", href: "#/new" }, t("models.begin"))),
   may("erase") && h("div", { class: "card" }, h("h2", {}, t("erase.title")), h("p", {}, t("erase.promise")),
-    h("button", { type: "button", class: "danger wide", onclick: () => erase("model", "eraseModel", ids, go, fail) }, t("erase.model")),
-    h("button", { type: "button", class: "danger wide", onclick: () => erase("upload", "eraseUpload", upload, go, fail) },
-      t("erase.upload")))].filter(Boolean) };
+    h("button", { type: "button", class: "danger wide", onclick: () => erase(job, "model", ids, go, fail) }, t("erase.model")),
+    h("button", { type: "button", class: "danger wide", onclick: () => erase(job, "upload", upload, go, fail) },
+      tOf(job, "erase.upload")))].filter(Boolean) };
 }
 
 /** Somebody has reported a picture: the model draws nothing, and an owner may ask to look again. */
@@ -70,26 +70,26 @@ function beside(photos, pictures) {
 }
 
 /** Ask, with what goes and what stays, and erase; the next page waits for the receipt. */
-async function erase(what, name, ids, go, fail) {
-  const body = [t(`erase.${what}_goes`), t(`erase.${what}_stays`), t("erase.final")];
-  if (!await ask({ title: t(`erase.${what}_title`), body, yes: t(`erase.${what}`), no: t("cancel"), danger: true })) return;
+async function erase(job, what, ids, go, fail) {
+  const body = [tOf(job, `erase.${what}_goes`), tOf(job, `erase.${what}_stays`), t("erase.final")];
+  if (!await ask({ title: tOf(job, `erase.${what}_title`), body, yes: tOf(job, `erase.${what}`), no: t("cancel"), danger: true })) return;
   try {
-    await begin(name, ids);
+    await begin(what === "model" ? "eraseModel" : "eraseUpload", ids);
     go("/erased");
   } catch (error) {
     fail(error);
   }
 }
 
-/** The likeness in words first; figures follow in brackets. */
+/** The key of the likeness in words; figures follow below. */
 function headline(gate) {
-  if (!gate || gate.identity === null) return t("model.title");
+  if (!gate || gate.identity === null) return "model.title";
   const share = gate.identity_photos ? gate.identity / gate.identity_photos : gate.identity;
-  return share >= 0.9 ? t("model.alike") : share >= 0.75 ? t("model.near") : t("model.far");
+  return share >= 0.9 ? "model.alike" : share >= 0.75 ? "model.near" : "model.far";
 }
 
-function likeness(gate) {
-  if (!gate || gate.identity === null) return t("model.unmeasured");
+function likeness(gate, job) {
+  if (!gate || gate.identity === null) return tOf(job, "model.unmeasured");
   const values = { identity: percent(gate.identity), photos: percent(gate.identity_photos ?? 1), follows: percent(gate.prompt_following ?? 0) };
   return [t("model.likeness", values), gate.prompt_following !== null && t("model.follows", values)].filter(Boolean).join(" ");
 }

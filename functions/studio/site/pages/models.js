@@ -1,7 +1,7 @@
 import { call } from "../api.js";
 import { draft } from "../draft.js";
 import { h } from "../dom.js";
-import { date, moment, t } from "../words.js";
+import { date, moment, t, tOf } from "../words.js";
 import { state } from "./parts.js";
 
 export async function render({ me, signal }) {
@@ -12,7 +12,8 @@ export async function render({ me, signal }) {
   const past = jobs.data.filter((job) => job.status === "failed" || job.status === "canceled");
   const title = open.length ? t("models.busy", { n: open.length })
     : models.data.length ? t("models.title", { n: models.data.length }) : t("models.none");
-  const begin = me.scopes.includes("train") && h("p", {}, h("a", { class: "button primary", href: "#/new" }, t("models.begin")));
+  const begin = me.scopes.includes("train") && h("p", {}, h("a", { class: "button primary", href: "#/new" }, t("models.begin")), " ",
+    h("a", { class: "button", href: "#/new/lora" }, t("lora.link")));
   const unfinished = draft(me.tenant).photos.length;
   return { title, body: [
     unfinished > 0 && h("div", { class: "notice" }, h("p", {}, t("models.unfinished", { n: unfinished })),
@@ -33,6 +34,6 @@ const modelCard = (model) => h("li", { class: "card" },
     h("dt", {}, t("model.base")), h("dd", {}, model.base_id)));
 
 const jobCard = (job) => h("li", { class: "card" },
-  h("h3", {}, h("a", { href: `#/jobs/${job.id}` }, t("job.of", { when: moment(job.created_at) }))),
+  h("h3", {}, h("a", { href: `#/jobs/${job.id}` }, tOf(job, "job.of", { when: moment(job.created_at) }))),
   h("p", {}, state(job)),
-  job.status === "processing" && h("progress", { max: "100", value: String(job.percent), "aria-label": t("job.progress") }));
+  job.status === "processing" && h("progress", { max: "100", value: String(job.percent), "aria-label": tOf(job, "job.progress") }));

@@ -1,6 +1,6 @@
 import { call } from "../api.js";
 import { announce, ask, h } from "../dom.js";
-import { code, moment, money, t } from "../words.js";
+import { code, moment, money, t, tOf } from "../words.js";
 import { ENDED, numbers, pages, state, table } from "./parts.js";
 
 export async function render({ me, signal, go, fail }) {
@@ -34,7 +34,7 @@ function what(job) {
   if (!job.failure) {
     if (job.status !== "processing") return "";
     const place = job.queue_place === null ? "" : ` ${t("job.queue")}: ${job.queue_place}`;
-    return `${job.waiting_for ? t(`job.waiting.${job.waiting_for}`) : t(`job.now.${job.stage}`)} (${job.percent} %)${place}`;
+    return `${job.waiting_for ? t(`job.waiting.${job.waiting_for}`) : tOf(job, `job.now.${job.stage}`)} (${job.percent} %)${place}`;
   }
   const { hint } = code(job.failure.code);
   return [hint, h("br"), h("code", {}, job.failure.code)];
@@ -63,12 +63,12 @@ async function redrive(job, go, fail) {
 }
 
 async function stop(job, go, fail) {
-  const sure = await ask({ title: t("job.stop_title"), body: [t("job.stop_text")], yes: t("job.stop"), no: t("job.keep"), danger: true });
+  const sure = await ask({ title: tOf(job, "job.stop_title"), body: [tOf(job, "job.stop_text")], yes: tOf(job, "job.stop"), no: t("job.keep"), danger: true });
   if (!sure) return;
   try {
     const { outcome } = await call("cancel", { ids: { job_id: job.id } });
     await go("/operator");
-    announce(t(`job.${outcome}`));
+    announce(tOf(job, `job.${outcome}`));
   } catch (error) {
     fail(error);
   }

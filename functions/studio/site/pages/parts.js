@@ -1,13 +1,13 @@
 import { call } from "../api.js";
 import { h } from "../dom.js";
 import { hasPool } from "../people.js";
-import { code, t } from "../words.js";
+import { code, t, tOf } from "../words.js";
 
 export const ENDED = ["succeeded", "failed", "canceled"];
 
 /** A job's state in words; a failure says which. */
 export const state = (job) => h("span", { class: "state", data: { state: job.status } },
-  job.failure ? code(job.failure.code).title : t(`status.${job.status}`));
+  job.failure ? code(job.failure.code).title : tOf(job, `status.${job.status}`));
 
 /** What a failure means and what to do, with its code for whoever asks for help. */
 export function failure(found) {

@@ -1,4 +1,4 @@
-import { call } from "../api.js";
+import { begun, call } from "../api.js";
 import { takePhotos } from "../camera.js";
 import { ACCEPT, GOOD, MAX_PHOTOS, draft, forgetDraft } from "../draft.js";
 import { announce, ask, h } from "../dom.js";
@@ -106,17 +106,9 @@ export async function render({ me, settings, signal, go, fail }) {
     begin.setAttribute("aria-disabled", "true");
     begin.textContent = t("photos.starting");
     try {
-      const id = await found.settled();
-      let { job } = await call("train", { body: { upload_id: id, request: found.request } });
-      let refused = null;
-      while (job === null && refused === null) {
-        const now = await call("upload", { ids: { upload_id: id }, query: { wait: 20 }, signal });
-        refused = now.refused;
-        job = now.job_id && { id: now.job_id };
-      }
-      if (refused) throw Object.assign(new Error(refused), { code: refused });
+      const job = await begun(await found.settled(), found.request, signal);
       forgetDraft();
-      go(`/jobs/${job.id}`, { replace: true });
+      go(`/jobs/${job}`, { replace: true });
     } catch (error) {
       if (!signal.aborted) fail(error);
     }
