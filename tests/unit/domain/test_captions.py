@@ -152,5 +152,5 @@ def test_a_text_in_marked_utf_16_is_read_and_a_list_that_says_nothing_is_told() 
     job = accept_request(announced(put_upload(intake, files)), intake, NOW).job
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
     report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
-    said = {photo.caption: "caption_ignored" in photo.codes for photo in report.photos}
-    assert said == {"zoë smiling": False, None: True}
+    ignored = {photo.caption: "caption_ignored" in photo.codes for photo in report.photos}
+    assert ignored == {"zoë smiling": False, None: True}
