@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from contracts.documents.picture import PictureArguments
-from contracts.shared.pictures.samplers import rename_arguments
+from contracts.shared.pictures.sampler_names import rename_arguments
 from likeness_client.answer import Answer, make_request, parse_answer
 from likeness_client.errors import GenerationError, translate
 from likeness_client.store import PictureStore, SentRequest

@@ -7,7 +7,7 @@ from typing import get_args
 from pydantic_core import PydanticCustomError
 
 from contracts.documents.picture import OutputFormat
-from contracts.shared.pictures.samplers import find_sampler
+from contracts.shared.pictures.sampler_names import find_sampler
 from contracts.shared.pictures.upscalers import UPSCALERS, find_upscaler
 from contracts.shared.words.styles import Style
 from likeness_client.command_line.common import (

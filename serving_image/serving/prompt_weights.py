@@ -25,15 +25,18 @@ FOREIGN_FILE = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>", re.IGNORECASE)
 
 BOTH = re.compile(r"\bAND\b")
 
-WEIGHED = re.compile(r"\([^()]*:\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)")
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+"""Also ``1e9``: the web UI takes that for a word, but nobody means it to be drawn."""
+
+WEIGHED = re.compile(rf"\([^()]*:\s*{NUMBER}\s*\)")
 
 PIECE = re.compile(
     r"\\(?P<meant>[\\()\[\]])"
     r"|(?P<opening>[(\[])"
-    r"|:\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))\s*(?P<weighing>[)\]])"
+    rf"|:\s*(?P<number>{NUMBER})\s*(?P<weighing>[)\]])"
     r"|(?P<closing>[)\]])"
     r"|(?P<part>\s*\bBREAK\b\s*)"
-    r"|(?P<text>(?:(?!\s*\bBREAK\b)[^\\()\[\]:|])+|.)",
+    r"|(?P<text>(?:\s++(?!BREAK\b)|(?!\bBREAK\b)[^\\()\[\]:|\s])+|.)",  # reads a blank once
     re.DOTALL,
 )
 OPENED_BY = {")": "(", "]": "["}
@@ -116,10 +119,12 @@ class Reader:
     """Reads the pieces of a prompt, as AUTOMATIC1111 does: brackets of both kinds may overlap."""
 
     def __init__(self) -> None:
-        self.spans: list[Span | None] = []
+        self.texts: list[str | None] = []
         """What was read; None is a ``BREAK``."""
+        self.weights: list[float] = []
+        """Of each of ``texts``."""
         self.opened: dict[str, list[int]] = {"(": [], "[": []}
-        """For each sign, where in ``spans`` the brackets begin that are open."""
+        """For each sign, where in ``texts`` the brackets begin that are open."""
         self.is_choice = False
         """Whether a ``|`` stands in an open square bracket."""
 
@@ -131,9 +136,9 @@ class Reader:
         """
         sign = found["closing"] or found["weighing"]
         if found["opening"]:
-            self.opened[found["opening"]].append(len(self.spans))
+            self.opened[found["opening"]].append(len(self.texts))
         elif found["part"]:
-            self.spans.append(None)
+            self.add(None)
         elif sign and self.opened[OPENED_BY[sign]]:
             if sign == "]" and (self.is_choice or found["number"]):
                 raise PictureError("invalid_argument", UNSUPPORTED)
@@ -141,14 +146,17 @@ class Reader:
             self.close(OPENED_BY[sign], float(found["number"]) if found["number"] else usual)
         else:
             self.is_choice |= found[0] == "|" and bool(self.opened["["])
-            self.spans.append(Span(found["meant"] or found[0], 1.0))
+            self.add(found["meant"] or found[0])
+
+    def add(self, text: str | None) -> None:
+        """Take a text in, or a ``BREAK``."""
+        self.texts.append(text)
+        self.weights.append(1.0)
 
     def close(self, sign: str, weight: float) -> None:
         """End the innermost bracket of a kind: all since its beginning is weighed."""
-        start = self.opened[sign].pop()
-        for index, span in enumerate(self.spans[start:], start):
-            if span is not None:
-                self.spans[index] = Span(span.text, span.weight * weight)
+        for index in range(self.opened[sign].pop(), len(self.weights)):
+            self.weights[index] *= weight
 
     def finish(self) -> tuple[tuple[Span, ...], ...]:
         """Return the spans of each part; brackets that were never closed end with the text.
@@ -160,14 +168,14 @@ class Reader:
             while self.opened[sign]:
                 self.close(sign, usual)
         parts: list[list[Span]] = [[]]
-        for span in self.spans:
-            if span is None:
+        for text, weight in zip(self.texts, self.weights, strict=True):
+            if text is None:
                 parts.append([])
-            elif abs(span.weight) > MAX_WEIGHT:
+            elif abs(weight) <= MAX_WEIGHT:  # no NaN, as 0 times infinity is
+                parts[-1].append(Span(text, weight))
+            else:
                 message = f"prompt: a weight is beyond {MAX_WEIGHT:g}"
                 raise PictureError("invalid_argument", message)
-            else:
-                parts[-1].append(span)
         return tuple(map(join, parts))
 
 

@@ -1,18 +1,19 @@
 """Parses a request's tensors into a PictureRequest; a bad request raises PictureError."""
 
-import base64
 import binascii
 import io
 import json
 import secrets
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from PIL import Image, ImageOps
 from pydantic import ValidationError
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import PydanticCustomError
 
 from contracts.base import BaseCard
 from contracts.documents.picture import (
@@ -29,7 +30,9 @@ from contracts.documents.picture import (
 )
 from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS
 from contracts.shared.pictures.abilities import ABILITIES
-from contracts.shared.pictures.samplers import KNOWN, rename_arguments
+from contracts.shared.pictures.sampler_names import KNOWN, rename_arguments
+from contracts.shared.pictures.sent_image import base64_of, decode_sent
+from contracts.shared.pictures.upright import turn_upright
 from contracts.shared.pictures.upscalers import DEFAULT_UPSCALER
 from contracts.shared.weights.families import FAMILIES
 from contracts.shared.words.styles import apply_style
@@ -44,6 +47,9 @@ MAX_ARGUMENTS_BYTES = 4096
 
 S3, MAX_ADDRESS = b"s3://", 400
 """How the address of an image in S3 begins, and its largest length: own_place takes no longer."""
+
+BOM = "\ufeff"
+"""What Windows' tools write in front of a text; it is none of its words."""
 
 OPAQUE = 255
 """Alpha of a pixel that is not transparent at all."""
@@ -321,13 +327,13 @@ def parse_image(
 def decode_image(
     value: bytes, name: str, limit: int, find_image: FindImage
 ) -> tuple[bytes, Image.Image]:
-    """Return a file and its picture, upright; line breaks in the base64 are skipped."""
+    """Return a file and its picture, upright."""
     size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
     try:
         file = read_image(value, limit, find_image)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
             check_pixels(image, name)
-            return file, of_8_bits(ImageOps.exif_transpose(image))
+            return file, of_8_bits(turn_upright(image))
     except NoPictureError:
         text = f"{name}: not an address of a picture of this tenant's, or it has more than {size}"
         raise PictureError("invalid_argument", text) from None
@@ -342,7 +348,11 @@ def of_8_bits(image: Image.Image) -> Image.Image:
     """Return an image whose grey values of 16 bits are scaled, where Pillow would clip them."""
     if not image.mode.startswith("I"):
         return image
-    return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    grey = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    clear = grey.info.pop("transparency", None)  # a value of 16 bits
+    if clear is not None:
+        grey.putalpha(Image.fromarray(np.where(np.asarray(image) == clear, 0, OPAQUE).astype("u1")))
+    return grey
 
 
 def is_opaque(image: Image.Image) -> bool:
@@ -359,9 +369,9 @@ def read_image(value: bytes, limit: int, find_image: FindImage) -> bytes:
     value = value.translate(None, b"\r\n")
     if value.startswith(S3):
         return find_image(value[: MAX_ADDRESS + 1].decode(errors="replace"), limit)
-    if len(value) > limit * 4 // 3 + 4:
+    if len(base64_of(value)) > limit * 4 // 3 + 4:
         raise OverflowError
-    return base64.b64decode(value, validate=True)
+    return decode_sent(value)
 
 
 def fit_mask(mask: Image.Image, image_size: tuple[int, int], size: tuple[int, int]) -> Image.Image:
@@ -415,15 +425,24 @@ def parse_arguments(text: bytes) -> PictureArguments:
     if len(text) > limit:
         raise PictureError("invalid_argument", f"gen_args: at most {limit} bytes")
     try:
-        given = from_json(text.strip() or b"{}")
+        plain = text.decode("utf-8-sig").strip()
+        given = json.loads(plain or "{}", object_pairs_hook=make_object)
         ours = rename_arguments(given) if isinstance(given, dict) else given
         return PictureArguments.model_validate_json(json.dumps(ours), strict=True)
     except ValidationError as error:
         raise PictureError("invalid_argument", explain(error)) from None
     except PydanticCustomError as error:
         raise PictureError("invalid_argument", f"gen_args: {error}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PictureError("invalid_argument", "gen_args: not a JSON object") from None
+
+
+def make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; refuse a name that is given twice, as it may mean either value."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise PydanticCustomError("given_twice", "a name is given twice; give it once")
+    return made
 
 
 def explain(error: ValidationError) -> str:
@@ -442,11 +461,14 @@ def list_arguments() -> list[str]:
 
 
 def parse_text(value: bytes, name: str, *, at_least: int) -> str:
-    """Decode a prompt and check its length."""
+    """Decode a prompt, and check that it is a text and how long it is."""
     try:
-        text = value.decode().strip()
+        text = value.decode().removeprefix(BOM).strip()
     except UnicodeDecodeError:
         raise PictureError("invalid_argument", f"{name}: the text is not UTF-8") from None
+    if any(unicodedata.category(sign) == "Cc" and not sign.isspace() for sign in text):
+        problem = "it has a control character, such as NUL; leave it out"
+        raise PictureError("invalid_argument", f"{name}: {problem}")
     if not at_least <= len(text) <= MAX_PROMPT_CHARACTERS:
         limits = f"{at_least} to {MAX_PROMPT_CHARACTERS} characters"
         raise PictureError("invalid_argument", f"{name}: {limits}")

@@ -18,11 +18,11 @@ import torch
 from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, DiffusionPipeline
 from PIL import Image
 
-from contracts.shared.pictures.samplers import CLASSES, SAMPLERS
+from contracts.shared.pictures.samplers import CLASSES, SAMPLERS, SPACINGS
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.bases.clip_text import encode
-from serving.generator import Generator
+from serving.generator import Generator, to_image
 from serving.prompt_weights import literal, read_weights
 from serving.rows import Row
 from serving.tensors import PictureError, Sampling, SecondPass
@@ -85,8 +85,11 @@ class BothSides:
         sampling = Sampling(3, 64, 64, scheduler, strength)
         return kit.draw_all(self.generator, [sampled(row, sampling, negative) for row in rows])
 
-    def draw_plainly(self, row: Row, scheduler: str, strength: float | None = None) -> kit.Picture:
-        more = {"skip_prk_steps": True} if scheduler == "PNDMScheduler" else {}
+    def draw_plainly(
+        self, row: Row, scheduler: str, strength: float | None = None, *, steps: int = 3
+    ) -> kit.Picture:
+        kind, options, _ = SAMPLERS[scheduler]
+        more = {"skip_prk_steps": True} if kind == "PNDMScheduler" else {}
         plain = self.plain
         start: dict[str, Any] = {"height": 64, "width": 64}
         if strength is not None:
@@ -97,12 +100,11 @@ class BothSides:
             plain = AutoPipelineForInpainting.from_pipe(self.plain)
             plain.set_progress_bar_config(disable=True)
             start |= {"mask_image": row.mask, "height": 64, "width": 64}
-        kind, options, _ = SAMPLERS[scheduler]
         plain.scheduler = getattr(diffusers, kind).from_config(self.config, **more, **options)
         answer = plain(
             row.prompt,
             negative_prompt=row.negative_prompt,
-            num_inference_steps=3,
+            num_inference_steps=steps,
             guidance_scale=row.guidance_scale,
             **start,
             generator=torch.Generator().manual_seed(row.seed),
@@ -149,14 +151,46 @@ def test_a_sampler_s_options_end_with_its_picture(sides: BothSides) -> None:
     assert difference(after, sides.draw_plainly(row, "DPMSolverMultistepScheduler")) <= 1
 
 
-@pytest.mark.parametrize("sampler", sorted(set(SAMPLERS) - {*CLASSES, *NAMED}))
-def test_every_sampler_draws_a_row_beside_another_as_it_does_alone(
+def spacing_of(sampler: str) -> str:
+    return next((end for end in SPACINGS if end and sampler.endswith(end)), "")
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_every_sampler_draws_in_one_pass_with_others_as_diffusers_does(
+    sides: BothSides, spacing: str
+) -> None:
+    names = [name for name in SAMPLERS if spacing_of(name) == spacing and name not in CLASSES]
+    rows = [make_row("a photo", None, seed, 4.0) for seed in range(len(names))]
+    samplings = [Sampling(3, 64, 64, name) for name in names]
+    drawn = kit.draw_all(
+        sides.generator,
+        [replace(row, sampling=one) for row, one in zip(rows, samplings, strict=True)],
+    )
+    apart = {
+        name: difference(one, sides.draw_plainly(row, name))
+        for name, row, one in zip(names, rows, drawn, strict=True)
+    }
+    assert {name: most for name, most in apart.items() if most > 1} == {}
+
+
+@pytest.mark.parametrize("sampler", ["LMS", "LMS Karras"])
+def test_rows_that_join_later_keep_the_derivatives_of_their_own_steps(
     sides: BothSides, sampler: str
 ) -> None:
-    rows = [make_row("a photo", None, 3, 4.0), make_row("a house", None, 4, 2.0)]
-    together = sides.draw(rows, sampler)
-    alone = [sides.draw([row], sampler)[0] for row in rows]
-    assert max(map(difference, together, alone)) <= 1
+    """LMS draws a step from the last four: each of these rows is at another one."""
+    rows = [make_row("a photo", None, seed, 4.0) for seed in range(3)]
+    steps = (8, 5, 6)
+    drawings = []
+    for row, count in zip(rows, steps, strict=True):
+        drawings.append(
+            sides.generator.begin(replace(row, sampling=Sampling(count, 64, 64, sampler)))
+        )
+        sides.generator.step([one for one in drawings if one.remaining])
+    while left := [one for one in drawings if one.remaining]:
+        sides.generator.step(left)
+    for row, count, drawing in zip(rows, steps, drawings, strict=True):
+        drawn = np.array(to_image(sides.generator.decode(drawing)), np.int16)
+        assert difference(drawn, sides.draw_plainly(row, sampler, steps=count)) <= 1
 
 
 FULL = " ".join("a" * 40 + "b" * 35)

@@ -122,7 +122,8 @@ def difference(one: kit.Picture, other: kit.Picture) -> int:
 
 DRAWN = (
     *("DDIMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler"),
-    *("HeunDiscreteScheduler", "LCMScheduler", "PNDMScheduler", "UniPCMultistepScheduler"),
+    *("HeunDiscreteScheduler", "LCMScheduler", "LMSDiscreteScheduler", "PNDMScheduler"),
+    "UniPCMultistepScheduler",
 )
 """One of each kind: with history, noise at each step, two passes a step, other first steps."""
 

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 
 from contracts.document import Document, RelativePath, Sha256
 from contracts.documents.package import GenerationInfo, TargetModel
-from contracts.shared.pictures.samplers import NAMES, find_sampler
+from contracts.shared.pictures.sampler_names import find_sampler
+from contracts.shared.pictures.samplers import NAMES
 from contracts.shared.pictures.upscalers import UPSCALERS, find_upscaler
 from contracts.shared.words.styles import Style
 
@@ -85,7 +86,7 @@ class OtherModel(Document):
 class PictureArguments(Document):
     """``gen_args``: every field is optional; an absent field means the base's default.
 
-    Readers rename other tools' fields first: contracts.shared.pictures.samplers.rename_arguments.
+    Readers rename other tools' fields first: rename_arguments of contracts.shared.pictures.
     """
 
     num_inference_steps: Annotated[int, Field(ge=1, le=150)] | None = None

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import c2pa
-from PIL import Image, ImageOps
+from PIL import Image
 
 from contracts.documents.api.verification import WatermarkStated
 from contracts.marks import credentials, watermark
 from contracts.marks.certificates import root_pem, signing_serial
 from contracts.shared.people.mark_keys import MarkSecret, reading_keys, task_reading_keys
+from contracts.shared.pictures.upright import turn_upright
 
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
 MAX_PIXELS = 64_000_000
@@ -122,7 +123,7 @@ def open_picture(file: bytes) -> tuple[Image.Image, str]:
         with Image.open(io.BytesIO(file), formats=tuple(FORMATS)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadablePictureError(TOO_LARGE)
-            return ImageOps.exif_transpose(image).convert("RGB"), FORMATS[str(image.format)]
+            return turn_upright(image).convert("RGB"), FORMATS[str(image.format)]
     except Image.DecompressionBombError:
         raise UnreadablePictureError(TOO_LARGE) from None
     except (OSError, ValueError, SyntaxError):

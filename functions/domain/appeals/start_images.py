@@ -1,11 +1,9 @@
 """The file that an order starts from, or its mask: sent with it, or named by its address in S3."""
 
-import binascii
-from base64 import b64decode
-
 from contracts.documents.picture import MAX_IMAGE_BYTES
 from contracts.shared.layout import tenant_prefix
 from contracts.shared.pictures.picture_places import is_s3, own_place, tenant_hash
+from contracts.shared.pictures.sent_image import decode_sent
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage
 
 
@@ -15,14 +13,14 @@ def find_file(given: str, tenant: str, uploads: Storage) -> bytes | None:
     A large answer is gone within a day, and the API may not read it.
 
     Args:
-        given: base64, in which line breaks do not count, or the address.
+        given: base64, also as a ``data:`` URL, or the address.
         tenant: whose order it is.
         uploads: the bucket in which a tenant's pictures lie.
     """
     if not is_s3(given):
         try:
-            return b64decode(given.translate({10: None, 13: None}), validate=True)
-        except (binascii.Error, ValueError):
+            return decode_sent(given.encode())
+        except ValueError:
             return None
     place = own_place(given, tenant_hash(tenant))
     if place is None or not place.key.startswith(tenant_prefix(tenant)):

@@ -3,7 +3,7 @@
 The child first writes an empty line, which says that it has started. Then it writes one line of
 JSON with the size and the repairs, or with the code of the refusal. The PNG follows. Limits are set
 before the first byte of the photo is read. The module imports only Pillow, its neighbours, two
-limits and PhotoRejectedError.
+limits, the EXIF orientations and PhotoRejectedError.
 """
 
 import io
@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image, ImageCms
 
 from contracts.shared.limits import MAX_PHOTO_SECONDS
+from contracts.shared.pictures.upright import UPRIGHT
 from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.child_limits import STARTED, limit_process
 from runtime.imaging.photo_metrics import measure
@@ -26,16 +27,6 @@ MASK_SIDE = 8
 MASK_SKEW = 0.02
 """Largest difference between the aspect ratios of mask and photo: a rounded pixel."""
 MASK_WHITE = 128
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What turns a picture with this EXIF orientation upright."""
 
 
 def main(order: str) -> None:
@@ -131,7 +122,7 @@ def mask_pixels(source: Source, max_side: int) -> Image.Image:
 
 def turn(image: Image.Image, orientation: int | None) -> tuple[Image.Image, bool]:
     """Apply the EXIF orientation; ignore a broken one."""
-    way = None if orientation is None else _UPRIGHT.get(orientation)
+    way = None if orientation is None else UPRIGHT.get(orientation)
     return (image, False) if way is None else (image.transpose(way), True)
 
 

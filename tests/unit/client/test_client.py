@@ -348,7 +348,7 @@ def test_another_tool_s_names_are_sent_as_ours() -> None:
     ("arguments", "text"),
     [
         ({"steps": 3, "num_inference_steps": 3}, "steps and num_inference_steps are the same"),
-        ({"sampler": "LMS"}, "scheduler: unknown; known are DDIM"),
+        ({"sampler": "Magic"}, "scheduler: unknown; known are DDIM"),
     ],
 )
 def test_a_contradiction_and_an_unknown_sampler_are_found_before_the_endpoint_is_asked(
@@ -362,4 +362,4 @@ def test_the_command_line_takes_a_sampler_by_any_of_its_names() -> None:
     words = ["generate", "m", "p", "--scheduler", "dpmpp_2m_karras"]
     assert make_parser().parse_args(words).scheduler == "DPM++ 2M Karras"
     with pytest.raises(SystemExit):
-        make_parser().parse_args([*words[:-1], "LMS"])
+        make_parser().parse_args([*words[:-1], "Magic"])

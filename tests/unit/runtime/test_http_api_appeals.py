@@ -159,7 +159,7 @@ def test_a_picture_that_starts_from_an_image_is_allowed_from_that_image_alone(se
     stores = services()
     key = layout.tenant_pictures_prefix("acme") + "start.png"
     stores.uploads.write(key, b"start")
-    image = "c3Rh\ncnQ=" if sent else stores.uploads.uri(key)
+    image = "data:image/png;base64,c3Rh\ncnQ=" if sent else stores.uploads.uri(key)
     arguments = PictureArguments(seed=7, strength=0.5, mask_image=b64encode(b"mask").decode())
     refusal = withheld_picture(stores, image=image, arguments=arguments)
     made = appeal(stores, refusal).body

@@ -1,5 +1,7 @@
 """Weights in prompts, as A1111's users write them, and what is refused rather than misread."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,10 @@ def spans(text: str) -> list[tuple[str, float]]:
         ("( photo : 1.3 )", [(" photo ", 1.3)]),
         ("(photo:.5)", [("photo", 0.5)]),
         ("(photo:-1)", [("photo", -1)]),
+        ("(photo:15e-1)", [("photo", 1.5)]),
+        ("(photo:1.5", [("photo:1.5", 1.1)]),
+        ("(photo:)", [("photo:", 1.1)]),
+        ("(photo:1.2.3)", [("photo:1.2.3", 1.1)]),
         ("(a (b:2) c:1.5)", [("a ", 1.5), ("b", 3), (" c", 1.5)]),
         ("([a])", [("a", 1)]),
         (r"\(photo\)", [("(photo)", 1)]),
@@ -58,10 +64,29 @@ def test_what_changes_between_steps_is_refused_or_never_misread(text: str) -> No
         read_weights(text)
 
 
-@pytest.mark.parametrize("text", ["(dog:11)", "(((dog:5):5):5)", "(dog:-10.5)", "(" * 60 + "dog"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(dog:11)",
+        "(((dog:5):5):5)",
+        "(dog:-10.5)",
+        "(" * 60 + "dog",
+        "(dog:1e9)",
+        "(dog:1E400)",
+        f"((dog:1{'0' * 400}):0)",  # not a number
+    ],
+)
 def test_a_weight_beyond_all_sense_is_refused(text: str) -> None:
     with pytest.raises(PictureError, match="prompt: a weight is beyond 10"):
         read_weights(text)
+
+
+@pytest.mark.parametrize("text", ["([a" * 666, f"a{' ' * 1990}b", "[a|" * 660, "(" * 2000])
+def test_no_prompt_takes_long_to_read(text: str) -> None:
+    """0.03 s at most; it took up to 0.18 s (2026-11-30), several times for each request."""
+    began = time.process_time()
+    read_weights(text)
+    assert time.process_time() - began < 0.1
 
 
 def test_break_begins_a_new_chunk_as_a_word_of_its_own() -> None:

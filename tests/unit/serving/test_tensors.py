@@ -18,7 +18,7 @@ from contracts.documents.picture import (
     MAX_MASK_CHARACTERS,
     PictureArguments,
 )
-from contracts.shared.pictures.samplers import ALIASES
+from contracts.shared.pictures.sampler_names import ALIASES
 from contracts.shared.words.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
 from serving.output.pictures_bucket import NoPictureError
@@ -227,6 +227,17 @@ def test_work_from_an_image_counts_the_steps_that_are_run() -> None:
         b"\xff",
         b"{" + b" " * 5000 + b"}",
         b"[" * 4000,
+        b'{"a":' * 800 + b"1" + b"}" * 800,
+        b'{"adapters": ' + b"[" * 400 + b"]" * 400 + b"}",
+        b'{"seed": 1, "seed": 1}',
+        b'{"adapters": [{"weight": 1, "weight": 2}]}',
+        b'{"seed": true}',
+        b'{"seed": 9223372036854775808}',
+        b'{"negative_prompt": "\\ud800"}',
+        '{"seed": 1}'.encode("utf-16"),
+        b'{"seed": 1}\x00',
+        b'{"adapters": [1, 2, 3, 4]}',
+        b'{"lora_scale": -Infinity}',
     ],
 )
 def test_bad_arguments_are_refused(arguments: bytes) -> None:
@@ -234,7 +245,30 @@ def test_bad_arguments_are_refused(arguments: bytes) -> None:
         parse_request(b"a", b"", arguments, BASE)
 
 
-@pytest.mark.parametrize("prompt", [b"", b"  ", b"\xff\xfe", b"x" * 2001])
+def test_a_name_that_is_given_twice_is_refused_as_it_may_mean_either_value() -> None:
+    assert why(arguments=b'{"steps": 2, "steps": 50}') == (
+        "gen_args: a name is given twice; give it once"
+    )
+
+
+def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_it() -> None:
+    request = parse_request("\ufeffa photo".encode(), b"", '\ufeff{"seed": 3}'.encode(), BASE)
+    assert (request.prompt, request.seeds) == ("a photo", (3,))
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\x7f", "\x85".encode().decode(), "\x9b"])
+def test_a_prompt_has_no_sign_that_nobody_sees(sign: str) -> None:
+    if sign.isspace():
+        assert ask(f"a{sign}b").prompt == f"a{sign}b"
+        return
+    assert why(f"a {sign}b".encode()).startswith("prompt: it has a control character")
+    hidden = json.dumps({"negative_prompt": f"a{sign}"}).encode()
+    assert why(arguments=hidden).startswith("negative_prompt: it has a control character")
+
+
+@pytest.mark.parametrize(
+    "prompt", [b"", b"  ", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"x" * 2001]
+)
 def test_a_prompt_is_text_of_a_sensible_length(prompt: bytes) -> None:
     with pytest.raises(PictureError, match=r"^likeness/invalid_argument: prompt: "):
         parse_request(prompt, b"", b"", BASE)
@@ -387,6 +421,41 @@ def test_base64_with_line_breaks_is_read() -> None:
     request = parse_request(b"a", b"", b"", BASE, broken.replace(b"\n", b"\r\n"))
     assert request.image is not None
     assert request.image.sha256 == sha256(WHOLE).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "prefix", ["data:image/png;base64,", "DATA:image/PNG;charset=utf-8;base64, ", " \t"]
+)
+def test_base64_is_read_as_browsers_and_other_tools_write_it(prefix: str) -> None:
+    white = mask_of(Image.new("L", (64, 64), 255))
+    sent = f"{prefix}{base64.b64encode(WHOLE).decode()} ".encode()
+    arguments = json.dumps({"mask_image": f"{prefix}{white}"}).encode()
+    image = parse_request(b"a", b"", arguments, BASE, sent).image
+    assert image is not None
+    assert (image.sha256, image.mask is not None) == (sha256(WHOLE).hexdigest(), True)
+
+
+@pytest.mark.parametrize("prefix", ["data:text/html;base64,", "data:image/png,", "http://a/b.png"])
+def test_another_address_is_no_picture(prefix: str) -> None:
+    sent = prefix.encode() + base64.b64encode(WHOLE)
+    assert why(image=sent) == "image: not the base64 of a complete PNG or JPEG file"
+
+
+@pytest.mark.parametrize("tag", [0x0100, 0x011B, 0x0154])
+def test_a_photo_with_a_broken_exif_tag_is_turned_as_another_one_says(tag: int) -> None:
+    """Pillow's exif_transpose raises struct.error or TypeError for a number that is a text."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "make"
+    lying = Image.new("RGB", (128, 64), "white")
+    lying.paste("black", (0, 0, 64, 64))
+    whole = file_of(lying, "JPEG", exif=exif, quality=95)
+    made = b"\x01\x0f\x00\x02"
+    assert whole.count(made) == 1
+    broken = whole.replace(made, tag.to_bytes(2, "big") + b"\x00\x02")
+    image = ask_from(broken, width=64, height=128).image
+    assert image is not None
+    top, bottom = (image.pixels.getpixel((32, y)) for y in (5, 122))
+    assert (top, bottom) == ((0, 0, 0), (255, 255, 255))
 
 
 def test_an_error_never_repeats_the_user() -> None:
@@ -563,24 +632,58 @@ def test_arguments_that_contradict_are_named(given: dict[str, Any], text: str) -
         ({"sampler_name": "DPM++ 2M SDE", "scheduler": "Exponential"}, "DPM++ 2M SDE Exponential"),
         ({"sampler_name": "dpmpp_sde_karras"}, "DPM++ SDE Karras"),
         ({"scheduler": "DDIMScheduler"}, "DDIMScheduler"),
+        ({"sampler_name": "LMS", "scheduler": "Karras"}, "LMS Karras"),
+        ({"sampler": "dpmpp_2m", "scheduler": "karras"}, "DPM++ 2M Karras"),
+        ({"sampler_index": "Euler", "scheduler": "SGM Uniform"}, "Euler Simple"),
+        ({"sampler_name": "euler_ancestral", "scheduler": "sgm_uniform"}, "Euler a Simple"),
+        ({"sampler_name": "heun", "scheduler": "beta"}, "Heun Beta"),
+        ({"sampler_name": "ddim", "scheduler": "ddim_uniform"}, "DDIM"),
+        ({"sampler_name": "DPM++ 2M Karras", "scheduler": "Karras"}, "DPM++ 2M Karras"),
+        ({"sampler_name": "DPM++ 2M Karras", "scheduler": "Automatic"}, "DPM++ 2M Karras"),
+        ({"scheduler": "Automatic"}, "EulerDiscreteScheduler"),
     ],
 )
 def test_a_sampler_is_found_by_the_names_of_other_tools(
     given: dict[str, str], sampler: str
 ) -> None:
     assert ask(**given).scheduler == sampler
-    assert ask(**given).arguments.scheduler == sampler
+    assert ask(**given).arguments.scheduler in {sampler, None}
+
+
+@pytest.mark.parametrize("given", [{"scheduler": "OOM"}, {"sampler": ""}, {"sampler_name": "Å"}])
+def test_an_unknown_sampler_is_answered_with_those_that_are_known(given: dict[str, str]) -> None:
+    text = why(arguments=json.dumps(given).encode())
+    assert text.startswith("scheduler: unknown; known are DDIM, DDPM, Euler a, LCM, PLMS, TCD; al")
+    assert "DPM++ 2M" in text
+    assert "OOM" not in text
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{"scheduler": "OOM"}, {"sampler_name": "Euler a", "scheduler": "karras"}, {"sampler": ""}],
+    ("given", "text"),
+    [
+        (
+            {"sampler_name": "Euler a", "scheduler": "karras"},
+            "not drawn here; the nearest one is E",
+        ),
+        (
+            {"sampler_name": "dpmpp_2s_ancestral", "scheduler": "karras"},
+            "scheduler: this sampler is not drawn here; the nearest one is DPM++ SDE Karras",
+        ),
+        (
+            {"sampler_name": "Euler", "scheduler": "Align Your Steps"},
+            "gen_args: scheduler: this spacing is not drawn here; the nearest one is Karras",
+        ),
+        (
+            {"sampler_name": "DPM++ 2M Karras", "scheduler": "exponential"},
+            "gen_args: scheduler: sampler_name ends with another spacing; give one of them",
+        ),
+        ({"scheduler": "karras"}, "scheduler: it is a spacing of noise levels; name a sampler as"),
+    ],
 )
-def test_an_unknown_sampler_is_answered_with_those_that_are_known(given: dict[str, str]) -> None:
-    text = why(arguments=json.dumps(given).encode())
-    assert text.startswith("scheduler: unknown; known are DDIM, DDPM, Euler a, LCM, PLMS; alone or")
-    assert "DPM++ 2M" in text
-    assert "OOM" not in text
+def test_a_sampler_that_is_not_here_is_answered_with_the_nearest(
+    given: dict[str, str], text: str
+) -> None:
+    assert text in why(arguments=json.dumps(given).encode())
 
 
 def test_what_a_user_hears_fits_through_a_user_s_model() -> None:
@@ -689,7 +792,10 @@ def test_a_whole_request_of_the_web_ui_is_drawn() -> None:
         ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, "override_settings: it has no"),
         ({"n_iter": 3}, "num_images_per_prompt: Input should be less than or equal to 4"),
         ({"n_iter": 0}, "n_iter: a whole number, at least 1"),
-        ({"scheduler": "SGM Uniform"}, "scheduler: beside sampler_name it is a spacing; known are"),
+        ({"resize_mode": True}, "resize_mode: it has no effect here"),
+        ({"tiling": 0}, "tiling: it has no effect here"),
+        ({"refiner_checkpoint": 5}, "refiner_checkpoint: the name of a file"),
+        ({"scheduler": "OOM"}, "scheduler: beside sampler_name it is a spacing; known are"),
         ({"init_images": ["a"]}, "init_images: no part of gen_args; send it as the input image"),
     ],
 )
@@ -715,6 +821,12 @@ def test_a_sampler_is_known_however_tools_write_it(name: str, sampler: str) -> N
     assert ask(sampler_name=name).scheduler == sampler
 
 
+def test_batches_are_counted_by_any_name_of_their_size() -> None:
+    for name in ("batch_size", "num_images", "num_outputs", "num_images_per_prompt"):
+        arguments = json.dumps({"n_iter": 2, name: 2}).encode()
+        assert len(parse_request(b"a", b"", arguments, BASE).seeds) == 4
+
+
 def encode_deep(maximum: int) -> bytes:
     """Return a PNG with grey values of 16 bits, dark on the left and bright on the right."""
     deep = Image.new("I;16", (64, 64), 0)
@@ -731,6 +843,14 @@ def test_16_bits_of_grey_are_scaled_in_an_image_and_in_a_mask() -> None:
     assert image.mask is not None
     assert [image.pixels.getpixel((x, 9)) for x in (0, 63)] == [(0, 0, 0), (128, 128, 128)]
     assert [image.mask.getpixel((x, 9)) for x in (0, 63)] == [0, 255]
+
+
+def test_the_grey_of_16_bits_that_a_file_calls_transparent_becomes_white() -> None:
+    file = io.BytesIO()
+    Image.new("I;16", (64, 64), 700).save(file, "PNG", transparency=700)
+    request = ask_from(file.getvalue(), width=64, height=64)
+    assert request.image is not None
+    assert request.image.pixels.getpixel((9, 9)) == (255, 255, 255)
 
 
 def test_a_mask_with_a_channel_that_hides_nothing_is_a_mask() -> None:
@@ -792,9 +912,8 @@ def test_a_sampler_of_another_family_is_refused_with_those_of_this_one(sampler: 
     assert "invalid_argument: scheduler: not with this endpoint's base" in str(it.value)
 
 
-@pytest.mark.parametrize("sampler", ["FlowMatchEulerDiscreteScheduler", "Euler Simple"])
-def test_a_sampler_of_flow_matching_is_none_of_a_unet_s(sampler: str) -> None:
-    text = why(arguments=json.dumps({"scheduler": sampler}).encode())
+def test_a_sampler_of_flow_matching_is_none_of_a_unet_s() -> None:
+    text = why(arguments=json.dumps({"scheduler": "FlowMatchEulerDiscreteScheduler"}).encode())
     assert text.startswith("scheduler: not with this endpoint's base; it takes DDIM, DDPM")
     assert len(text) <= 300
 
@@ -806,6 +925,7 @@ def test_a_sampler_of_flow_matching_is_none_of_a_unet_s(sampler: str) -> None:
         ({"scheduler": "flow_match_euler_discrete_scheduler"}, "FlowMatchEulerDiscreteScheduler"),
         ({"sampler_name": "euler", "scheduler": "simple"}, "Euler Simple"),
         ({"sampler_name": "Euler", "scheduler": "Karras"}, "Euler Karras"),
+        ({"sampler_name": "euler", "scheduler": "beta"}, "Euler Beta"),
         ({"sampler": "euler"}, "Euler"),
     ],
 )

@@ -58,6 +58,9 @@ HR_SCALE = 2.0
 REFINER_SWITCH_AT = 0.8
 """The web UI's default of ``refiner_switch_at`` beside a ``refiner_checkpoint``."""
 
+COUNTS = ("batch_size", "num_images", "num_outputs", "num_images_per_prompt")
+"""Names of the number of pictures."""
+
 NO_REFINER = ("", "None")
 """``refiner_checkpoint`` where there is none."""
 
@@ -89,14 +92,24 @@ def leave_out(given: Mapping[str, Any]) -> dict[str, Any]:
         if name in INPUTS:
             text = "{name}: no part of gen_args; send it as the input {input}"
             raise PydanticCustomError("an_input", text, {"name": name, "input": INPUTS[name]})
-        if name in WITHOUT_EFFECT and value not in WITHOUT_EFFECT[name]:
+        if name in WITHOUT_EFFECT and not is_without_effect(name, value):
             text = "{name}: it has no effect here; leave it out"
             raise PydanticCustomError("not_here", text, {"name": name})
     return {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
 
 
+def is_without_effect(name: str, value: Any) -> bool:  # noqa: ANN401 (a JSON value)
+    """Return whether a field's value changes nothing; true is not the number 1."""
+    return any(
+        value == idle and isinstance(value, bool) == isinstance(idle, bool)
+        for idle in WITHOUT_EFFECT[name]
+    )
+
+
 def join_counts(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the number of pictures as one argument: ``n_iter`` batches of ``batch_size``.
+
+    ``batch_size`` may have any of its names.
 
     Raises:
         PydanticCustomError: ``n_iter`` is no whole number above 0.
@@ -104,11 +117,12 @@ def join_counts(given: Mapping[str, Any]) -> dict[str, Any]:
     if "n_iter" not in given:
         return dict(given)
     rest = {name: value for name, value in given.items() if name != "n_iter"}
-    batches, size = given["n_iter"], rest.get("batch_size", 1)
+    name = next((one for one in COUNTS if one in rest), COUNTS[0])
+    batches, size = given["n_iter"], rest.get(name, 1)
     if type(batches) is not int or batches < 1:
         raise PydanticCustomError("n_iter", "n_iter: a whole number, at least 1")
     if batches > 1 and type(size) is int:
-        rest["batch_size"] = batches * size
+        rest[name] = batches * size
     return rest
 
 
@@ -132,10 +146,15 @@ def switch_refiner(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments without ``refiner_checkpoint``.
 
     A base has one refiner at most, so the checkpoint's name only says whether it draws.
+
+    Raises:
+        PydanticCustomError: it is no name.
     """
     if "refiner_checkpoint" not in given:
         return dict(given)
     rest = {name: value for name, value in given.items() if name != "refiner_checkpoint"}
+    if not isinstance(given["refiner_checkpoint"], str):
+        raise PydanticCustomError("refiner_checkpoint", "refiner_checkpoint: the name of a file")
     if given["refiner_checkpoint"] in NO_REFINER:
         rest.pop("refiner_switch_at", None)
         return rest
