@@ -36,6 +36,8 @@ class MemoryTriton:
         """Models of whose process Triton knows that it has died."""
         self.load_seconds = 0.0
         self.hung = False
+        self.refusal: tuple[int, str] | None = None
+        """Status and text of every answer."""
         self.padding = 0
         """Bytes of an answer's picture."""
 
@@ -82,6 +84,9 @@ class MemoryTriton:
             )
         body = await request.read()
         self.bodies.append(body)
+        if self.refusal is not None:
+            status, error = self.refusal
+            return web.Response(text=f'{{"error":"{error}"}}', status=status)
         size = request.headers["Content-Type"].partition("json-header-size=")[2]
         document = json.loads(body[: int(size)] if size else body)
         ident = str(document.get("id", ""))

@@ -21,6 +21,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
+from serving.front.errors import NO_SUCH_INPUTS
 from tests.smoke import serving_kit as kit
 from tests.smoke.test_serving import binary_request
 
@@ -111,6 +112,13 @@ def draw_with_id(server: kit.Server, user: kit.User) -> kit.Reply:
     return server.invoke(user, json.dumps(body).encode())
 
 
+def strange_input() -> bytes:
+    """Return a request with an input that the model has not."""
+    tensor = {"name": "OOM", "shape": [1, 1], "datatype": "BYTES", "data": ["a"]}
+    body = json.loads(kit.payload(prompt="a"))
+    return json.dumps({"inputs": [*body["inputs"], tensor]}).encode()
+
+
 CALLS: dict[str, Call] = {
     "ping": lambda server, _user: server.call("GET", "/ping"),
     "invoke before the load": lambda server, user: server.draw(user),
@@ -129,11 +137,22 @@ CALLS: dict[str, Call] = {
     "no object": lambda server, user: server.invoke(user, b"[1]"),
     "no JSON": lambda server, user: server.invoke(user, b"{"),
     "no body": lambda server, user: server.invoke(user, b""),
+    "a strange input": lambda server, user: server.invoke(user, strange_input()),
+    "half a letter": lambda server, user: server.invoke(
+        user, kit.payload(prompt="@").replace(b"@", rb"\ud800")
+    ),
+    "half a letter and an id": lambda server, user: server.invoke(
+        user, kit.payload(prompt="@").replace(b"@", rb"\ud800").replace(b"{", b'{"id":"a",', 1)
+    ),
     "a bad id": lambda server, user: server.invoke(user, b'{"id": 7, "inputs": []}'),
     "unload": lambda server, user: server.unload(user),
     "invoke after the unload": lambda server, user: server.draw(user),
     "unload again": lambda server, user: server.unload(user),
 }
+
+
+IN_OUR_WORDS = ("no object", "no JSON", "no body", "a bad id", "a strange input", "half a letter")
+"""What Triton refuses in words of its own, which may be the caller's."""
 
 
 def comparable(reply: kit.Reply) -> tuple[int, str, bytes]:
@@ -155,10 +174,16 @@ def test_every_answer_is_the_one_that_triton_gives_without_the_front(
     with start(base, tmp_path, "off") as alone:
         expected = {name: comparable(call(alone, user)) for name, call in CALLS.items()}
     got = {name: comparable(call(server, user)) for name, call in CALLS.items()}
+    for name in IN_OUR_WORDS:
+        assert got.pop(name) == (400, "application/json", NO_SUCH_INPUTS.body), name
+        assert expected.pop(name)[0] == (507 if name == "a strange input" else 400), name
+    name = "half a letter and an id"
+    assert b"likeness/invalid_argument: prompt: the text is not UTF-8" in got.pop(name)[2]
+    assert expected.pop(name)[0] == 400
     assert {name: one[0] for name, one in got.items()} == {
         name: one[0] for name, one in expected.items()
     }
-    different = [name for name in CALLS if got[name] != expected[name]]
+    different = [name for name in got if got[name] != expected[name]]
     assert {name: (got[name], expected[name]) for name in different} == {}
     assert got["draw"][0] == 200
 

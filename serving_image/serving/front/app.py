@@ -16,7 +16,16 @@ from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 
 from serving.departures import Departures
 from serving.front.back import ATTRIBUTES, Back, passed_headers
-from serving.front.errors import FAILED, LARGE_ANSWER, LATE, LOST, UNLOADED, Reply, too_large
+from serving.front.errors import (
+    FAILED,
+    LARGE_ANSWER,
+    LATE,
+    LOST,
+    UNLOADED,
+    Reply,
+    in_our_words,
+    too_large,
+)
 from serving.front.models import Flight, Model, Models, answer_of
 from serving.front.processes import BaseProcess, find_stub
 from serving.front.settings import FrontSettings
@@ -113,7 +122,7 @@ class Front:
         ours = f"{self.prefix}{next(self.numbers)}"
         named = await off_loop(len(body), lambda: name_request(message, ours))
         sent = named.message if named else message
-        reply = await self.ask_model(request, ours, sent)
+        reply = in_our_words(await self.ask_model(request, ours, sent))
         if has_died(reply):  # Triton neither starts it again nor unloads it
             self.models.give_up()
             reply = LOST

@@ -1,6 +1,7 @@
 """What the front itself answers, in our words; none of them repeats a request."""
 
 import json
+import re
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -35,6 +36,12 @@ LOST = error(
 FAILED = error(
     HTTPStatus.INTERNAL_SERVER_ERROR, "generation_failed", "the request could not be handed on"
 )
+NO_SUCH_INPUTS = error(
+    HTTPStatus.BAD_REQUEST,
+    "invalid_argument",
+    "the request: KServe v2, with inputs of type BYTES and shape [1, 1] named prompt,"
+    " negative_prompt, gen_args, image",
+)
 LOADING = error(
     HTTPStatus.CONFLICT, "busy", "the model is being loaded; unload it when that has ended"
 )
@@ -47,6 +54,25 @@ BAD_LOAD = error(
 NO_MODEL = error(
     HTTPStatus.BAD_REQUEST, "adapter_invalid", "the package has no config.pbtxt with a 1/model.py"
 )
+
+
+_REFUSED = re.compile(
+    rb'\{"error":"(?:\[request id: [^\]]*\] )?'
+    rb"(?:unexpected |Unable to parse |failed to parse the request |invalid |input '"
+    rb"|inference (?:input|output|request|header) |parameter '|Input must set |Raw request must "
+    rb"|must specify |expected )"
+)
+"""How Triton's texts begin when a request is not of its model: wrong JSON, names, types, shapes."""
+
+
+def in_our_words(reply: Reply) -> Reply:
+    """Return an answer; where Triton has refused a request's form, in our words.
+
+    Triton's own repeat names that the caller has chosen. One with "OOM" in it makes a 507 of the
+    answer, for which SageMaker would unload other users' models.
+    """
+    refused = reply.status >= HTTPStatus.BAD_REQUEST and _REFUSED.match(reply.body)
+    return NO_SUCH_INPUTS if refused else reply
 
 
 def too_large(limit: int) -> Reply:

@@ -59,8 +59,9 @@ def name_request(message: Message, ours: str) -> Named | None:
         return None
     if "id" in document:
         head = message.body if size is None else message.body[:size]
-        own = json.dumps(document | {"id": ours}, ensure_ascii=False).encode()
-        return Named(message.replaced(head, own), theirs)
+        own = json.dumps(document | {"id": ours}, ensure_ascii=False)
+        # Half a character, which JSON can write, is no UTF-8: the base says which text has it.
+        return Named(message.replaced(head, own.encode(errors="surrogatepass")), theirs)
     # A large body is not written anew. A comma behind the id may stand only before another entry.
     entry = f'{{"id":"{ours}"' + ("," if document else "")
     return Named(message.replaced(b"{", entry.encode()), None)
@@ -71,5 +72,5 @@ def restore_answer(message: Message, ours: str, theirs: str | None) -> Message:
     entry = f'"id":"{ours}",'.encode()
     if entry not in message.body[:NEAR]:
         return message
-    own = b"" if not theirs else f'"id":{json.dumps(theirs, ensure_ascii=False)},'.encode()
+    own = b"" if not theirs else f'"id":{json.dumps(theirs)},'.encode()
     return message.replaced(entry, own)

@@ -473,6 +473,73 @@ def test_an_answer_above_sagemaker_s_limit_is_refused_in_our_words(tmp_path: Pat
 # ---- ids -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "refusal",  # of tritonserver 2.51, each to a request that it was sent (2026-11-30)
+    [
+        (507, "unexpected inference input 'OOM' for model 'm'"),
+        (507, "unexpected inference output 'OOM' for model 'm'"),
+        (507, "parameter 'OOM' has invalid type. It should be either 'int', 'bool', or 'string'."),
+        (
+            400,
+            "[request id: f1.6] inference input 'prompt' data-type is 'INT32', but model 'm' ...",
+        ),
+        (400, "[request id: f1.7] input 'prompt' batch size does not match other inputs for 'm'"),
+        (400, "[request id: f1.8] unexpected shape for input 'prompt' for model 'm'. Expected ..."),
+        (400, "Unable to parse 'inputs': attempt to access JSON non-array as array"),
+        (400, "failed to parse the request JSON buffer: The surrogate pair in string is invalid."),
+        (400, "[request id: <id_unknown>] Raw request must only have 1 input (found 1) to be ..."),
+        (400, "invalid datatype for input prompt"),
+        (400, "inference header size should be in range (0, 273), got: 1000016"),
+        (400, "Input must set only one of the following fields: 'data', 'binary_data_size' in ..."),
+    ],
+)
+def test_a_request_of_another_form_is_refused_in_our_words_and_never_with_a_507(
+    tmp_path: Path, refusal: tuple[int, str]
+) -> None:
+    async def story(stack: Stack) -> None:
+        stack.triton.refusal = refusal
+        status, text = await stack.ask("m")
+        assert status == 400
+        assert text.startswith('{"error": "likeness/invalid_argument: the request: KServe v2, wit')
+        assert "OOM" not in text
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (507, "likeness/memory_pressure: out of memory"),
+        (507, "Failed to increase the shared memory pool size: No space left on device"),
+        (404, "Request for unknown model: 'm' has no available versions"),
+        (400, "Exceeds maximum queue size"),
+        (400, "likeness/invalid_argument: prompt: 1 to 2000 characters"),
+    ],
+)
+def test_what_no_form_of_a_request_explains_is_handed_on(
+    tmp_path: Path, answer: tuple[int, str]
+) -> None:
+    async def story(stack: Stack) -> None:
+        stack.triton.refusal = answer
+        assert await stack.ask("m") == (answer[0], f'{{"error":"{answer[1]}"}}')
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("part", ["id", "prompt"])
+def test_half_a_character_does_not_stop_the_front(part: str) -> None:
+    text = {"id": "mine", "prompt": "a"} | {part: "\ud800"}
+    message = Message(json.dumps(text).encode(), f"{BINARY}{len(json.dumps(text))}")
+    named = name_request(message, "f1.1")
+    assert named is not None
+    assert named.message.header_size == len(named.message.body)
+    assert (b"\xed\xa0\x80" in named.message.body) == (part == "prompt")
+    answer = restore_answer(
+        Message(b'{"id":"f1.1","a":1}', "application/json"), "f1.1", named.theirs
+    )
+    assert json.loads(answer.body)["id"] == text["id"]
+
+
 @pytest.mark.parametrize("theirs", [None, "mine", 'a "b" {'])
 @pytest.mark.parametrize("tail", [None, b"{tensor}"])
 def test_triton_gets_our_id_and_the_client_its_own(
