@@ -94,6 +94,7 @@ SECTIONS = (
         (
             "training_image/",
             "training_image/trainer/",
+            "training_image/trainer/tasks/",
             "training_image/trainer/process/",
             "training_image/trainer/config/",
             "training_image/trainer/model/",

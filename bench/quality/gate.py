@@ -24,7 +24,9 @@ from trainer.evaluation.judge import load_judge
 from trainer.model import lora
 from trainer.model.base import load_base, read_card
 from trainer.process.time_limit import TimeLimit
-from trainer.task import Job, Judged, attach_adapters, judge_adapter, prepare
+from trainer.tasks.judging import Judged, judge_adapter
+from trainer.tasks.shared import Job
+from trainer.tasks.training import attach_adapters, prepare
 
 WANTED = {
     "zero": "gate_no_effect",

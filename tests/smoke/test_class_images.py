@@ -26,13 +26,13 @@ from trainer.examples.class_images import (  # noqa: E402
     ClassImagePaths,
     generate,
     load_or_generate,
+    prompt_variants,
     recipe_of,
 )
 from trainer.examples.draw_class_images import draw  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.process.results import PreemptedError, TrainingError  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
-from trainer.task import prompt_variants  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

@@ -29,7 +29,7 @@ from trainer.model.base import Base  # noqa: E402
 from trainer.model.sampling import Pictures, SamplingRequest  # noqa: E402
 from trainer.photos.photos import Photo  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
-from trainer.task import choose_reference_photos  # noqa: E402
+from trainer.tasks.training import choose_reference_photos  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

@@ -18,10 +18,11 @@ from domain.publishing.lora_file import check_lora  # noqa: E402
 from tests.smoke.job_dir import REQUEST, JobDir, job_id  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from trainer.config.recipe import read_plan  # noqa: E402
-from trainer.job import open_job, run_import  # noqa: E402
+from trainer.job import open_job  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
-from trainer.task import Job  # noqa: E402
+from trainer.tasks.running import run_import  # noqa: E402
+from trainer.tasks.shared import Job  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

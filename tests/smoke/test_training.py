@@ -18,8 +18,8 @@ from safetensors.torch import load_file  # noqa: E402
 
 from tests.smoke.job_dir import REQUEST, JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
-from trainer import job  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
+from trainer.tasks import running  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -229,12 +229,12 @@ def test_a_group_that_does_not_fit_into_memory_is_halved(monkeypatch: pytest.Mon
         alone.append(task)
         return task
 
-    monkeypatch.setattr(job, "train_users", train_users)
-    monkeypatch.setattr(job, "fail_task", lambda _, task, __: task)
-    monkeypatch.setattr(job, "run_task", run_task)
+    monkeypatch.setattr(running, "train_users", train_users)
+    monkeypatch.setattr(running, "fail_task", lambda _, task, __: task)
+    monkeypatch.setattr(running, "run_task", run_task)
     group: Any = [SimpleNamespace(run=None, task=number) for number in range(5)]
     whole: Any = SimpleNamespace(base=None, limit=None, root=None)
-    found: list[Any] = job.run_group(whole, group)
+    found: list[Any] = running.run_group(whole, group)
     assert found == [0, 1, 2, 3, 4]
     assert (tried, alone) == ([5, 2, 3, 2], [2])
 

@@ -18,7 +18,9 @@ from tests.smoke.tiny_pipelines import make_base  # noqa: E402
 from trainer import job  # noqa: E402
 from trainer.process.memory import release_pages  # noqa: E402
 from trainer.process.results import describe_failure, write_atomically  # noqa: E402
-from trainer.task import Job, make_adapter  # noqa: E402
+from trainer.tasks import running  # noqa: E402
+from trainer.tasks.shared import Job  # noqa: E402
+from trainer.tasks.training import make_adapter  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -104,7 +106,7 @@ def test_a_full_gpu_fails_one_task_with_its_code_and_not_the_next_task(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return train(one, task)
 
-    monkeypatch.setattr(job, "make_adapter", fail_the_first_task)
+    monkeypatch.setattr(running, "make_adapter", fail_the_first_task)
     assert job.run_job(job_dir.root) == job.DONE
     assert (job_dir.code(first), job_dir.code(second)) == ("out_of_memory", None)
 

@@ -42,7 +42,8 @@ from trainer.photos.photos import Latents, time_ids_of  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
 from trainer.process.results import PreemptedError, TrainingError, describe_failure  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
-from trainer.task import Job, attach_adapters, failure_of, prepare  # noqa: E402
+from trainer.tasks.shared import Job  # noqa: E402
+from trainer.tasks.training import attach_adapters, failure_of, prepare  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

@@ -36,7 +36,6 @@ from local.portraits.albums import blurred  # noqa: E402
 from tests.fakes.tiny_captioner import TOKENS, tiny_blip  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from trainer import captioning  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.faces import Face, are_ambiguous, clarity  # noqa: E402
 from trainer.faces.drawn import DrawnDetector  # noqa: E402
@@ -48,6 +47,7 @@ from trainer.photos.photos import Photo, read_image  # noqa: E402
 from trainer.photos.pipeline import make_photo_pipeline, process_photos, read_ahead  # noqa: E402
 from trainer.process.results import PreemptedError, TrainingError  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
+from trainer.tasks import captioning  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

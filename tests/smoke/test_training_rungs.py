@@ -14,6 +14,7 @@ from contracts.shared.layout import STATE_CHANNEL, state_prefix  # noqa: E402
 from tests.smoke.job_dir import JobDir, job_id  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base, write_card  # noqa: E402
 from trainer import job  # noqa: E402
+from trainer.tasks.running import first_group  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
@@ -98,4 +99,4 @@ def test_a_rung_shares_no_step_because_it_goes_on_from_a_step_of_its_own() -> No
         for rung in ("a rung", None)
     )
     for waiting in ([rung, plain], [rung, rung], [plain, rung]):
-        assert job.first_group(waiting) == waiting[:1]  # type: ignore[arg-type]
+        assert first_group(waiting) == waiting[:1]  # type: ignore[arg-type]

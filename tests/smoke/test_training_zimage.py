@@ -35,7 +35,8 @@ from trainer.optimisation.multi_user import train_users  # noqa: E402
 from trainer.optimisation.training_run import TrainingRun  # noqa: E402
 from trainer.process.results import PreemptedError, TrainingError  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
-from trainer.task import Job, attach_adapters, prepare  # noqa: E402
+from trainer.tasks.shared import Job  # noqa: E402
+from trainer.tasks.training import attach_adapters, prepare  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

@@ -1,8 +1,8 @@
 """The training job: from photos to the files of a LoRA adapter.
 
-job          runs the tasks of a plan, with the base loaded once
-task         trains one user's adapter: photos, class images, steps, files, gate
+job          loads the base once for the tasks of a plan, and says how the job ended
 
+tasks/       one task: training an adapter, importing one, or describing photos
 process/     the job as a process: log, results, workers, time limit, watchdog, memory
 config/      the recipe of a training, and the arithmetic of noise and loss weights
 model/       the base, its architecture, LoRA layers, sampling

@@ -31,6 +31,7 @@ from contracts.shared.layout import (
     CLASS_IMAGES_FILE,
     CLASS_IMAGES_FOLDER,
 )
+from trainer.evaluation.judge import Judge
 from trainer.model.base import Base
 from trainer.model.sampling import SamplingRequest, in_batches, sample_batch
 from trainer.model.text import EncodedPrompts
@@ -98,6 +99,12 @@ class ClassImagePaths:
             base=root / "input" / "data" / BASE_CHANNEL / CLASS_IMAGES_FOLDER,
             output=root / "checkpoints" / CLASS_IMAGES_FOLDER,
         )
+
+
+def prompt_variants(prompt: str, judge: Judge | None) -> list[str]:
+    """Return a prompt as it is, and once with each circumstance that the judge knows."""
+    known = judge.circumstances(prompt) if judge else ()
+    return [prompt, *(f"{prompt}, {circumstances}" for circumstances in known)]
 
 
 def load_or_generate(

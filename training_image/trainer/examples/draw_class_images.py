@@ -21,12 +21,17 @@ from contracts.documents.upload.options import Precision
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import BASE_FILE, CLASS_IMAGES_FOLDER
 from trainer.evaluation.judge import load_judge
-from trainer.examples.class_images import card_of, generate, recipe_of, store
+from trainer.examples.class_images import (
+    card_of,
+    generate,
+    prompt_variants,
+    recipe_of,
+    store,
+)
 from trainer.model.base import load_base, read_card
 from trainer.process.resources import DTYPES
 from trainer.process.results import TrainingError
 from trainer.process.time_limit import TimeLimit
-from trainer.task import prompt_variants
 
 DEFAULT_COUNT: int = TrainingRequest.model_fields["num_class_images"].default
 

@@ -1,4 +1,4 @@
-"""One task without a training: a LoRA of another tool becomes an adapter that passed the gate.
+"""Import a LoRA of another tool: a task without a training, whose adapter must pass the gate.
 
 The conversion is exact: the pairs of trainer.export.foreign, filled with zeros to one rank for each
 kind of network, since the endpoint serves one rank. What cannot be exact is refused by its name.
@@ -30,14 +30,8 @@ from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import cache_prompts
 from trainer.process.results import TrainingError, log, sha256_of, write_result
-from trainer.task import (
-    Job,
-    Judged,
-    failure_of_gate,
-    judge_adapter,
-    sample_prompts_of,
-    task_folder,
-)
+from trainer.tasks.judging import Judged, failure_of_gate, judge_adapter
+from trainer.tasks.shared import Job, sample_prompts_of, task_folder
 
 BYTES_PER_VALUE = 4
 

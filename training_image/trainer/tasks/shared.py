@@ -1,0 +1,49 @@
+"""What the tasks of one training job share, and where the files of each task are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.documents.photos import PhotoVerdict
+from contracts.documents.training import TrainingFailure, TrainingResult, TrainingTask
+from contracts.shared.pictures.safety_stages import Checker
+from contracts.shared.words.prompts import name_subject
+from trainer.evaluation.judge import Judge
+from trainer.model.base import Base
+from trainer.process.results import log, write_result
+from trainer.process.time_limit import TimeLimit
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of one job share."""
+
+    root: Path
+    base: Base
+    judge: Judge | None
+    limit: TimeLimit
+    checker: Checker | None = None
+    """The stages that look at pictures before people do; None: the stack has named none."""
+
+
+def sample_prompts_of(task: TrainingTask) -> list[str]:
+    """Return the request's sample prompts, with the placeholders replaced."""
+    request = task.request
+    return [name_subject(prompt, request.trigger_word) for prompt in request.sample_prompts]
+
+
+def fail_task(
+    root: Path,
+    task: TrainingTask,
+    failure: TrainingFailure,
+    photos: tuple[PhotoVerdict, ...] = (),
+) -> TrainingResult:
+    """Commit a task's failure; ``photos`` has the verdicts if photos are the reason."""
+    log(f"task {task.job_id} failed: {failure.code} job_id={task.job_id}")
+    result = TrainingResult(job_id=task.job_id, status="failed", photos=photos, failure=failure)
+    write_result(task_folder(root, task), result)
+    return result
+
+
+def task_folder(root: Path, task: TrainingTask) -> Path:
+    """Return the folder of a task's files; SageMaker mirrors it to S3 during the job."""
+    return root / "checkpoints" / task.job_id
