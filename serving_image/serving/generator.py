@@ -230,8 +230,8 @@ class Generator:
         self.hooks.use(mixes, dtype)
         self.activation_seconds += time.perf_counter() - started
 
-    def rest(self) -> None:
-        """Hold no adapter: nothing is drawn now."""
+    def release(self) -> None:
+        """Release all adapters, and return to the base's own type: nothing is drawn now."""
         self.hooks.clear()
         self.use_dtype(self.dtype)
 

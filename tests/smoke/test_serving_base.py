@@ -120,7 +120,7 @@ class MemoryArtist:
         self.tiled.append(tiled)
         return self.pictures.pop(0) if self.pictures else GRADIENT
 
-    def rest(self) -> None:
+    def release(self) -> None:
         pass
 
 

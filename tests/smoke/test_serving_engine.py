@@ -4,6 +4,7 @@ Runs in the serving environment.
 """
 
 import random
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ from contracts.shared.pictures.samplers import CLASSES, SAMPLERS
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.engine.engine import Engine
 from serving.engine.failures import is_shortage
-from serving.engine.jobs import Job
+from serving.engine.jobs import Bucket, Job
 from serving.engine.memory import MemoryPlan, peak_bytes, trace_needs, trace_unet
+from serving.engine.shortages import DECODING, RECOVERY_PASSES, Shortages
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
 from serving.generator import Generator, to_image
@@ -240,3 +242,26 @@ def test_the_trace_of_sdxl_is_the_one_that_was_measured(sdxl: MemoryPlan) -> Non
 )
 def test_a_shortage_of_memory_is_known_by_its_text(text: str, short: bool) -> None:
     assert is_shortage(RuntimeError(text)) is short
+
+
+SMALL = Bucket(512, 512, 1, torch.float32)
+
+
+def test_a_pass_that_ran_out_of_memory_is_halved_and_after_a_while_doubled() -> None:
+    shortages = Shortages()
+    assert shortages.max_entries(SMALL, 8, passes=0) == 8
+    shortages.record(SMALL, 2, passes=0)
+    sizes = [shortages.max_entries(SMALL, 8, passes) for passes in range(2 * RECOVERY_PASSES + 2)]
+    assert [size for size, _ in groupby(sizes)] == [2, 4, 8]
+    assert sizes.index(4) == RECOVERY_PASSES + 1
+
+
+def test_a_shortage_is_recent_for_a_while_and_in_its_own_bucket_only() -> None:
+    shortages = Shortages()
+    shortages.record(SMALL, 2, passes=7)
+    recent = [shortages.is_recent(SMALL, 7 + passes) for passes in (0, RECOVERY_PASSES - 1)]
+    assert recent == [True, True]
+    assert not shortages.is_recent(SMALL, 7 + RECOVERY_PASSES)
+    assert not shortages.is_recent(SMALL._replace(chunks=DECODING), 7)
+    shortages.forget(SMALL)
+    assert not shortages.is_recent(SMALL, 7)

@@ -16,16 +16,11 @@ from serving.engine.failures import free_device, is_shortage, log, log_failure, 
 from serving.engine.jobs import Artist, Bucket, Job, Piece
 from serving.engine.memory import MemoryPlan
 from serving.engine.order import StartTags, turn
+from serving.engine.shortages import DECODING, Shortages
 from serving.engine.speed import Speed
 from serving.generator import OverflowedError
 from serving.output.truth import is_degenerate, is_finite
 from serving.tensors import PictureError, erased_error
-
-RECOVERY_TICKS = 500
-"""Ticks after which a pass that was halved for want of memory may be twice as large again."""
-
-DECODING = 0
-"""In a bucket in place of the chunks: the shortage was met by the decoder."""
 
 HOPE = 0.8
 """A row is given up when even this share of its expected time does not fit before its deadline."""
@@ -84,8 +79,7 @@ class Engine:
         self.free_memory, self.clock = free_memory, clock
         self.tags = StartTags(weights)
         self.pieces: list[Piece] = []
-        self.shortages: dict[Bucket, tuple[int, int]] = {}
-        """By bucket, the entries of a pass that fits, and the pass to try twice as many at."""
+        self.shortages = Shortages()
         self.counts = Counts()
         self.incoming: deque[Job] = deque()
         self.gone: list[str] = []
@@ -163,7 +157,7 @@ class Engine:
         self.drop_erased()
         self.drop_late()
         if not self.pieces:
-            self.artist.rest()
+            self.artist.release()
             return False
         now = self.clock()
         order = sorted(self.pieces, key=lambda piece: self.turn_of(piece, now))
@@ -213,7 +207,7 @@ class Engine:
                 self.give_up(job, erased_error())
         if self.must_free:
             self.must_free = False
-            self.artist.rest()  # the hooks of the last pass hold its adapters
+            self.artist.release()  # the hooks of the last pass hold its adapters
             free_device()
 
     def drop_late(self) -> None:
@@ -275,15 +269,11 @@ class Engine:
         """Return how many entries a pass of this bucket may have."""
         wide = bucket.dtype is not self.artist.dtype
         fitting = min(self.plan.entries(bucket.pixels, wide=wide), 2 * self.rows)
-        entries, until = self.shortages.get(bucket, (fitting, 0))
-        if self.counts.passes >= until > 0:
-            self.shortages[bucket] = (2 * entries, self.counts.passes + RECOVERY_TICKS)
-            if 2 * entries >= fitting:
-                del self.shortages[bucket]
+        entries = self.shortages.max_entries(bucket, fitting, self.counts.passes)
         together = [p.entries for p in self.pieces if p.bucket == bucket and not p.alone]
         # All rows of a pass are whole rows, so they are counted in rows' entries.
         unit = max(together, default=1)
-        room = max(min(min(entries, fitting) // unit, self.rows), 1)
+        room = max(min(entries // unit, self.rows), 1)
         rows = self.speed.worthwhile_entries(unit * bucket.pixels, room, len(together))
         return unit * rows
 
@@ -348,7 +338,8 @@ class Engine:
     def must_tile(self, piece: Piece) -> bool:
         """Return whether a picture of the pass under way must be decoded in tiles."""
         wide = piece.bucket.dtype is not self.artist.dtype
-        short = self.is_short(piece.bucket._replace(chunks=DECODING))
+        decoding = piece.bucket._replace(chunks=DECODING)
+        short = self.shortages.is_recent(decoding, self.counts.passes)
         return short or self.plan.tiled(piece.bucket.pixels, wide=wide)
 
     def decode(self, piece: Piece) -> None:
@@ -411,22 +402,18 @@ class Engine:
         Only one row that does not fit by itself, in a device that holds nothing else, fails.
         """
         self.counts.shortages += 1
-        self.artist.rest()
+        self.artist.release()
         self.free_memory()
         free_device()
         first = pieces[0]
         decoding = not first.remaining
         bucket = first.bucket._replace(chunks=DECODING) if decoding else first.bucket
-        tried = self.is_short(bucket)
+        tried = self.shortages.is_recent(bucket, self.counts.passes)
         entries = max(1, sum(piece.entries for piece in pieces) // 2)
-        self.shortages[bucket] = (entries, self.counts.passes + RECOVERY_TICKS)
+        self.shortages.record(bucket, entries, self.counts.passes)
         if len(pieces) == 1 and tried:
-            del self.shortages[bucket]
+            self.shortages.forget(bucket)
             self.fail(first.job, out_of_memory_error())
-
-    def is_short(self, bucket: Bucket) -> bool:
-        """Return whether this bucket has lately run out of memory."""
-        return self.counts.passes < self.shortages.get(bucket, (0, 0))[1]
 
     def give_up(self, job: Job, error: PictureError) -> None:
         """Fail a job that nobody waits for any more."""

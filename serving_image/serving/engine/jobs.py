@@ -57,8 +57,8 @@ class Artist(Protocol):
         """Return a finished row's picture."""
         ...
 
-    def rest(self) -> None:
-        """Hold nothing: no row is drawn now."""
+    def release(self) -> None:
+        """Release adapters and wide weights: no row is drawn now."""
         ...
 
 

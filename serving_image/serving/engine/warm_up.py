@@ -1,12 +1,11 @@
 """Warm-up: one picture is drawn, the memory plan is tried, and the speed is measured."""
 
-import gc
 import time
 from collections.abc import Callable
 
 import torch
 
-from serving.engine.failures import is_shortage
+from serving.engine.failures import free_device, is_shortage
 from serving.engine.memory import MemoryPlan, device_bytes
 from serving.engine.speed import Speed
 from serving.generator import Generator, log
@@ -123,7 +122,5 @@ def time_of(work: Callable[[], object]) -> float:
 
 def free(generator: Generator) -> None:
     """Free what the last passes held."""
-    generator.rest()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    generator.release()
+    free_device()
