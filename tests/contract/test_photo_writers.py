@@ -106,7 +106,7 @@ FUNCTIONS = {
     ("accepting.store_problems", "write_document"): Writer(1, "text", "models"),
     ("inputs.write_inputs", "write"): Writer(3, "text", "models"),
     ("inputs.write_inputs", "write_document"): Writer(1, "text", "models"),
-    ("launching.write_base_manifest", "write"): Writer(1, "text", "models"),
+    ("inputs.write_base_manifest", "write"): Writer(1, "text", "models"),
     ("inspection_progress.Progress._write", "write_document"): Writer(1, "text", "models"),
     ("inspection.inspect_photos", "write_document"): Writer(1, "text", "models"),
     ("inspection.inspect_import", "write_document"): Writer(1, "text", "models"),

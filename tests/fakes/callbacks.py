@@ -1,4 +1,4 @@
-"""domain.training.following.Callbacks in memory."""
+"""domain.ports.callbacks.Callbacks in memory."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""domain.training.following.Callbacks: the fake and Step Functions behave alike."""
+"""domain.ports.callbacks.Callbacks: the fake and Step Functions behave alike."""
 
 import json
 from dataclasses import dataclass

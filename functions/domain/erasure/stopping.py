@@ -6,12 +6,7 @@ erases stores the tombstone before looking for leases: one of both sees the othe
 
 from datetime import datetime
 
-from contracts.documents.erasure import (
-    ErasureAnswer,
-    ErasureSubject,
-    SignedReceipt,
-    WorkStopped,
-)
+from contracts.documents.erasure import ErasureAnswer, ErasureSubject, SignedReceipt, WorkStopped
 from contracts.documents.record import JobRecord
 from contracts.errors import StageInputError, SubjectErasedError
 from contracts.shared import layout
@@ -21,7 +16,7 @@ from domain.erasure.services import StoppingServices
 from domain.ports.consents import Consents
 from domain.ports.erasure import Executions
 from domain.ports.storage import find_document
-from domain.training.following import LAUNCH_GRACE
+from domain.training.verdicts import LAUNCH_GRACE
 
 
 def withdraw_consent(

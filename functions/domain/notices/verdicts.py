@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import TrainingResult
 from domain.notices.services import NoticeServices
-from domain.training.following import find_result
+from domain.training.verdicts import find_result
 
 TRAINER_ADVICE = {"face_small", "face_unclear"}
 """The trainer's codes on photos that it used but that could be better."""

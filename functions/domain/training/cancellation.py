@@ -7,7 +7,7 @@ from datetime import datetime
 
 from contracts.documents.record import JobRecord
 from contracts.documents.status import Cancellation
-from domain.training.following import settle, stopped_by
+from domain.training.answering import settle, stopped_by
 from domain.training.services import TrainingServices
 
 

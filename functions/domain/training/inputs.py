@@ -1,20 +1,21 @@
-"""What a training job reads: its plan, and manifests of photos, class images, checkpoints."""
+"""What a training job reads: its plan, and manifests of photos, class images, checkpoints, base."""
 
 import json
 from collections.abc import Sequence
 
 from contracts.documents.class_images import ClassImageSet
-from contracts.documents.training import (
-    TrainingPlan,
-    TrainingTask,
-)
+from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.shared import layout
+from contracts.shared.weights.pipeline_files import REFINER_FOLDER
 from domain.ports.storage import write_document
 from domain.training.class_images import class_images_manifest
 from domain.training.services import LaunchServices, TrainingServices
 
 MAX_STATE_FILES = 10
 """More than a task's checkpoints and candidates together."""
+
+MAX_BASE_FILES = 10_000
+"""More than a base's folder has; without this limit a wrong folder could fill the manifest."""
 
 
 def find_states(services: TrainingServices, tasks: Sequence[TrainingTask]) -> list[str]:
@@ -54,6 +55,17 @@ def write_inputs(
     if states:
         body = json.dumps([{"prefix": models.uri(layout.TRAINING_PREFIX)}, *states]).encode()
         models.write(layout.states_manifest_key(plan_id), body, "application/json")
+
+
+def write_base_manifest(services: LaunchServices, plan_id: str, base_id: str) -> None:
+    """Write which files of the base a training needs: all but the refiner's 4.5 GB."""
+    prefix = layout.base_prefix(base_id)
+    stored = [one.key for one in services.bases.list(prefix, MAX_BASE_FILES)]
+    files = [key.removeprefix(prefix) for key in stored if not key.endswith("/")]
+    needed = [file for file in files if not file.startswith(f"{REFINER_FOLDER}/")]
+    body = json.dumps([{"prefix": services.bases.uri(prefix)}, *needed]).encode()
+    models = services.training.models
+    models.write(layout.base_manifest_key(plan_id), body, "application/json")
 
 
 def photos_manifest(plan: TrainingPlan, uploads_bucket: str) -> list[object]:

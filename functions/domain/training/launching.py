@@ -1,46 +1,17 @@
-"""Start training jobs for the queue, one order at a time, and never one job twice.
+"""Start training jobs for the queue, one order at a time, and never train a job twice."""
 
-A launcher claims a job with a conditional write before it creates the training job, so only one of
-two launchers gets the job. A launcher that dies in between leaves a claim without a training job;
-reconcile puts that job back into the queue.
-"""
-
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, partial
-from itertools import islice
-from typing import Any, Literal
 
-from contracts.base import BaseCard
 from contracts.documents.capacity import CapacityChoice
 from contracts.documents.record import JobRecord, WaitingFor
-from contracts.documents.training import (
-    TrainingPlan,
-    TrainingTask,
-)
-from contracts.errors import TrainingFailedError
-from contracts.shared import layout
-from contracts.shared.weights.pipeline_files import REFINER_FOLDER
-from domain.ports.cost_records import CostRecord
-from domain.ports.jobs import Attempt, Jobs
-from domain.ports.storage import read_document
-from domain.ports.trainer import NoCapacity, Refused, Run, Trainer
+from domain.ports.trainer import Run, Trainer
 from domain.pricing.step_sharing import users_per_step
-from domain.training.capacity import (
-    Market,
-    Work,
-    choose_capacity,
-    is_own_choice_of_spot,
-)
-from domain.training.class_images import find_class_images
-from domain.training.following import (
-    LAUNCH_GRACE,
-    find_trained,
-    settle,
-)
-from domain.training.inputs import find_states, write_inputs
+from domain.training.answering import settle
+from domain.training.capacity import Market, Work, choose_capacity
+from domain.training.creating import create_training_job
 from domain.training.keep_alive import expect_pool
 from domain.training.planning import (
     LaunchOrder,
@@ -50,37 +21,9 @@ from domain.training.planning import (
     work_seconds,
 )
 from domain.training.progress import record_queue_places
-from domain.training.sagemaker_job import (
-    EXPORT_SECONDS,
-    MIN_RUNTIME,
-    Inputs,
-    Placement,
-    TrainingSettings,
-    max_runtime,
-    pool_of,
-    processes_of,
-    training_job_request,
-    with_defaults,
-)
+from domain.training.sagemaker_job import TrainingSettings, pool_of, processes_of, with_defaults
 from domain.training.services import LaunchServices, TrainingServices
-from domain.training.tasks import marked, task_or_failure
-
-MAX_BASE_FILES = 10_000
-"""More than a base's folder has; without this limit a wrong folder could fill the manifest."""
-
-
-Start = Literal[
-    "started",
-    "nothing_left",
-    "no_capacity",
-    "no_spot",
-    "quota_zero",
-    "training_refused",
-    "training_denied",
-]
-
-NEVER: set[Start] = {"quota_zero", "training_refused", "training_denied"}
-"""Refusals that end a job, each with the code of this name: waiting would not help."""
+from domain.training.verdicts import LAUNCH_GRACE, find_trained
 
 
 def launch(services: LaunchServices, now: datetime, ended: str = "") -> list[str]:
@@ -107,7 +50,7 @@ def with_machine(job: JobRecord, settings: TrainingSettings) -> JobRecord:
 
 
 class LaunchRound:
-    """One call of the launcher: what it started, and what each job that still waits waits for."""
+    """One call of the launcher: what it has started, and what each waiting job waits for."""
 
     def __init__(
         self,
@@ -156,7 +99,7 @@ class LaunchRound:
         if not self.services.has_time():
             return False
         choice = self.choose_capacity(order, more_wait=more_wait)
-        outcome = start(self.services, order, choice, self.now)
+        outcome = create_training_job(self.services, order, choice, self.now)
         if outcome == "no_capacity":
             self.full.add(order.run.instance_type)
             return True
@@ -233,7 +176,7 @@ def untrained(services: TrainingServices, now: datetime) -> list[JobRecord]:
     free: list[JobRecord] = []
     for row in services.jobs.queued():
         job = services.jobs.get(row.job_id) if row.attempt > 0 else row
-        if job is None or job.queue != "queued" or may_be_trained(job, services.trainer, now):
+        if job is None or job.queue != "queued" or may_be_training(job, services.trainer, now):
             continue
         trained = find_trained(services.models, job) if job.attempt > 0 else None
         if trained is None:
@@ -243,8 +186,8 @@ def untrained(services: TrainingServices, now: datetime) -> list[JobRecord]:
     return free
 
 
-def may_be_trained(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
-    """Whether an earlier attempt still runs, or may still begin, although its execution ended.
+def may_be_training(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
+    """Return whether an earlier attempt runs, or may still begin, although its execution ended.
 
     The job waits for that attempt's result: its adapter is adopted, or the job is trained again.
     """
@@ -254,179 +197,3 @@ def may_be_trained(job: JobRecord, trainer: Trainer, now: datetime) -> bool:
     if state is None:
         return now - datetime.fromisoformat(job.updated_at) <= LAUNCH_GRACE
     return not state.ended
-
-
-def start(
-    services: LaunchServices, order: LaunchOrder, choice: CapacityChoice, now: datetime
-) -> Start:
-    """Claim an order's jobs and start their training job on what was chosen."""
-    training, base_id = services.training, order.jobs[0].base_id
-    # Before anything is claimed: without a card nothing starts, and the jobs stay in the queue.
-    card = read_document(services.bases, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)
-    tasks = claimed_tasks(services, order, choice, now)
-    if not tasks:
-        return "nothing_left"
-    request = prepare(services, order, choice, card, tasks)
-    cost_record = cost_record_of(order, choice, request)
-    training.jobs.open_cost_record(cost_record, now)
-    outcome = training.trainer.create(request)
-    if not isinstance(outcome, NoCapacity | Refused):
-        return "started"
-    training.jobs.drop_cost_record(cost_record)
-    refused = refusal_of(outcome, choice)
-    sentence = outcome.sentence if isinstance(outcome, NoCapacity) else ""
-    for task in tasks:
-        training.jobs.wait_for_capacity(task.job_id, order.training_job_name, now, sentence)
-        if refused in NEVER:
-            give_up(training, task.job_id, error_of(refused, sentence), now)
-    return refused
-
-
-def claimed_tasks(
-    services: LaunchServices, order: LaunchOrder, choice: CapacityChoice, now: datetime
-) -> list[TrainingTask]:
-    """Claim an order's jobs, and return the tasks of those that can be trained."""
-    training = services.training
-    tasks = [
-        task
-        for record in claim(training.jobs, order, choice, now)
-        if (task := task_or_failure(training, record, now)) is not None
-    ]
-    if services.marks is None or order.jobs[0].is_captioning:  # it draws nothing
-        return tasks
-    return [marked(task, services.marks) for task in tasks]
-
-
-def prepare(
-    services: LaunchServices,
-    order: LaunchOrder,
-    choice: CapacityChoice,
-    card: BaseCard,
-    tasks: Sequence[TrainingTask],
-) -> dict[str, Any]:
-    """Write what the training job reads; return the arguments of CreateTrainingJob."""
-    training = services.training
-    captions_only = order.jobs[0].is_captioning
-    plan = TrainingPlan(
-        plan_id=order.plan_id,
-        base_sha256=card.sha256,
-        tasks=tuple(tasks),
-        shares=shares_of(order, tasks),
-        deadline_seconds=runtime_of(order, services.settings) - EXPORT_SECONDS,
-        captions_only=captions_only,
-        safety=None if captions_only else services.settings.safety.of_plan(),
-    )
-    trained = () if captions_only else plan.tasks
-    class_images = find_class_images(training.models, trained, card)
-    states = find_states(training, trained)
-    write_inputs(services, plan, class_images, states)
-    base_manifest = card.refiner is not None and not captions_only
-    if base_manifest:
-        write_base_manifest(services, plan.plan_id, order.jobs[0].base_id)
-    captions = any(task.request.autocaption and task.captions is None for task in plan.tasks)
-    inputs = Inputs(
-        order.jobs[0].base_id,
-        class_images=bool(class_images),
-        captioner=captions,
-        base_manifest=base_manifest,
-        states=bool(states),
-    )
-    return training_job_request(
-        order.training_job_name, plan, inputs, Placement(choice, order.run), services.settings
-    )
-
-
-def cost_record_of(
-    order: LaunchOrder, choice: CapacityChoice, request: dict[str, Any]
-) -> CostRecord:
-    """Return the record by which a training job's cost is found, and its instances' warm pool."""
-    pool = pool_of(order.run, request["ResourceConfig"]["InstanceCount"])
-    spot = choice.capacity == "spot"
-    return CostRecord(order.training_job_name, order.plan_id, spot=spot, pool=pool)
-
-
-def refusal_of(refusal: NoCapacity | Refused, choice: CapacityChoice) -> Start:
-    """Return what a refusal means: wait, do without spot instances, or never."""
-    if isinstance(refusal, Refused):
-        return "training_denied" if refusal.denied else "training_refused"
-    if is_own_choice_of_spot(choice):
-        return "no_spot"
-    return "quota_zero" if refusal.is_final else "no_capacity"
-
-
-def error_of(refused: Start, sentence: str) -> TrainingFailedError:
-    """Return the failure of a job that can never start; AWS's sentence where owners may read it."""
-    if not sentence:
-        return TrainingFailedError(code=refused)
-    return TrainingFailedError(code=refused, sentence=sentence)
-
-
-def give_up(
-    services: TrainingServices, job_id: str, error: TrainingFailedError, now: datetime
-) -> None:
-    """End a job that SageMaker will never start: ``NEVER`` has the reasons.
-
-    A redrive continues the job once an operator has mended the reason.
-    """
-    record = services.jobs.get(job_id)
-    if record is not None:
-        settle(services, record, error, now)
-
-
-def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
-    """Return the training job's runtime in seconds, or less if less is paid.
-
-    It is what the request asks for, or else what the stack gives. Captioning has a time of its own.
-    """
-    paid = [seconds for job in order.jobs if (seconds := paid_seconds(job)) is not None]
-    users = max(order.shares, default=len(order.jobs))
-    limit = order.run.max_run or max_runtime(users, settings)
-    if order.jobs[0].is_captioning:
-        limit = min(limit, settings.max_captioning_seconds)
-    return max(MIN_RUNTIME, min([limit, *paid]))
-
-
-def paid_seconds(job: JobRecord) -> int | None:
-    """Return the seconds that ``max_cost_usd`` pays for of the job's next training job.
-
-    With captioning before the training, each of the two gets its share of the estimate.
-    """
-    paid, estimate = job.max_runtime_seconds, job.estimate
-    if paid is None or estimate is None or not estimate.captioning_seconds:
-        return paid
-    share = estimate.captioning_seconds / estimate.seconds
-    return int(paid * (share if job.is_captioning else 1 - share))
-
-
-def shares_of(order: LaunchOrder, tasks: Sequence[TrainingTask]) -> tuple[int, ...]:
-    """Return how many of the order's tasks each instance has, without those that others took."""
-    if not order.shares:
-        return ()
-    left, jobs = {task.job_id for task in tasks}, iter(order.jobs)
-    counts = [sum(job.job_id in left for job in islice(jobs, share)) for share in order.shares]
-    return tuple(count for count in counts if count)
-
-
-def claim(jobs: Jobs, order: LaunchOrder, choice: CapacityChoice, now: datetime) -> list[JobRecord]:
-    """Return the order's jobs that this launcher claimed; none if another one has the leader."""
-    attempt = Attempt(order.plan_id, order.training_job_name, order.attempt, choice)
-    claimed: list[JobRecord] = []
-    for job in order.jobs:
-        ours = jobs.start_training(job.job_id, attempt, now)
-        record = jobs.get(job.job_id) if ours else None
-        if record is not None:
-            claimed.append(record)
-        elif not claimed:
-            break
-    return claimed
-
-
-def write_base_manifest(services: LaunchServices, plan_id: str, base_id: str) -> None:
-    """Write which files of the base a training needs: all but the refiner's 4.5 GB."""
-    prefix = layout.base_prefix(base_id)
-    stored = [one.key for one in services.bases.list(prefix, MAX_BASE_FILES)]
-    files = [key.removeprefix(prefix) for key in stored if not key.endswith("/")]
-    needed = [file for file in files if not file.startswith(f"{REFINER_FOLDER}/")]
-    body = json.dumps([{"prefix": services.bases.uri(prefix)}, *needed]).encode()
-    models = services.training.models
-    models.write(layout.base_manifest_key(plan_id), body, "application/json")

@@ -3,18 +3,13 @@
 from datetime import datetime
 
 from contracts.documents.stages import CaptionPhotosInput, TrainAdapterInput
-from contracts.documents.training import (
-    PhotosCaptioned,
-    TrainedAdapter,
-)
+from contracts.documents.training import PhotosCaptioned, TrainedAdapter
 from contracts.shared.names import captions_plan_id
 from domain.ports.callbacks import Callbacks
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage
-from domain.training.following import (
-    answer,
-    verdict_of_result,
-)
+from domain.training.answering import answer
+from domain.training.verdicts import verdict_of_result
 
 
 def queue_for_training(

@@ -5,17 +5,12 @@ from datetime import datetime
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport, StoredFile
 from contracts.documents.record import JobRecord
-from contracts.documents.training import (
-    TaskPhoto,
-    TrainingTask,
-)
+from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, find_document
-from domain.training.following import (
-    settle,
-)
+from domain.training.answering import settle
 from domain.training.marks import MarksOfTrainings
 from domain.training.services import TrainingServices
 

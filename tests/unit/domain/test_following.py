@@ -15,17 +15,10 @@ from domain.ports.storage import read_document, write_document
 from domain.ports.trainer import JobStatus, TrainingState
 from domain.training import planning
 from domain.training.billing import settle_cost_records
-from domain.training.following import (
-    LAUNCH_GRACE,
-    TryAgain,
-    find_progress,
-    follow,
-    reason_of,
-    reconcile,
-    verdict_of_job,
-)
+from domain.training.following import find_progress, follow, reconcile
 from domain.training.launching import launch
 from domain.training.services import LaunchServices
+from domain.training.verdicts import LAUNCH_GRACE, TryAgain, reason_of, verdict_of_job
 from tests.fakes.faults import before_next, die
 from tests.unit.training_kit import NOON, SETTINGS, World, job_id, record
 

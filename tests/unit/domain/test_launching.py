@@ -24,11 +24,13 @@ from domain.ports.jobs import Attempt
 from domain.ports.storage import read_document, write_document
 from domain.ports.trainer import CreateOutcome, NoCapacity
 from domain.pricing.grid import changed
-from domain.training.following import LAUNCH_GRACE, reconcile
-from domain.training.launching import claim, launch, may_be_trained, start, tenants_of, untrained
+from domain.training.creating import claim, create_training_job
+from domain.training.following import reconcile
+from domain.training.launching import launch, may_be_training, tenants_of, untrained
 from domain.training.marks import MarksOfTrainings
 from domain.training.planning import LaunchOrder, order_of
 from domain.training.tasks import task_of
+from domain.training.verdicts import LAUNCH_GRACE
 from tests.contract.files import ROOT
 from tests.fakes.faults import before_next, die
 from tests.fakes.training import MemoryTrainer
@@ -365,7 +367,7 @@ def test_an_order_of_which_nothing_is_left_starts_nothing() -> None:
     world = queued_world(1)
     order = order_for(world, 1)
     take(world, 1)
-    assert start(world.launching, order, CHOICE, NOON) == "nothing_left"
+    assert create_training_job(world.launching, order, CHOICE, NOON) == "nothing_left"
     assert (world.trainer.requests, world.jobs.cost_records) == ({}, {})
 
 
@@ -382,9 +384,9 @@ def test_a_job_is_seen_as_the_table_has_it_and_not_as_the_index_had_it() -> None
 def test_an_attempt_without_a_training_job_is_waited_for_until_its_grace_is_over() -> None:
     job = record(1, attempt=1).model_copy(update={"training_job_name": "likeness-1-1"})
     trainer = MemoryTrainer()
-    assert may_be_trained(job, trainer, NOON + LAUNCH_GRACE)
-    assert not may_be_trained(job, trainer, NOON + LAUNCH_GRACE + timedelta(seconds=1))
-    assert not may_be_trained(record(1), trainer, NOON)
+    assert may_be_training(job, trainer, NOON + LAUNCH_GRACE)
+    assert not may_be_training(job, trainer, NOON + LAUNCH_GRACE + timedelta(seconds=1))
+    assert not may_be_training(record(1), trainer, NOON)
 
 
 # --- what is asked of SageMaker, and what is written for it -----------------------------------
