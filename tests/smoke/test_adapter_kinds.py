@@ -17,7 +17,8 @@ from torch import nn  # noqa: E402
 from domain.publishing.lora_file import check_lora  # noqa: E402
 from serving.adapters.hooks import active  # noqa: E402
 from serving.adapters.reader import AdapterReader, find_layers  # noqa: E402
-from tests.smoke.test_exports import TOLERANCE, Exported, make_recipe, picture  # noqa: E402
+from tests.smoke.test_exports import Exported  # noqa: E402
+from tests.smoke.trainer_kit import TOLERANCE, full_recipe, picture  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
 from trainer.export.low_rank import as_low_rank  # noqa: E402
 from trainer.model import lora  # noqa: E402
@@ -61,7 +62,7 @@ X = torch.randn(6, 32, generator=torch.Generator().manual_seed(3))
 
 def test_rslora_is_pefts() -> None:
     ours, theirs = network(), network()
-    recipe = replace(make_recipe(), use_rslora=True)
+    recipe = replace(full_recipe(), use_rslora=True)
     networks = attach(ours, recipe)
     randomise(networks)
     config = LoraConfig(
@@ -80,14 +81,14 @@ def test_a_new_adapter_of_each_kind_changes_nothing() -> None:
     for more in ({"dora": True}, {"decompose_factor": 4}):
         module = network()
         plain = module(X)
-        networks = attach(module, replace(make_recipe(), rank=2), **more)
+        networks = attach(module, replace(full_recipe(), rank=2), **more)
         assert torch.allclose(module(X), plain, atol=1e-6), more
         lora.detach(networks)
         assert torch.equal(module(X), plain), more
 
 
 def test_the_lora_of_a_lokr_is_exact() -> None:
-    module, recipe = network(), replace(make_recipe(), rank=2, alpha=3.0, adapter_type="lokr")
+    module, recipe = network(), replace(full_recipe(), rank=2, alpha=3.0, adapter_type="lokr")
     networks = attach(module, recipe, decompose_factor=4)
     randomise(networks)
     wanted = module(X)
@@ -101,12 +102,12 @@ def test_the_lora_of_a_lokr_is_exact() -> None:
 
 def test_a_rank_at_which_lokr_saves_nothing_is_refused_with_the_largest() -> None:
     with pytest.raises(TrainingError, match="at most rank 5 with decompose_factor 4") as error:
-        attach(network(), replace(make_recipe(), rank=8), decompose_factor=4)
+        attach(network(), replace(full_recipe(), rank=8), decompose_factor=4)
     assert error.value.code == "option_unavailable"
 
 
 def test_loraplus_groups_are_pefts() -> None:
-    recipe = replace(make_recipe(), loraplus_lr_ratio=16.0, weight_decay=0.01)
+    recipe = replace(full_recipe(), loraplus_lr_ratio=16.0, weight_decay=0.01)
     networks = attach(network(), recipe)
     randomise(networks)
     ours = make_optimizer(recipe, lora.parameters(networks))
@@ -128,7 +129,7 @@ def test_loraplus_groups_are_pefts() -> None:
 
 
 def test_the_average_is_diffusers_and_survives_a_checkpoint() -> None:
-    recipe = replace(make_recipe(), use_ema=True, ema_decay=0.9)
+    recipe = replace(full_recipe(), use_ema=True, ema_decay=0.9)
     networks = attach(network(), recipe)
     stepper = OptimizerStep(recipe, lora.parameters(networks), torch.float32)
     theirs = EMAModel([w.detach().clone() for w in stepper.weights.values()], decay=0.9)

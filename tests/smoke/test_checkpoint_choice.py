@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 from contracts.documents.training import GateCandidate  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402
 from tests.smoke.gate_kit import attach, filled, small_base  # noqa: E402
-from tests.smoke.test_exports import make_recipe  # noqa: E402
+from tests.smoke.trainer_kit import full_recipe  # noqa: E402
 from trainer.evaluation.gate import SamplingRequests  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
 from trainer.evaluation.subjects import Shown  # noqa: E402
@@ -95,7 +95,7 @@ def test_the_step_whose_images_are_like_the_photos_is_loaded_into_the_networks(
         base,
         networks,
         dict(weights),
-        CheckpointEvaluation(make_recipe(), requests, Shown(photos, []), judge, TimeLimit()),
+        CheckpointEvaluation(full_recipe(), requests, Shown(photos, []), judge, TimeLimit()),
     )
 
     assert first.step == 4

@@ -14,7 +14,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel  # noqa: E402
 from contracts.base import GateFloors  # noqa: E402
 from local.embedded_base.tokenizer import make_tokenizer  # noqa: E402
 from tests.smoke.gate_kit import small_base  # noqa: E402
-from tests.smoke.test_exports import make_recipe  # noqa: E402
+from tests.smoke.trainer_kit import full_recipe  # noqa: E402
 from trainer.config.recipe import RecipeSubject  # noqa: E402
 from trainer.evaluation.circumstances import OF_OTHERS, OF_PEOPLE  # noqa: E402
 from trainer.evaluation.clip import ClipJudge, load_clip, variants  # noqa: E402
@@ -101,7 +101,7 @@ def test_a_picture_follows_the_prompt_that_clip_finds_nearest(judge: ClipJudge) 
 
 def test_the_gate_varies_the_prompts_and_scores_them_by_clip(judge: ClipJudge) -> None:
     subject = RecipeSubject("sks", "a photo of a sks dog", "a photo of a dog")
-    wanted = replace(make_recipe(), subjects=(subject,))
+    wanted = replace(full_recipe(), subjects=(subject,))
     requests = make_sampling_requests(wanted, [], judge)
     right = [COLOURS[n % 4] for n in range(8)]
     wrong = [COLOURS[(n + 1) % 4] for n in range(8)]

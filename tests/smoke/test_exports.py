@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
-from diffusers import DiffusionPipeline  # noqa: E402
 from peft import PeftModel  # noqa: E402
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
@@ -20,7 +19,7 @@ from contracts.shared.layout import webui_file  # noqa: E402
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from contracts.shared.weights.lora_names import kohya_name  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
-from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
+from tests.smoke.trainer_kit import TOLERANCE, full_recipe, picture, plain_pipeline  # noqa: E402
 from trainer.export.adapter_files import write_adapter  # noqa: E402
 from trainer.export.model_card import write_card  # noqa: E402
 from trainer.model import lora  # noqa: E402
@@ -28,31 +27,6 @@ from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.model.text import TEXT_TARGETS  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
-
-TOLERANCE = 1 / 255
-
-
-def make_recipe() -> Recipe:
-    """Return a recipe whose text encoders have another rank, and whose alphas are not the ranks."""
-    return Recipe(
-        job_id="0" * 32,
-        seed=3,
-        resolution=64,
-        steps=10,
-        batch_size=1,
-        rank=4,
-        alpha=2.0,
-        learning_rate=1e-3,
-        text_encoder_lr=1e-4,
-        text_encoder_rank=2,
-        text_encoder_alpha=3.0,
-        target_modules=("to_k", "to_q", "to_v", "to_out.0"),
-        subjects=(
-            RecipeSubject("sks", "a secret photo of sks person", "a secret photo of a person"),
-        ),
-        class_images=2,
-        prior_loss_weight=1.0,
-    )
 
 
 class Exported:
@@ -66,7 +40,7 @@ class Exported:
         sha256 = json.loads((self.base_folder / "base.json").read_bytes())["sha256"]
         card = read_card(self.base_folder, sha256)
         self.base = load_base(self.base_folder, card, torch.device("cpu"), torch.float32)
-        self.recipe = make_recipe()
+        self.recipe = full_recipe()
         self.weights = self.random_weights()
         self.manifest = write_adapter(self.task, self.base, self.recipe, self.weights)
 
@@ -93,9 +67,7 @@ class Exported:
         return weights
 
     def pipeline(self) -> Any:
-        pipeline = DiffusionPipeline.from_pretrained(self.base_folder, local_files_only=True)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
+        return plain_pipeline(self.base_folder)
 
     def merged_by_hand(self) -> Any:
         """Add kohya's file to the base as its own scripts do: W + alpha / rank * up x down."""
@@ -115,18 +87,6 @@ class Exported:
                 used.add(name)
         assert len(used) * 3 == len(tensors), "every pair of the file has a layer"
         return pipeline
-
-
-def picture(pipeline: Any) -> Any:
-    answer = pipeline(
-        "a photo of sks person",
-        num_inference_steps=2,
-        height=64,
-        width=64,
-        generator=torch.Generator().manual_seed(0),
-        output_type="np",
-    )
-    return answer.images[0]
 
 
 @pytest.mark.parametrize("family", ["sdxl", "sd2", "sd1"])

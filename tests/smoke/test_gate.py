@@ -17,7 +17,7 @@ from local.portraits import Character, Circumstance, draw, held_out_character  #
 from local.portraits import circumstance as moment  # noqa: E402
 from local.portraits.moments import situation  # noqa: E402
 from tests.smoke.gate_kit import attach, small_base  # noqa: E402
-from tests.smoke.test_exports import make_recipe  # noqa: E402
+from tests.smoke.trainer_kit import full_recipe  # noqa: E402
 from trainer.evaluation.gate import Evidence, SamplingRequests, draw_evidence, examine  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
 from trainer.evaluation.validation_images import ValidationSampler  # noqa: E402
@@ -122,7 +122,7 @@ def test_validation_images_are_measured_by_the_judge(
     photos = tuple(Photo(n, "", False, draw(ONE, one, SIDE)) for n, one in moments)
     sample_prompt = ", ".join(["a photo of sks person", *situation(MOMENTS[2])])
     sampler = ValidationSampler(
-        base, make_recipe(), (sample_prompt,), tmp_path, TimeLimit(), judge, photos
+        base, full_recipe(), (sample_prompt,), tmp_path, TimeLimit(), judge, photos
     )
     figures = sampler.measure(drawn([shown] * 3, MOMENTS[:3]))
     assert (figures["identity"] > 0.8) == alike

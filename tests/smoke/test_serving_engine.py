@@ -75,20 +75,6 @@ def any_row(chance: random.Random, adapters: list[Adapter]) -> Row:
     )
 
 
-def submit(engine: Engine, generator: Generator, number: int, row: Row, done: Any) -> Job:
-    job = Job(
-        [row],
-        generator.count_chunks(row),
-        f"user{number % 4}",
-        done,
-        deadline=float("inf"),
-        received=0.0,
-        request_id=f"request{number}",
-    )
-    engine.submit(job)
-    return job
-
-
 def test_rows_that_join_and_leave_at_random_are_the_pictures_drawn_alone(
     generator: Generator, adapters: list[Adapter]
 ) -> None:
@@ -98,7 +84,7 @@ def test_rows_that_join_and_leave_at_random_are_the_pictures_drawn_alone(
     jobs: dict[int, Job] = {}
     left = {3, 9}
     for number, row in enumerate(rows):
-        jobs[number] = submit(engine, generator, number, row, lambda _job: None)
+        jobs[number] = kit.submit(engine, generator, number, row)
         for _ in range(chance.randint(0, 3)):
             engine.tick()
         if number in left:
@@ -122,7 +108,7 @@ def test_every_scheduler_shares_a_pass_with_every_other(generator: Generator) ->
         for n, name in enumerate(CLASSES)
     ]
     engine = Engine(generator, kit.PLENTY, Speed(1e6, 1e-3, 1e-3), 16)
-    jobs = [submit(engine, generator, n, row, lambda _job: None) for n, row in enumerate(rows)]
+    jobs = [kit.submit(engine, generator, n, row) for n, row in enumerate(rows)]
     engine.tick()
     assert (engine.counts.passes, engine.counts.steps) == (1, len(rows))
     while engine.tick():

@@ -26,7 +26,6 @@ from contracts.shared.weights.families import FLOW_SCHEDULER
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.bases.z_image import trace_transformer
 from serving.engine.engine import Engine
-from serving.engine.jobs import Job
 from serving.engine.memory import MemoryPlan, trace_needs
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
@@ -127,30 +126,15 @@ def any_row(chance: random.Random, adapters: list[Adapter]) -> Row:
     )
 
 
-def submit(engine: Engine, generator: Generator, number: int, row: Row) -> Job:
-    chunks = generator.count_chunks(row)
-    job = Job(
-        [row],
-        chunks,
-        f"user{number % 4}",
-        lambda _job: None,
-        deadline=float("inf"),
-        received=0.0,
-        request_id=f"request{number}",
-    )
-    engine.submit(job)
-    return job
-
-
 def test_rows_that_join_and_leave_at_random_are_the_pictures_diffusers_draws_alone(
     sides: BothSides,
 ) -> None:
     chance = random.Random(2)  # noqa: S311 (a test)
     rows = [any_row(chance, sides.adapters) for _ in range(14)]
     engine = Engine(sides.generator, kit.PLENTY, Speed(1e6, 1e-3, 1e-3), 4)
-    jobs: dict[int, Job] = {}
+    jobs: dict[int, Any] = {}
     for number, row in enumerate(rows):
-        jobs[number] = submit(engine, sides.generator, number, row)
+        jobs[number] = kit.submit(engine, sides.generator, number, row)
         for _ in range(chance.randint(0, 2)):
             engine.tick()
         if number in {3, 9}:
@@ -174,7 +158,7 @@ def test_prompts_of_every_length_share_one_pass(sides: BothSides) -> None:
     sampling = Sampling(2, 64, 64, "Euler")
     rows = [Row(prompt, None, n, 2.0 * n, sampling) for n, prompt in enumerate(prompts)]
     engine = Engine(sides.generator, kit.PLENTY, Speed(1e6, 1e-3, 1e-3), 8)
-    jobs = [submit(engine, sides.generator, n, row) for n, row in enumerate(rows)]
+    jobs = [kit.submit(engine, sides.generator, n, row) for n, row in enumerate(rows)]
     engine.tick()
     assert (engine.counts.passes, engine.counts.steps) == (1, len(rows))
     while engine.tick():

@@ -8,17 +8,10 @@ from safetensors import safe_open  # noqa: E402
 
 from contracts.base import GateFloors  # noqa: E402
 from contracts.documents.class_images import ClassImageSet  # noqa: E402
+from tests.smoke.gate_kit import BLUE, FLOORS, GREEN, RED, ColourJudge, images_of  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
-from tests.smoke.test_training_rules import (  # noqa: E402
-    BLUE,
-    FLOORS,
-    GREEN,
-    RED,
-    ColourJudge,
-    images_of,
-    recipe,
-)
 from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke.trainer_kit import small_recipe  # noqa: E402
 from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.evaluation.gate import Evidence, SamplingRequests, make_sampling_requests  # noqa: E402
 from trainer.evaluation.subjects import Shown, examine_subjects  # noqa: E402
@@ -37,7 +30,7 @@ Colour = tuple[float, float, float]
 
 def two_subjects() -> Recipe:
     known = (RecipeSubject("anna", "red anna", "a woman"), RecipeSubject("rex", "a rex", "a dog"))
-    plain = recipe(1, 2.0)
+    plain = small_recipe()
     return type(plain)(**{**vars(plain), "subjects": known, "class_images": 2})
 
 

@@ -1,9 +1,8 @@
 """The training image's program, run as SageMaker runs it, on tiny pipelines."""
 
 import json
-import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +11,12 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
-from diffusers import DiffusionPipeline  # noqa: E402
 from peft import PeftModel  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from tests.smoke.job_dir import REQUEST, JobDir  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
+from tests.smoke.trainer_kit import picture, plain_pipeline, tiny_base  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
 from trainer.tasks import running  # noqa: E402
 
@@ -28,14 +27,7 @@ MakeJobDir = Callable[..., JobDir]
 
 @pytest.fixture(scope="session")
 def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    torch.set_num_threads(1)
-
-    @cache
-    def base(family: Family) -> Path:
-        folder = tmp_path_factory.mktemp(family)
-        make_base(folder, family)
-        return folder
+    base = cache(partial(tiny_base, tmp_path_factory))
 
     def make(family: Family = "sdxl") -> JobDir:
         return JobDir(tmp_path_factory.mktemp("job"), base(family))
@@ -45,21 +37,12 @@ def make_job_dir(tmp_path_factory: pytest.TempPathFactory) -> MakeJobDir:
 
 def draw(base: Path, weights: Path | None, peft_folder: Path | None = None) -> Any:
     """Return an image from plain diffusers."""
-    pipeline = DiffusionPipeline.from_pretrained(base, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = plain_pipeline(base)
     if weights is not None:
         pipeline.load_lora_weights(weights.parent, weight_name=weights.name)
     if peft_folder is not None:
         pipeline.unet = PeftModel.from_pretrained(pipeline.unet, peft_folder).base_model.model
-    answer = pipeline(
-        "a photo of sks person",
-        num_inference_steps=2,
-        height=64,
-        width=64,
-        generator=torch.Generator().manual_seed(0),
-        output_type="np",
-    )
-    return answer.images[0]
+    return picture(pipeline)
 
 
 @pytest.mark.parametrize("family", ["sdxl", "sd2", "sd1"])

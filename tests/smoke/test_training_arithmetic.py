@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
-from tests.smoke.test_exports import make_recipe  # noqa: E402
+from tests.smoke.trainer_kit import full_recipe  # noqa: E402
 from trainer.config.noise import squared_error  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
 from trainer.evaluation.gate import (  # noqa: E402
@@ -20,7 +20,7 @@ from trainer.optimisation.checkpoint import Progress  # noqa: E402
 from trainer.optimisation.step import OptimizerStep, Weights  # noqa: E402
 
 pytestmark = pytest.mark.training
-RECIPE = replace(make_recipe(), use_ema=True, ema_decay=0.9)
+RECIPE = replace(full_recipe(), use_ema=True, ema_decay=0.9)
 
 
 # ---- buckets -------------------------------------------------------------------------------------

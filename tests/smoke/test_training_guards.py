@@ -21,7 +21,7 @@ from contracts.documents.training import GateReport, TrainingTask  # noqa: E402
 from contracts.documents.upload.photo_options import PhotoOptions  # noqa: E402
 from contracts.shared.people.faces import names_a_person  # noqa: E402
 from contracts.shared.rejection import PhotoRejectedError  # noqa: E402
-from tests.smoke.test_training_rules import recipe  # noqa: E402
+from tests.smoke.trainer_kit import small_recipe  # noqa: E402
 from trainer.evaluation.gate import (  # noqa: E402
     Evidence,
     SamplingRequests,
@@ -375,7 +375,7 @@ def test_likeness_is_a_mean_of_cosines() -> None:
 
 
 def test_the_gate_looks_at_the_same_pictures_for_every_attempt() -> None:
-    own = recipe(1, 2.0)
+    own = small_recipe()
     shots = make_sampling_requests(own, ["a wish"], None)
     assert [shot.seed for shot in shots.subject] == list(range(1000, 1008))
     assert [shot.seed for shot in shots.of_class] == list(range(1000, 1008))
@@ -388,7 +388,7 @@ def test_the_gate_looks_at_the_same_pictures_for_every_attempt() -> None:
 
 
 def test_alpha_by_rank_is_folded_into_b_once() -> None:
-    own = recipe(1, 6.0)  # alpha 6, rank 2
+    own = small_recipe(1, 6.0)  # alpha 6, rank 2
     weights = {"unet.a.lora_A.weight": torch.ones(2, 3), "unet.a.lora_B.weight": torch.ones(3, 2)}
     found = to_diffusers(weights, own)
     assert torch.equal(found["unet.a.lora_A.weight"], torch.ones(2, 3))

@@ -17,17 +17,15 @@ from diffusers.training_utils import compute_snr  # noqa: E402
 from torch import nn  # noqa: E402
 
 from contracts.documents.training import GateReport  # noqa: E402
-from tests.smoke.job_dir import JobDir  # noqa: E402
-from tests.smoke.test_training_rules import recipe as plain_recipe  # noqa: E402
-from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke import trainer_kit as kit  # noqa: E402
+from tests.smoke.trainer_kit import CPU, MakeJob, small_recipe, train_alone  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
 from trainer.config import sharing  # noqa: E402
-from trainer.config.recipe import Recipe, RecipeSubject, read_plan  # noqa: E402
+from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.examples.batches import Batch, draw_batch, draw_noise  # noqa: E402
 from trainer.examples.buckets import Bucket, Size, choose_batch, sizes_of  # noqa: E402
 from trainer.model import lora  # noqa: E402
 from trainer.model.architectures import ARCHITECTURES  # noqa: E402
-from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.model.latents import LatentCodec  # noqa: E402
 from trainer.model.objective import Diffusion  # noqa: E402
 from trainer.model.text import EncodedPrompts  # noqa: E402
@@ -47,7 +45,6 @@ from trainer.tasks.training import attach_adapters, failure_of, prepare  # noqa:
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
-CPU = torch.device("cpu")
 SCHEDULERS: list[dict[str, Any]] = [
     {"lr_scheduler": "constant"},
     {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 3},
@@ -58,16 +55,12 @@ SCHEDULERS: list[dict[str, Any]] = [
 ]
 
 
-def recipe(**options: Any) -> Recipe:
-    return replace(plain_recipe(1, 2.0), **options)
-
-
 # ---- the learning rate and the optimizer -------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", SCHEDULERS, ids=lambda options: options["lr_scheduler"])
 def test_the_rates_are_diffusers_own(options: dict[str, Any]) -> None:
-    own = recipe(**options)
+    own = small_recipe(**options)
     factor = make_schedule(own)
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=own.learning_rate)
     theirs = get_scheduler(
@@ -86,7 +79,7 @@ def test_the_rates_are_diffusers_own(options: dict[str, Any]) -> None:
 
 
 def test_where_nothing_is_asked_for_the_rate_warms_up_and_falls_along_a_cosine() -> None:
-    own = recipe(steps=100)
+    own = small_recipe(steps=100)
     factor = make_schedule(own)
     assert own.warm_up_steps == 5
     assert [round(factor(step), 4) for step in (0, 1, 4, 25, 50, 75)] == [
@@ -131,7 +124,7 @@ def test_every_optimizer_resumes_bit_for_bit_from_a_checkpoint(
 ) -> None:
     if options.get("use_8bit_adam"):
         optional_folder(monkeypatch)
-    own = recipe(**options)
+    own = small_recipe(**options)
     whole, first, second = make_stepper(own), make_stepper(own), make_stepper(own)
     take_steps(whole, 0, 6)
     take_steps(first, 0, 3)
@@ -151,7 +144,7 @@ def test_an_option_that_the_machine_lacks_is_an_error_and_not_replaced(
 ) -> None:
     monkeypatch.setitem(os.sys.modules, "bitsandbytes.optim", None)  # type: ignore[attr-defined]
     with pytest.raises(TrainingError, match="option_unavailable: use_8bit_adam"):
-        make_stepper(recipe(use_8bit_adam=True))
+        make_stepper(small_recipe(use_8bit_adam=True))
     with pytest.raises(TrainingError, match="option_unavailable: mixed_precision"):
         Machine().dtype(CPU, "fp16")
     assert Machine(mixed_precision="bf16").dtype(CPU) == torch.bfloat16
@@ -175,7 +168,7 @@ def test_a_t4_and_a_v100_do_not_get_the_bf16_that_they_only_emulate(
 
 
 def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
-    stepper = make_stepper(recipe(), torch.float16)
+    stepper = make_stepper(small_recipe(), torch.float16)
     before = stepper.weights["unet.a"].detach().clone()
     scale = float(stepper.scale(torch.ones(())))
     assert scale > 1
@@ -187,7 +180,7 @@ def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
     assert not stats.diverged
     assert torch.equal(stepper.weights["unet.a"], before)
     assert float(stepper.scale(torch.ones(()))) < scale
-    again = make_stepper(recipe(), torch.float16)
+    again = make_stepper(small_recipe(), torch.float16)
     again.load_state(stepper.state_dict(Progress.none()))
     assert float(again.scale(torch.ones(()))) == float(stepper.scale(torch.ones(())))
     (stats,) = stepper.apply(1, torch.tensor([torch.nan]))
@@ -195,7 +188,7 @@ def test_float16_skips_a_step_that_overflows_and_lowers_its_scale() -> None:
 
 
 def test_a_gradient_norm_spike_is_clipped_and_counted() -> None:
-    stepper = make_stepper(recipe(max_grad_norm=0.1))
+    stepper = make_stepper(small_recipe(max_grad_norm=0.1))
     stepper.weights["unet.a"].grad = torch.ones(64, 128)
     assert stepper.apply(0, torch.ones(1))[0].is_spike
     stepper.weights["unet.a"].grad = torch.full((64, 128), 1e-4)
@@ -277,15 +270,17 @@ def test_bucket_sizes_fit_the_network_and_have_no_more_pixels_than_the_square(
 
 def test_noise_offset_moves_whole_channels() -> None:
     shape = torch.Size((2, 4, 64, 64))
-    plain, offset = (draw_noise(recipe(noise_offset=o), shape, 3, "noise") for o in (0.0, 0.5))
+    plain, offset = (
+        draw_noise(small_recipe(noise_offset=o), shape, 3, "noise") for o in (0.0, 0.5)
+    )
     moved = offset - plain
     assert float(moved.std(dim=(2, 3)).max()) < 1e-6
     assert float(moved[:, :, 0, 0].std()) > 0.1
 
 
 def test_users_share_a_step_only_if_their_options_agree() -> None:
-    one, named = recipe(), (RecipeSubject("zwx", "other", ""),)
-    assert sharing.can_share_step(one, recipe(seed=2, alpha=1.0, subjects=named))
+    one, named = small_recipe(), (RecipeSubject("zwx", "other", ""),)
+    assert sharing.can_share_step(one, small_recipe(seed=2, alpha=1.0, subjects=named))
     not_groupable: list[dict[str, Any]] = [
         {"optimizer": "prodigy"},
         {"use_8bit_adam": True},
@@ -297,7 +292,9 @@ def test_users_share_a_step_only_if_their_options_agree() -> None:
         {"mixed_precision": "fp16"},
         {"subjects": named * 2},
     ]
-    assert not any(sharing.can_share_step(recipe(**own), recipe(**own)) for own in not_groupable)
+    assert not any(
+        sharing.can_share_step(small_recipe(**own), small_recipe(**own)) for own in not_groupable
+    )
     differing: list[dict[str, Any]] = [
         {"lr_scheduler": "linear"},
         {"adam_beta2": 0.99},
@@ -308,8 +305,8 @@ def test_users_share_a_step_only_if_their_options_agree() -> None:
         {"gradient_checkpointing": True},
     ]
     for own in differing:
-        assert not sharing.can_share_step(one, recipe(**own))
-        assert sharing.can_share_step(recipe(**own), recipe(**own, seed=9))
+        assert not sharing.can_share_step(one, small_recipe(**own))
+        assert sharing.can_share_step(small_recipe(**own), small_recipe(**own, seed=9))
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
@@ -330,12 +327,12 @@ def test_a_network_that_predicts_the_target_has_no_loss(family: Any, kind: Any) 
     batch = Batch(latents, noise, timesteps, torch.zeros(3, dtype=torch.int64))
     text = EncodedPrompts(torch.zeros(3, 7, 5), torch.zeros(3, 5))
     for gamma in (0.0, 5.0):
-        errors = example_losses(base, recipe(snr_gamma=gamma), batch, text)
+        errors = example_losses(base, small_recipe(snr_gamma=gamma), batch, text)
         assert float(errors.abs().max()) < 1e-10
     answer.sample = answer.sample + 1.0
-    plain = example_losses(base, recipe(snr_gamma=0.0), batch, text)
+    plain = example_losses(base, small_recipe(snr_gamma=0.0), batch, text)
     assert torch.allclose(plain, torch.ones(3), atol=1e-5)
-    weighted = example_losses(base, recipe(snr_gamma=5.0), batch, text)
+    weighted = example_losses(base, small_recipe(snr_gamma=5.0), batch, text)
     snr = compute_snr(scheduler, timesteps)
     divisor = snr if kind == "epsilon" else snr + 1
     assert torch.allclose(weighted, snr.clamp(max=5) / divisor, rtol=1e-3)
@@ -346,49 +343,12 @@ def test_a_network_that_predicts_the_target_has_no_loss(family: Any, kind: Any) 
 
 @pytest.fixture(scope="module")
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("sdxl")
-    make_base(folder, "sdxl")
-    return folder
-
-
-MakeJob = Callable[..., tuple[Job, Any]]
+    return kit.tiny_base(tmp_path_factory, "sdxl")
 
 
 @pytest.fixture
 def make_job(base_folder: Path, tmp_path: Path) -> MakeJob:
-    def make(**request: Any) -> tuple[Job, Any]:
-        job_dir = JobDir(tmp_path / f"job{len(list(tmp_path.iterdir()))}", base_folder)
-        job_dir.add_task(**({"photos": 4, "max_train_steps": 4} | request))
-        job_dir.write_plan()
-        card = read_card(base_folder, job_dir.card.sha256)
-        base = load_base(base_folder, card, CPU, torch.float32)
-        return Job(job_dir.root, base, None, TimeLimit()), read_plan(job_dir.root).tasks[0]
-
-    return make
-
-
-class PreemptedAfterChecks(TimeLimit):
-    """A limit that is preempted after it was checked ``after`` times."""
-
-    checks = 0
-    after = 1
-
-    def __getattribute__(self, name: str) -> Any:
-        if name == "preempted":
-            self.checks += 1
-            return self.checks > self.after
-        return super().__getattribute__(name)
-
-
-def train_alone(job: Job, run: TrainingRun, limit: TimeLimit) -> dict[str, Any]:
-    networks = attach_adapters(job.base, run.recipe)
-    try:
-        trained = train(job.base, run, networks, limit)
-        return lora.weights(networks) | {"losses": trained.progress.losses}
-    finally:
-        lora.detach({"unet": job.base.pipeline.unet, **job.base.text_encoders()})
+    return kit.job_maker(base_folder, tmp_path)
 
 
 OPTION_SETS: list[dict[str, Any]] = [
@@ -427,20 +387,7 @@ OPTION_SETS: list[dict[str, Any]] = [
 def test_a_resumed_run_is_bit_exact_with_every_option(
     make_job: MakeJob, options: dict[str, Any]
 ) -> None:
-    job, task = make_job(**options)
-    run = prepare(job, task).run
-    whole = train_alone(job, replace(run, folder=run.folder / "whole"), TimeLimit())
-
-    with pytest.raises(PreemptedError):
-        train_alone(job, run, PreemptedAfterChecks())
-    state = run.load()
-    assert state is not None
-    assert 0 < state.progress.step < run.recipe.steps
-    resumed = train_alone(job, run, TimeLimit())
-
-    assert whole.keys() == resumed.keys()
-    assert whole.pop("losses") == resumed.pop("losses")
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    kit.check_resumes_exactly(*make_job(**options))
 
 
 class Recording:
@@ -467,10 +414,7 @@ def test_a_trained_text_encoder_encodes_only_the_batchs_captions(
     run = prepare(job, task).run
     networks = attach_adapters(job.base, run.recipe)
     weights = lora.parameters(networks)
-    for number, weight in enumerate(weights.values()):  # B is zero at first, and A's gradient too
-        weight.data += 0.05 * torch.randn(
-            weight.shape, generator=torch.Generator().manual_seed(number)
-        )
+    kit.perturb(weights)
     captions = run.examples.prompts + [f"a photo of tool number {n}" for n in range(40)]
     examples = replace(run.examples, prompts=captions)
     recording: Any = Recording(job.base.architecture.text)

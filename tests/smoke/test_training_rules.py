@@ -1,8 +1,6 @@
 """The trainer's arithmetic, compared with independent sources; small tensors, no pipeline."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,10 @@ from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 from transformers import ResNetConfig, ResNetForImageClassification  # noqa: E402
 
-from contracts.base import GateFloors, PredictionType  # noqa: E402
+from contracts.base import PredictionType  # noqa: E402
+from tests.smoke.gate_kit import BLUE, FLOORS, GREEN, RED, ColourJudge, images_of  # noqa: E402
+from tests.smoke.trainer_kit import small_recipe  # noqa: E402
 from trainer.config import noise as loss  # noqa: E402
-from trainer.config.recipe import Recipe, RecipeSubject  # noqa: E402
 from trainer.evaluation.gate import Evidence, SamplingRequests, examine  # noqa: E402
 from trainer.evaluation.judge import ClassifierJudge  # noqa: E402
 from trainer.examples.batches import draw_timesteps  # noqa: E402
@@ -126,45 +125,10 @@ def test_a_damaged_or_foreign_checkpoint_is_ignored(tmp_path: Path) -> None:
     assert torch.equal(weights["unet.a"].detach(), trained)
 
 
-@dataclass
-class ColourJudge:
-    """A judge whose identity is an image's mean colour; its only attribute is ``red``."""
-
-    def identities(self, images: Sequence[Image.Image]) -> Any:
-        means = np.stack([np.asarray(image).mean(axis=(0, 1)) for image in images])
-        return nn.functional.normalize(torch.from_numpy(means).float(), dim=-1)
-
-    def follows(self, prompt: str, image: Image.Image) -> tuple[int, int]:
-        if "red" not in prompt:
-            return 0, 0
-        red, green, _ = np.asarray(image).mean(axis=(0, 1))
-        return int(red > green), 1
-
-    def circumstances(self, class_prompt: str) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def describe(self, image: Image.Image) -> str:  # noqa: ARG002
-        return ""
-
-
-RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.9, 0.1), (0.1, 0.1, 0.9)
-
-
-def images_of(*colours: tuple[float, float, float]) -> Any:
-    plain = np.ones((len(colours), 8, 8, 3), dtype=np.float32) * np.array(
-        colours, dtype=np.float32
-    ).reshape(-1, 1, 1, 3)
-    plain[:, 0] = 1 - plain[:, 0]  # for contrast
-    return plain
-
-
 REQUESTS = SamplingRequests(
     subject=[SamplingRequest("red sks", 0)],
     sample_prompts=[],
     of_class=[SamplingRequest("a thing", 1)],
-)
-FLOORS = GateFloors(
-    min_effect=0.01, min_identity=0.9, min_prompt_following=0.9, max_class_drift=0.1
 )
 REAL = [Image.new("RGB", (8, 8), (230, 26, 26))]
 
@@ -215,26 +179,9 @@ class ThreeLayers(nn.Module):  # type: ignore[misc] # mypy runs without torch
         return self.out(torch.tanh(self.to_k(torch.tanh(self.to_q(rows)))))
 
 
-def recipe(seed: int, alpha: float) -> Recipe:
-    return Recipe(
-        job_id=f"{seed:032x}",
-        seed=seed,
-        resolution=64,
-        steps=10,
-        batch_size=2,
-        rank=2,
-        alpha=alpha,
-        learning_rate=1e-3,
-        text_encoder_lr=None,
-        target_modules=("to_q", "to_k"),
-        subjects=(RecipeSubject("sks", "", ""),),
-        class_images=0,
-        prior_loss_weight=1.0,
-    )
-
-
 def test_gradients_of_users_in_one_pass_equal_those_of_separate_passes() -> None:
-    recipes, rows = [recipe(1, 2.0), recipe(2, 4.0), recipe(3, 1.0)], torch.randn(3, 5, 6)
+    recipes = [small_recipe(), small_recipe(2, 4.0), small_recipe(3, 1.0)]
+    rows = torch.randn(3, 5, 6)
     network = ThreeLayers()
     stacked = grouped_lora.attach(network, "unet", recipes)
     for weight in stacked.values():
@@ -273,7 +220,7 @@ def test_one_users_nan_does_not_reach_the_others() -> None:
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
 def test_a_step_that_is_not_finite_changes_no_weight(broken: str) -> None:
     weights = {"unet.a": nn.Parameter(torch.ones(2, 3))}
-    stepper = OptimizerStep(recipe(1, 2.0), weights, torch.float32)
+    stepper = OptimizerStep(small_recipe(), weights, torch.float32)
     weights["unet.a"].grad = torch.full((2, 3), torch.inf if broken == "gradient" else 0.1)
     loss = torch.tensor([torch.nan if broken == "loss" else 1.0])
     (stats,) = stepper.apply(0, loss)
@@ -289,7 +236,7 @@ def test_a_user_that_diverges_leaves_the_others_of_its_step_as_they_would_be_alo
     both["unet.a"].grad, alone["unet.a"].grad = gradient.clone(), gradient[1:].clone()
     both["unet.a"].grad[0, 1, 1] = torch.nan
     group, single = (
-        OptimizerStep(recipe(1, 2.0), own, torch.float32, clip_per_user) for own in (both, alone)
+        OptimizerStep(small_recipe(), own, torch.float32, clip_per_user) for own in (both, alone)
     )
 
     stats = group.apply(0, torch.tensor([0.5, 0.25]))

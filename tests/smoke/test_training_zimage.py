@@ -1,7 +1,5 @@
 """A tiny Z-Image through the trainer: flow matching, its files, and what cannot be trained."""
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training environment")
-from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline  # noqa: E402
+from diffusers import FlowMatchEulerDiscreteScheduler  # noqa: E402
 from diffusers.training_utils import compute_density_for_timestep_sampling  # noqa: E402
 from peft import LoraConfig, PeftModel  # noqa: E402
 from safetensors import safe_open  # noqa: E402
@@ -19,82 +17,46 @@ from safetensors.torch import load_file  # noqa: E402
 from contracts.base import BaseCard  # noqa: E402
 from contracts.shared.weights.families import FAMILIES  # noqa: E402
 from domain.publishing.lora_file import check_lora  # noqa: E402
+from tests.smoke import trainer_kit as kit  # noqa: E402
 from tests.smoke.job_dir import JobDir  # noqa: E402
-from tests.smoke.tiny_pipelines import make_base  # noqa: E402
-from trainer.config.recipe import read_plan  # noqa: E402
+from tests.smoke.trainer_kit import (  # noqa: E402
+    CPU,
+    PROMPT,
+    TOLERANCE,
+    MakeJob,
+    plain_pipeline,
+    train_alone,
+)
 from trainer.examples.batches import draw_batch  # noqa: E402
 from trainer.examples.class_images import ClassImages, unpack  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.base import load_base, read_card  # noqa: E402
 from trainer.model.objective import FlowMatching, logit_normal_sigmas, make_objective  # noqa: E402
 from trainer.model.sampling import SamplingRequest, make_pictures  # noqa: E402
 from trainer.model.text import EncodedPrompts  # noqa: E402
-from trainer.optimisation.loop import train, training_mode  # noqa: E402
+from trainer.optimisation.loop import training_mode  # noqa: E402
 from trainer.optimisation.losses import example_losses, user_loss  # noqa: E402
 from trainer.optimisation.multi_user import train_users  # noqa: E402
-from trainer.optimisation.training_run import TrainingRun  # noqa: E402
-from trainer.process.results import PreemptedError, TrainingError  # noqa: E402
+from trainer.process.results import TrainingError  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402
-from trainer.tasks.shared import Job  # noqa: E402
 from trainer.tasks.training import attach_adapters, prepare  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 
-CPU = torch.device("cpu")
-PROMPT = "a photo of sks person"
-TOLERANCE = 1 / 255
 ALL_LAYERS = ["to_q", "to_k", "to_v", "to_out.0", *(f"feed_forward.w{n}" for n in (1, 2, 3))]
-
-MakeJob = Callable[..., tuple[Job, Any]]
 
 
 @pytest.fixture(scope="module")
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("zimage")
-    make_base(folder, "zimage")
-    return folder
+    return kit.tiny_base(tmp_path_factory, "zimage")
 
 
 @pytest.fixture
 def make_job(base_folder: Path, tmp_path: Path) -> MakeJob:
-    def make(**request: Any) -> tuple[Job, Any]:
-        job_dir = JobDir(tmp_path / f"job{len(list(tmp_path.iterdir()))}", base_folder)
-        job_dir.add_task(**({"photos": 4, "max_train_steps": 4} | request))
-        job_dir.write_plan()
-        card = read_card(base_folder, job_dir.card.sha256)
-        base = load_base(base_folder, card, CPU, torch.float32)
-        return Job(job_dir.root, base, None, TimeLimit()), read_plan(job_dir.root).tasks[0]
-
-    return make
-
-
-def train_alone(job: Job, run: TrainingRun, limit: TimeLimit) -> dict[str, Any]:
-    networks = attach_adapters(job.base, run.recipe)
-    try:
-        trained = train(job.base, run, networks, limit)
-        return lora.weights(networks) | {"losses": trained.progress.losses}
-    finally:
-        lora.detach(job.base.networks())
-
-
-def plain_pipeline(folder: Path) -> Any:
-    pipeline = ZImagePipeline.from_pretrained(folder, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return kit.job_maker(base_folder, tmp_path)
 
 
 def picture(pipeline: Any) -> Any:
-    return pipeline(
-        PROMPT,
-        num_inference_steps=2,
-        guidance_scale=2.0,
-        height=64,
-        width=64,
-        generator=[torch.Generator().manual_seed(0)],
-        output_type="np",
-    ).images[0]
+    return kit.picture(pipeline, guidance_scale=2.0)
 
 
 # ---- the objective ------------------------------------------------------------------------------
@@ -147,9 +109,7 @@ def test_a_step_has_the_loss_and_the_gradients_of_plain_diffusers(
     run = prepare(job, task).run
     networks = attach_adapters(job.base, run.recipe)
     weights = lora.parameters(networks)
-    for number, weight in enumerate(weights.values()):  # B is zero at first, and A's gradient too
-        own = torch.Generator().manual_seed(number)
-        weight.data += 0.05 * torch.randn(weight.shape, generator=own)
+    kit.perturb(weights)
     batch = draw_batch(run.recipe, run.examples, 0, job.base.objective.timestep_count)
     texts = [run.examples.encode_frozen(job.base)]
     with training_mode(job.base, networks, run.recipe, texts) as frozen:
@@ -297,18 +257,6 @@ def test_comfyuis_file_has_the_names_that_comfyui_and_diffusers_read(
     assert f"- ComfyUI: `webui/{file.name}`" in card
 
 
-class PreemptedAfterChecks(TimeLimit):
-    """A limit that is preempted after it was checked once."""
-
-    checks = 0
-
-    def __getattribute__(self, name: str) -> Any:
-        if name == "preempted":
-            self.checks += 1
-            return self.checks > 1
-        return super().__getattribute__(name)
-
-
 OPTION_SETS: list[dict[str, Any]] = [
     {"lora_dropout": 0.3, "gradient_accumulation_steps": 2, "caption_dropout_rate": 0.5},
     {"enable_bucket": True, "resolutions": [64, 96], "gradient_checkpointing": True},
@@ -319,17 +267,7 @@ OPTION_SETS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("options", OPTION_SETS, ids=["dropout", "buckets", "dora", "lokr"])
 def test_a_resumed_run_is_bit_exact(make_job: MakeJob, options: dict[str, Any]) -> None:
-    job, task = make_job(**options)
-    run = prepare(job, task).run
-    whole = train_alone(job, replace(run, folder=run.folder / "whole"), TimeLimit())
-    with pytest.raises(PreemptedError):
-        train_alone(job, run, PreemptedAfterChecks())
-    state = run.load()
-    assert state is not None
-    assert 0 < state.progress.step < run.recipe.steps
-    resumed = train_alone(job, run, TimeLimit())
-    assert whole.pop("losses") == resumed.pop("losses")
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    kit.check_resumes_exactly(*make_job(**options))
 
 
 def test_users_of_one_step_get_the_weights_of_single_trainings(make_job: MakeJob) -> None:

@@ -154,6 +154,16 @@ def test_a_tenant_gets_photos_models_with_cards_and_records() -> None:
     assert records["records/prices.json"][0]["job_id"] == job_id(1)
 
 
+OWN_KEY = ApiKey(
+    key_id="0" * 16,
+    tenant="acme",
+    name="mine",
+    scopes=("read",),
+    secret_sha256="5e" * 32,
+    created_at=NOON.isoformat(),
+)
+
+
 def _key() -> str:
     return layout.export_key("acme", ID)
 
@@ -161,12 +171,7 @@ def _key() -> str:
 def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
     world = Exporting()
     world.live(1)
-    world.keys.add(
-        ApiKey(
-            key_id="0" * 16, tenant="acme", name="mine", scopes=("read",),
-            secret_sha256="5e" * 32, created_at=NOON.isoformat(),
-        )
-    )  # fmt: skip
+    world.keys.add(OWN_KEY)
     world.erasures.api_rows = ["acme"]  # that key, as the table counts it
     export(world)
     manifest = unpacked(world)[0]
@@ -280,12 +285,7 @@ def test_export_data_may_read_every_store_that_it_puts_into_an_archive() -> None
 def test_secrets_stay_where_they_are() -> None:
     world = Exporting()
     world.live(1)
-    world.keys.add(
-        ApiKey(
-            key_id="0" * 16, tenant="acme", name="mine", scopes=("read",),
-            secret_sha256="5e" * 32, created_at=NOON.isoformat(),
-        )
-    )  # fmt: skip
+    world.keys.add(OWN_KEY)
     secrets = ({"secret": SECRET},)
     world.webhooks.add(
         Webhook.model_validate(

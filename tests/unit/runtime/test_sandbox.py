@@ -13,6 +13,7 @@ from likeness_client.__main__ import main
 from local.cloud.lambdas.interpreter import Interpreter, build
 from runtime.imaging.sandbox import ChildDecoder
 from tests.fakes.pictures import encoded, picture
+from tests.unit.runtime.conftest import Script
 
 
 def decode() -> DecodedPhoto:
@@ -37,19 +38,6 @@ def interpreter(tmp_path: Path) -> Interpreter:
     return build(Path(sys.executable), tmp_path / "lambda")
 
 
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Take a shell script, which the test has still to write, for the interpreter."""
-    path = tmp_path / "program"
-    monkeypatch.setattr("sys.executable", str(path))
-    return path
-
-
-def write_script(program: Path, body: str) -> None:
-    program.write_text(f"#!/bin/sh\n{body}\n")
-    program.chmod(0o755)
-
-
 def test_an_interpreter_that_needs_the_library_path_decodes_a_photo(
     interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,9 +58,9 @@ def test_a_child_whose_library_is_missing_is_no_fault_of_the_photo(
     assert "libinterpreter.so" in reason
 
 
-def test_no_secret_reaches_the_child(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = program.with_name("seen")
-    write_script(program, f"/usr/bin/env > {seen}; exit 1")
+def test_no_secret_reaches_the_child(program: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = program.path.with_name("seen")
+    program.write(f"/usr/bin/env > {seen}; exit 1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
     monkeypatch.setenv("UPLOADS_BUCKET", "uploads")
@@ -98,10 +86,10 @@ def test_no_secret_reaches_the_child(program: Path, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_a_child_that_never_read_the_photo_judges_none(
-    program: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
+    program: Script, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
 ) -> None:
     monkeypatch.setattr("runtime.imaging.sandbox.WALL_SECONDS", 0.5 if "sleep" in body else 30)
-    write_script(program, body)
+    program.write(body)
     message = broken_because()
     assert reason in message
     assert "words of the photo" not in message
@@ -117,20 +105,20 @@ def test_an_interpreter_that_cannot_be_run_is_reported(
 
 @pytest.mark.parametrize("body", ["echo; kill -9 $$", "echo; exec sleep 60"])
 def test_a_child_that_is_ended_over_the_photo_refuses_it(
-    program: Path, monkeypatch: pytest.MonkeyPatch, body: str
+    program: Script, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     monkeypatch.setattr("runtime.imaging.sandbox.WALL_SECONDS", 5 if "sleep" in body else 30)
-    write_script(program, body)
+    program.write(body)
     assert refused_as() == "too_complex"
 
 
 def test_a_machine_that_cannot_decode_is_reported_without_verdicts(
-    program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    program: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "0.jpg").write_bytes(encoded(picture()))
-    write_script(program, "exit 127")
+    program.write("exit 127")
     assert main(["check", str(folder)]) == 2
     message = capsys.readouterr()
     assert "no photo was judged: the photo decoder does not work" in message.err

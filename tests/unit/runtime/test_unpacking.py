@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from pathlib import Path
 
 import pytest
 
@@ -12,25 +11,13 @@ from domain.ports.archives import Archives, Member
 from runtime.imaging.unpacking import ChildArchives
 from tests.fakes.intake import PlainArchives
 from tests.unit.domain.test_archives import FILES, tarred, zipped
+from tests.unit.runtime.conftest import Script
 
 
 @pytest.fixture(params=[ChildArchives, PlainArchives])
 def archives(request: pytest.FixtureRequest) -> Archives:
     kind: type[Archives] = request.param
     return kind()
-
-
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Take a shell script, which the test has still to write, for the interpreter."""
-    path = tmp_path / "program"
-    monkeypatch.setattr("sys.executable", str(path))
-    return path
-
-
-def write_script(program: Path, body: str) -> None:
-    program.write_text(f"#!/bin/sh\n{body}\n")
-    program.chmod(0o755)
 
 
 def files_of(archives: Archives, body: bytes) -> list[Member]:
@@ -99,10 +86,10 @@ def test_the_archives_of_an_upload_share_their_time() -> None:
     ],
 )
 def test_a_child_that_never_read_the_archive_judges_none(
-    program: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
+    program: Script, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
 ) -> None:
     monkeypatch.setattr("runtime.imaging.unpacking.WAIT_SECONDS", 0.5 if "sleep" in body else 60)
-    write_script(program, body)
+    program.write(body)
     with pytest.raises(DecoderBrokenError) as caught:
         files_of(ChildArchives(), bytes(300_000))
     assert reason in str(caught.value.facts["reason"])
@@ -113,16 +100,16 @@ def test_a_child_that_never_read_the_archive_judges_none(
     ("body", "reason"), [("echo; kill -9 $$", "killed"), ("echo; exec sleep 60", "time")]
 )
 def test_a_child_that_a_limit_ends_refuses_the_archive(
-    program: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
+    program: Script, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
 ) -> None:
     monkeypatch.setattr("runtime.imaging.unpacking.WAIT_SECONDS", 5 if "sleep" in body else 60)
-    write_script(program, body)
+    program.write(body)
     assert refusal(ChildArchives()) == {"code": "archive_too_complex", "reason": reason}
 
 
-def test_no_secret_reaches_the_child(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = program.with_name("seen")
-    write_script(program, f"/usr/bin/env > {seen}; exit 1")
+def test_no_secret_reaches_the_child(program: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = program.path.with_name("seen")
+    program.write(f"/usr/bin/env > {seen}; exit 1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(DecoderBrokenError):
         files_of(ChildArchives(), b"")
