@@ -28,7 +28,7 @@ STARTED_BY_NAME = ("runtime.imaging.decode", "runtime.imaging.unpack")
 
 
 class BuildError(Exception):
-    """The wheel cannot be built from what lies here; the text says why."""
+    """The wheel cannot be built from what is here; the text says why."""
 
 
 class BuildClient(build_py):  # type: ignore[misc] # setuptools' types are not read

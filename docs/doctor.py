@@ -73,7 +73,7 @@ AFTER = """
 ## Findings
 
 A finding has a code that never changes its meaning, AWS's own sentence where there is one, and
-the command that mends it. A parameter of such a command belongs into `parameter_overrides` of
+the command that fixes it. A parameter of such a command belongs into `parameter_overrides` of
 `samconfig.toml`, where that holds the others. In commands, words in braces stand for what the
 doctor fills in.
 

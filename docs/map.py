@@ -373,7 +373,7 @@ def _place(
 
 
 def _entries(paths: list[str]) -> list[str]:
-    """Return the files, with each folder of data in place of what lies in it."""
+    """Return the files, with each folder of data in place of what is in it."""
     found = {next((folder for folder in DATA if path.startswith(folder)), path) for path in paths}
     return sorted(found)
 

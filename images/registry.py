@@ -85,7 +85,7 @@ class Registry:
 
 
 def registry_of(image: str) -> Registry | None:
-    """Return the ECR registry that an image lies in; None for another registry.
+    """Return the ECR registry that an image is in; None for another registry.
 
     >>> registry_of("763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training@sha256:00")
     Registry(host='763104351884.dkr.ecr.eu-west-1.amazonaws.com')

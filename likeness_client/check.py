@@ -1,6 +1,6 @@
 """``likeness check FOLDER``: the verdicts of intake, on the user's own machine, before uploading.
 
-The very rules that run after the upload; nothing leaves the machine.
+The rules are those that run after the upload; nothing leaves the machine.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Buckets: how much lies in one, and how it is emptied with all versions and unfinished uploads."""
+"""Buckets: how much is in one, and how it is emptied with all versions and unfinished uploads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ AT_ONCE = 1000
 """DeleteObjects takes no more keys, and a page of a listing holds no more."""
 
 MAX_COUNTED = 20_000
-"""A larger bucket is not counted to its end: that would take minutes, and no longer matters."""
+"""A larger bucket is not counted to its end: that would take minutes, for a number that nobody
+needs exactly."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Content:
 
 
 def count(s3: Any, bucket: str) -> Content:  # noqa: ANN401 - a boto3 client
-    """Count what lies in a bucket, up to MAX_COUNTED versions."""
+    """Count what is in a bucket, up to MAX_COUNTED versions."""
     versions = size = 0
     for page in pages(s3, bucket):
         versions += len(page)

@@ -33,7 +33,7 @@ class Obstacle(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """What lies in a folder."""
+    """What is in a folder."""
 
     files: tuple[Path, ...]
     """Readable, sorted by name."""
@@ -50,7 +50,7 @@ def walk(folder: Path) -> Walk:
     if not folder.exists():
         raise NoFolderError(f"there is no folder {shown(folder)}")
     if not folder.is_dir():
-        raise NoFolderError(f"{shown(folder)} is a file; name the folder that it lies in")
+        raise NoFolderError(f"{shown(folder)} is a file; name the folder that it is in")
     obstacles: list[Obstacle] = []
 
     def refuse(path: Path, reason: str) -> None:

@@ -159,7 +159,7 @@ def endpoint_status(sagemaker: Any, name: str) -> str | None:  # noqa: ANN401
 
 
 def made_on_demand(sagemaker: Any, name: str) -> bool:  # noqa: ANN401
-    """Whether a function has made this endpoint, so that no stack deletes it."""
+    """Return whether a function has made this endpoint, so that no stack deletes it."""
     found = exists(sagemaker.describe_endpoint, EndpointName=name)
     if not found:
         return False
@@ -189,7 +189,7 @@ def exists(call: Callable[..., Any], **question: Any) -> Any:  # noqa: ANN401 - 
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether AWS says that the thing is not there; SageMaker says so in words only."""
+    """Return whether AWS says that the thing is not there; SageMaker says so in words only."""
     code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     return code in _MISSING or "Could not find" in text
 

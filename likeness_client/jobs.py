@@ -80,7 +80,7 @@ class Jobs:
             raise UnknownJobError(
                 f"there is no job of the name {job}. The table {self.name} knows no request of this"
                 " upload, neither accepted nor refused. Check tenant, upload and table, and"
-                f" that request.json lies in {place} of the uploads bucket"
+                f" that request.json is under {place} in the uploads bucket"
             )
         return found
 

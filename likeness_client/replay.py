@@ -1,6 +1,6 @@
 """``likeness replay QUEUE_URL``: messages of the dead-letter queue go where they were bound for.
 
-Three kinds lie there: events that EventBridge could not deliver (its attributes say to whom),
+Three kinds are there: events that EventBridge could not deliver (its attributes say to whom),
 invocations that Lambda gave up, and batches of the table's stream, which only wake the launcher.
 Every receiver may be called twice, so a message is removed only after it has arrived.
 """

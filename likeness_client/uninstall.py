@@ -1,7 +1,7 @@
 """``likeness uninstall STACK``: shows what it will remove, asks, does it, and lists what stays.
 
-Every step can be repeated. Whoever is interrupted runs the command again, also after the stack
-itself is gone.
+Every step can be repeated. After an interruption, run the command again, also when the stack itself
+is gone.
 """
 
 import sys
@@ -121,7 +121,7 @@ class Uninstallation:
         self.say(f"stopped {name}")
 
     def trains(self, name: str) -> bool:
-        """Whether a training job has not ended."""
+        """Return whether a training job has not ended."""
         job = self.clients.sagemaker.describe_training_job(TrainingJobName=name)
         return job["TrainingJobStatus"] in BUSY
 
@@ -242,7 +242,7 @@ class Uninstallation:
         }
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in failed.items())
         return (
-            f"CloudFormation cannot delete {self.stack.name}; mend this and run the command"
+            f"CloudFormation cannot delete {self.stack.name}; fix this and run the command"
             f" again:{reasons}"
         )
 

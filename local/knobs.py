@@ -66,7 +66,7 @@ def sources(root: Path, folders: tuple[str, ...]) -> Iterator[Path]:
 
 
 def is_program(path: Path) -> bool:
-    """Whether a file without a suffix is a Python program."""
+    """Return whether a file without a suffix is a Python program."""
     return path.is_file() and path.read_bytes()[:64].startswith(b"#!/usr/bin/env python3")
 
 
@@ -117,7 +117,7 @@ class Module:
         return None
 
     def holds(self, node: ast.expr) -> bool:
-        """Whether an expression is the environment or a copy of it."""
+        """Return whether an expression is the environment or a copy of it."""
         return ast.unparse(node) in self.environments
 
     def names(self, key: ast.expr) -> list[str]:
@@ -172,7 +172,7 @@ class Module:
 
 
 def mentions(node: ast.AST, text: str) -> bool:
-    """Whether this text is a constant of the code."""
+    """Return whether this text is a constant of the code."""
     return any(isinstance(n, ast.Constant) and n.value == text for n in ast.walk(node))
 
 
@@ -192,7 +192,7 @@ def keys_of(node: ast.FunctionDef) -> Iterator[str]:
 
 
 def is_text(node: ast.expr | None) -> bool:
-    """Whether a node is a text in quotes."""
+    """Return whether a node is a text in quotes."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 

@@ -129,7 +129,7 @@ def _options(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--python", default="", help="the Python to take; default: the first found")
     parser.add_argument("--installer", default="", choices=["", "uv", "pip"])
     parser.add_argument("--make", default="", help="the version of make that asks")
-    parser.add_argument("--envs", default=".venv", help="where the environments lie")
+    parser.add_argument("--envs", default=".venv", help="where the environments are")
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--torch-flags", default="", help="pip's further flags for PyTorch")
     return parser.parse_args(arguments)
@@ -333,7 +333,7 @@ def ask_python(path: str) -> Optional[Python]:
 
 
 def fits(python: Python, needs: Needs) -> bool:
-    """Whether the target's environments can be made with it."""
+    """Return whether the target's environments can be made with it."""
     return python.makes_venvs and OLDEST <= python.version[:2] <= _newest(needs)
 
 
@@ -364,7 +364,7 @@ CUDA_NOTE = (
 
 
 def brings_cuda(configured: str, flags: str, machine: Machine) -> bool:
-    """Whether pip will take PyPI's PyTorch, which on Linux and x86-64 is the CUDA build.
+    """Return whether pip will take PyPI's PyTorch, which on Linux and x86-64 is the CUDA build.
 
     Asked of the configuration alone: pip answers for certain only after the download. Nothing is
     said to a machine with NVIDIA's driver.
@@ -404,7 +404,7 @@ def _chosen_before(envs: Path) -> str:
 
 
 def _is_ours(port: int) -> bool:
-    """Whether the embedded AWS listens on this port; the demo stops it before it starts anew."""
+    """Return whether the embedded AWS listens on this port; the demo stops it and starts it."""
     try:
         pid = int((ROOT / ".local" / f"cloud-{port}.pid").read_text())
         return b"local.cloud" in Path(f"/proc/{pid}/cmdline").read_bytes()

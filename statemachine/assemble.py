@@ -4,7 +4,7 @@ Usage: python statemachine/assemble.py [--check]
 --check only says which definitions are out of date, and fails where there are any.
 
 <machine>/machine.json  the head of the definition, with the names of the states in their order
-<machine>/<State>.json  one state; a Map has the names of its states, whose files lie beside it
+<machine>/<State>.json  one state; a Map has the names of its states, whose files are beside it
 shared/retriers.json    retriers by name: "Retry": ["ProcessDied", "LambdaTransient"]
 shared/catchers.json    catchers by name: "Catch": ["NotifyFailure"]; one with "Catcher" is that
                         other catcher with more in its Output

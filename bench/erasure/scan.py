@@ -24,7 +24,7 @@ def traces(person: Person, places: Places, folders: list[Path]) -> list[str]:
 
 
 def every_text(places: Places, folders: list[Path]) -> Iterator[tuple[str, str]]:
-    """Yield the name of a place and all that lies there, bytes as Latin-1."""
+    """Yield the name of a place and all that is there, bytes as Latin-1."""
     yield from bucket_texts(places)
     for table in (places.jobs_table, places.models_table, places.api_table):
         for page in boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table):

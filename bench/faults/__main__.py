@@ -10,7 +10,7 @@ sweep     strikes each call by each fault that passes: the process killed before
           answer lost, two tries throttled or failed. The upload must end as if nothing had been:
           one message, one training job, a green execution, no dead letter.
 outages   denies or throttles each action of each function for as long as it takes until the owner
-          hears of it, or 20 s. Then the fault is mended and the execution redriven: the upload must
+          hears of it, or 20 s. Then the fault is fixed and the execution redriven: the upload must
           end well, trained once.
 monkey    kills a process at random every few seconds, while many uploads are under way.
 

@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 240.0
 `reconcile`, and a busy machine needs longer for all."""
 
 OUTAGE_SECONDS = 20.0
-"""A lasting fault is taken away so long after its first strike, if nobody was told before."""
+"""Seconds from a lasting fault's first strike to its end, if nobody was told before."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Stack:
         self.photos = [upload_bytes(photo.image) for photo in drawn]
 
     def put(self, tenant: str, count: int) -> None:
-        """Upload so many photos, and last the request."""
+        """Upload this number of photos, and last the request."""
         s3, bucket = self.cloud.client("s3"), self.outputs["UploadsBucketName"]
         prefix = upload_prefix(tenant, UPLOAD)
         for number, body in enumerate(self.photos[:count]):
@@ -92,7 +92,7 @@ class Stack:
         return [one["TrainingJobName"] for one in listed["TrainingJobSummaries"]]
 
     def dead_letters(self) -> dict[str, int]:
-        """Return how many messages lie in each queue of dead letters that has some."""
+        """Return how many messages are in each queue of dead letters that has some."""
         counts = {url.rpartition("/")[2]: _count(self.cloud, url) for url in self._dead_queues()}
         return {name: count for name, count in counts.items() if count}
 
@@ -140,7 +140,7 @@ def live(stack: Stack, story: Story, tenant: str, fault: Fault | None) -> list[s
 
 
 def outage(stack: Stack, tenant: str) -> None:
-    """Wait until the owner hears of a lasting fault, or for a while; then mend it and redrive."""
+    """Wait until the owner hears of a lasting fault, or for a while; then fix it and redrive."""
     end, struck = time.monotonic() + PATIENCE_SECONDS, None
     while time.monotonic() < end and not stack.notices[tenant]:
         if struck is None and stack.injector.struck:

@@ -4,7 +4,7 @@ Usage: python -m bench.images [--scratch FOLDER] [--keep] [--install] [--whole] 
 The bases are Debian 12 with Python 3.11 and CPU PyTorch (bench/images/bases.py), so this shows the
 Dockerfiles and what runs in them, and nothing of AWS's and NVIDIA's images or a GPU. RetinaFace's
 weights are seeded ones of the same layout, with the hash of their own. Every layer and container
-lies in the scratch folder, which is removed at the end; --keep keeps it, and the next run takes the
+is in the scratch folder, which is removed at the end; --keep keeps it, and the next run takes the
 bases from it. --whole runs all smoke tests in the images' stage `test`, which takes an hour.
 Prints the table and writes reports/images-test.json; exits 1 when a target is missed.
 """

@@ -1,6 +1,6 @@
 """Runs the serving image as a SageMaker multi-model endpoint: `serve`, /ping, load, invoke, unload.
 
-The base is a tiny untrained Stable Diffusion; two users' packages lie where SageMaker unpacks them.
+The base is a tiny untrained Stable Diffusion; two users' packages are where SageMaker unpacks them.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ START_MINUTES = 10
 """ContainerStartupHealthCheckTimeoutInSeconds of the template."""
 
 STOP_SECONDS = 30
-"""SageMaker kills a container so long after SIGTERM."""
+"""Seconds from SIGTERM to the moment at which SageMaker kills a container."""
 
 
 def figures(image: Image, folder: Path) -> list[Figure]:

@@ -18,7 +18,7 @@ MINUTES = 20
 """The longest that a tiny job may take, also on a busy machine."""
 
 STOP_SECONDS = 120
-"""SageMaker kills a job so long after SIGTERM."""
+"""Seconds from SIGTERM to the moment at which SageMaker kills a job."""
 
 PREEMPTED = 143
 ENVIRONMENT = {
@@ -92,7 +92,7 @@ def job_dir(root: Path, base: Path) -> JobDir:
 
 
 def train(image: Image, job: JobDir) -> subprocess.Popen[bytes]:
-    """Start the image with the word `train`; its log lies beside the job's folders."""
+    """Start the image with the word `train`; its log is beside the job's folders."""
     run = Run(["train"], {"/opt/ml": job.root}, ENVIRONMENT, network=False)
     return start(image, run, job.root / "log.txt")
 

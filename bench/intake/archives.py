@@ -385,7 +385,7 @@ class _Pipe(io.RawIOBase):
         self.written = bytearray()
 
     def writable(self) -> bool:
-        """Whether the stream can be written: yes."""
+        """Return whether the stream can be written: yes."""
         return True
 
     def write(self, data: Any) -> int:  # noqa: ANN401 - a buffer

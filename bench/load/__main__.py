@@ -164,7 +164,7 @@ def figures(requests: Sequence[Request], users: int, seconds: int, before: float
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the value below which so many percent of the values lie.
+    """Return the value below which ``percent`` percent of the values are.
 
     >>> percentile([float(n) for n in range(1, 101)], 95)
     95.0

@@ -10,7 +10,7 @@ copies under ``reports/``, by fast tests only. A run that was cut off goes on wh
 
 ``--room`` takes a room or the beginning of its name, such as ``domain`` or ``domain/pricing``.
 ``--changed-since`` takes the rooms in which a file differs from a commit, and the named mutants
-whose file does. ``--sample`` takes so many generated mutants of each room, always the same ones:
+whose file does. ``--sample N`` takes N generated mutants of each room, always the same ones:
 all rooms in an hour, with a share that stands for them. The survivors are left in
 ``reports/mutants-survivors.toml``.
 """
@@ -79,7 +79,7 @@ def read_options() -> argparse.Namespace:
     kind.add_argument("--named", action="store_true", help="only the named mutants")
     kind.add_argument("--generated", action="store_true", help="only the generated ones")
     parser.add_argument(
-        "--sample", type=positive, metavar="N", help="so many generated mutants of each room"
+        "--sample", type=positive, metavar="N", help="N generated mutants of each room"
     )
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs found")
     return parser.parse_args()

@@ -133,7 +133,7 @@ class Known:
         self._found: set[str] = set(json.loads(self._place.read_text())) if kept else set()
 
     def was_killed(self, mutant: NamedMutant) -> bool:
-        """Whether its tests noticed it."""
+        """Return whether its tests noticed it."""
         return self._key(mutant, mutant) in self._found
 
     def note_kill(self, mutant: NamedMutant) -> None:
@@ -141,7 +141,7 @@ class Known:
         self._keep(self._key(mutant, mutant))
 
     def was_passed(self, mutant: NamedMutant) -> bool:
-        """Whether its tests were seen to pass without it."""
+        """Return whether its tests were seen to pass without it."""
         return self._key(mutant, (mutant.environment, mutant.tests)) in self._found
 
     def note_pass(self, mutant: NamedMutant) -> None:

@@ -60,7 +60,7 @@ ELSEWHERE = {
     "intake": ("tests/unit/bench/test_corpus.py::test_every_archive_gets_its_answer",),
     "operating": ("tests/unit/runtime/test_http_api_appeals.py",),
 }
-"""Tests that do not lie with the domain's: appeals are asked through their routes, and the corpus
+"""Tests that are not among the domain's: appeals are asked through their routes, and the corpus
 has every archive that intake must judge."""
 
 

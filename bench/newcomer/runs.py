@@ -88,7 +88,7 @@ def measure(commit: str, folder: Path, port: int) -> Run:
 
 
 def newcomer_environment(folder: Path) -> dict[str, str]:
-    """Return this environment with empty caches, in which nothing of either commit lies."""
+    """Return this environment with empty caches, which hold nothing of either commit."""
     own = {key: value for key, value in os.environ.items() if key not in OWN_VARIABLES}
     # The make that started this has put its own environment's folder in front.
     path = [part for part in own.get("PATH", "").split(os.pathsep) if ".venv" not in part]

@@ -151,7 +151,7 @@ class SimulatedTrainer(MemoryTrainer):
             self.on_start(name, COLD_START + COLD_LOAD)
 
     def is_spot(self, name: str) -> bool:
-        """Whether a job runs on spot instances."""
+        """Return whether a job runs on spot instances."""
         return bool(self.requests[name]["EnableManagedSpotTraining"])
 
     def interruptions(self, name: str, work_seconds: float) -> int:

@@ -76,7 +76,7 @@ class Before:
             self.waiting.append(asked)
 
     def run(self, count: int) -> None:
-        """Draw until so many requests are answered."""
+        """Draw until this number of requests is answered."""
         while self.answered < count:
             with self.lock:
                 batch, self.waiting = self.waiting[:ROWS_PER_PASS], self.waiting[ROWS_PER_PASS:]

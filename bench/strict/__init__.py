@@ -1,1 +1,1 @@
-"""Linters of infrastructure over the strict profile: every finding is mended or explained."""
+"""Linters of infrastructure over the strict profile: every finding is fixed or explained."""

@@ -3,7 +3,7 @@
 Usage: python -m bench.strict
 
 Expands the strict profile as CloudFormation gets it, runs the linters in environments of their own,
-and compares what they find with ``explained.toml``. Prints what is neither mended nor explained,
+and compares what they find with ``explained.toml``. Prints what is neither fixed nor explained,
 writes reports/strict.json, and exits with 1 when there is any, or an explanation without a finding.
 """
 
@@ -185,7 +185,7 @@ def figures(
 
 
 def unexplained(findings: Iterable[Finding], explained: set[tuple[str, str]]) -> list[Finding]:
-    """Return the findings that are neither mended nor explained."""
+    """Return the findings that are neither fixed nor explained."""
     return [one for one in findings if (one.check, one.resource) not in explained]
 
 

@@ -1,7 +1,7 @@
 """Drive the whole Studio in Chromium against the laptop's deployed stack, with axe and screenshots.
 
 Usage: PYTHONPATH=functions:. python -m bench.studio [--quick] [--port N] [--docs]
-Screenshots lie in reports/studio/; it writes reports/studio-test.json and ends with 1 when a target
+Screenshots are in reports/studio/; it writes reports/studio-test.json and ends with 1 when a target
 is missed. --quick: a stub trains, and no picture is drawn. --docs: docs/studio/ gets its pictures.
 """
 

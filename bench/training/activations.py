@@ -88,7 +88,7 @@ def flash(query: Tensor, key: Tensor, value: Tensor, **_: object) -> Tensor:
 
 
 def saved_gib(case: Case, users: int, *, checkpointing: bool) -> float:
-    """Return GiB that one image's backward pass needs in a step of so many users."""
+    """Return GiB that one image's backward pass needs in a step of ``users`` users."""
     with torch.device("meta"):
         kind = ZImageTransformer2DModel if case.family == "zimage" else UNet2DConditionModel
         network = kind(**case.config).to(torch.bfloat16)

@@ -107,7 +107,7 @@ def state_of(answer: dict[str, Any]) -> TrainingState:
 
 
 def is_not_found(error: ClientError) -> bool:
-    """Whether the job does not exist: SageMaker has a code for it, or a ValidationException."""
+    """Return whether the error says that the job does not exist; SageMaker has two codes for it."""
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     return code == "ResourceNotFound" or (
         code == "ValidationException" and any(words in message.lower() for words in _NOT_FOUND)

@@ -84,7 +84,7 @@ class RefinerFiles(Document):
     """SDXL's refiner in the base's folder ``refiner``: a UNet that draws the last steps.
 
     Its prompts are read by the base's second text encoder, and its pictures are decoded by the
-    base's autoencoder, so neither lies there again.
+    base's autoencoder, so neither is there again.
     """
 
     sha256: Sha256

@@ -646,7 +646,7 @@ CODES: dict[str, CodeEntry] = {
     "training_denied": CodeEntry(
         "The stack may not start trainings",
         "AWS does not allow the stack to create the training job: a permission is missing.",
-        "An operator runs `likeness doctor`, mends the permission that it names, and redrives.",
+        "An operator runs `likeness doctor`, fixes the permission that it names, and redrives.",
         "operator",
         True,
     ),

@@ -242,7 +242,7 @@ class MockVersions:
     """Holds nothing."""
 
     def held(self, _prefix: str) -> Held:
-        """Return that nothing lies there."""
+        """Return that nothing is there."""
         return Held(0, 0)
 
     def purge(self, prefix: str) -> None:
@@ -252,7 +252,7 @@ class MockVersions:
         """Delete nothing."""
 
     def keys(self, _prefix: str) -> list[str]:
-        """Return that nothing lies there."""
+        """Return that nothing is there."""
         return []
 
 

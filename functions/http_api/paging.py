@@ -51,7 +51,8 @@ def newest_page(
     """Return a page of a store's rows, the newest first, and the cursor of the rest.
 
     Args:
-        newest: returns at most so many rows, which lie behind a ``key``; None: from the start.
+        newest: takes a limit and a key; returns at most that many rows behind this key, the newest
+            first; None in place of a key: from the start.
         key: a row's time and id, as ``PLACE`` has it.
         limit: 1 to 100.
         after: a cursor that this module made.

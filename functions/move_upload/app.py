@@ -1,7 +1,7 @@
 """Beside the states, move_upload: a file at the bucket's root goes to the tenant of its folder.
 
 In     FileStored     from EventBridge, for each object of the uploads bucket outside of our folders
-Out    nothing        the file lies under tenants/<tenant>/uploads/<folder>/, and nowhere else
+Out    nothing        the file is under tenants/<tenant>/uploads/<folder>/, and nowhere else
 Fails  anything       EventBridge tries again, and keeps the event in the end
 """
 

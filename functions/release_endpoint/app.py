@@ -37,7 +37,7 @@ def lambda_handler(request: StackRequest) -> None:
 
 
 def must_go(request: StackRequest) -> bool:
-    """Whether an endpoint that was made on demand has to be deleted."""
+    """Return whether an endpoint that was made on demand has to be deleted."""
     taken_over = request.resource_properties.create_endpoint == "true"
     return request.request_type == "Delete" or taken_over
 

@@ -11,6 +11,6 @@ def now() -> datetime:
 
 
 def time_until(seconds: float) -> Callable[[], bool]:
-    """Return a function that is true until so many seconds have passed from now on."""
+    """Return a function that is true until ``seconds`` have passed from now on."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() < end

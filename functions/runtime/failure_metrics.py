@@ -1,4 +1,4 @@
-"""Metric of failures that an operator has to mend, counted when their notices are sent."""
+"""Metric of failures that an operator has to fix, counted when their notices are sent."""
 
 from contracts.codes import CODES
 from contracts.documents.notice import Notice

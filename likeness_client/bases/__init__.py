@@ -8,7 +8,7 @@ checkpoint  a single file of the original layout: its family and what it lacks
 configs     diffusers' configs of a single file, from the shapes of its tensors
 vocabulary  CLIP's tokenizer, from the file that open_clip ships
 card        base.json
-mirror      copying a base to S3; what lies there by hash is not sent again
+mirror      copying a base to S3; what is there by hash is not sent again
 convert     (torch) diffusers' conversion of a single file
 draw        (torch) one picture, and what the UNet predicts
 

@@ -205,7 +205,7 @@ def convert_file(order: Order) -> tuple[Order, Path]:
 
 
 def already_converted(folder: Path, digest: str) -> bool:
-    """Whether the folder was made of this file."""
+    """Return whether the folder was made of this file."""
     mark = folder / SOURCE_FILE
     return mark.is_file() and mark.read_text() == digest
 

@@ -61,7 +61,7 @@ def default_card(family: Architecture, *, is_distilled: bool = False) -> dict[st
 
 
 def earlier_card(folder: Path) -> BaseCard | None:
-    """Return the card that lies in a folder; None: there is none.
+    """Return the card that is in a folder; None: there is none.
 
     Raises:
         BaseRefusedError: it is no card.

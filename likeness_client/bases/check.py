@@ -37,7 +37,7 @@ NEEDED_FOR: Mapping[str, str] = {
 
 
 class Store(Protocol):
-    """Where a base lies."""
+    """Where a base is."""
 
     def text(self, path: str) -> bytes | None:
         """Return a small file; None: it is missing."""

@@ -1,4 +1,4 @@
-"""Copies a base to the bases bucket, and looks at what lies there.
+"""Copies a base to the bases bucket, and looks at what is there.
 
 Every object carries its file's SHA-256 as metadata, so a copy that was interrupted goes on with the
 files that are missing or other. ``base.json`` comes last: no reader finds a base without its files.
@@ -52,7 +52,7 @@ class Bucket:
         return found
 
     def has(self, key: str, digest: str, size: int) -> bool:
-        """Whether the object is this file, by the hash that it was uploaded with."""
+        """Return whether the object is this file, by the hash that it was uploaded with."""
         found = self.head(key)
         if found is None:
             return False

@@ -33,7 +33,7 @@ PLAIN_IDS, SCORED_IDS = 6, 5
 def take_refiner(
     source: Path | None, base: Pipeline, variant: str | None, say: Callable[[str], None]
 ) -> RefinerFiles | None:
-    """Copy a refiner into the base's folder; return the files of the one that lies there.
+    """Copy a refiner into the base's folder; return the files of the one that is there.
 
     Raises:
         BaseRefusedError: it is none, or not one for this base.
@@ -54,7 +54,7 @@ def take_refiner(
 
 
 def copy_refiner(source: Path, target: Path, variant: str | None) -> None:
-    """Copy the files that are used; what lay there before goes."""
+    """Copy the files that are used; what was there before is removed."""
     if target.exists():
         shutil.rmtree(target)
     for path in chosen_files(source, variant):

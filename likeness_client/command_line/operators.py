@@ -56,9 +56,9 @@ def add_bench(commands: Commands) -> None:
 
 def add_replay(commands: Commands) -> None:
     """Add ``likeness replay``."""
-    replay = add_command(commands, "replay", "Deliver again what lies in the dead-letter queue")
+    replay = add_command(commands, "replay", "Deliver again what is in the dead-letter queue")
     replay.add_argument("queue_url", metavar="QUEUE_URL", help="the output DeadLetterQueueUrl")
-    replay.add_argument("--dry-run", action="store_true", help="only show what lies there")
+    replay.add_argument("--dry-run", action="store_true", help="only show what is there")
 
 
 def add_uninstall(commands: Commands) -> None:

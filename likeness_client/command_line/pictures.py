@@ -76,7 +76,7 @@ BROKEN_NUMBERS = {
     "lora-scale": "weight of the adapter, 0 (the bare base) to 2",
     "strength": "with --image or --hr-scale: how much of it may change, above 0 up to 1",
     "refiner-switch-at": "share of the noise that the base draws; SDXL's refiner draws the rest",
-    "hr-scale": "draw, make it so many times as large, and draw again from that: above 1 up to 4",
+    "hr-scale": "draw, enlarge by this factor, and draw again from that: above 1 up to 4",
 }
 """Fields of an order of pictures, over either door."""
 

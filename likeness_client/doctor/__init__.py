@@ -1,1 +1,1 @@
-"""``likeness doctor``: what would stop a deployment, or stops a stack, and how to mend it."""
+"""``likeness doctor``: what would stop a deployment, or stops a stack, and how to fix it."""

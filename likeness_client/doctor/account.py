@@ -143,7 +143,7 @@ def action_of(service: str, operation: str) -> str:
 
 
 def download(url: str) -> bytes:
-    """Return what lies behind a presigned address.
+    """Return what is behind a presigned address.
 
     Raises:
         OSError: it cannot be fetched.
@@ -215,7 +215,7 @@ class Account:
             _raise(error, action)
 
     def fetch(self, url: str, action: str) -> bytes:
-        """Return what lies behind an address that ``action`` has answered.
+        """Return what is behind an address that ``action`` has answered.
 
         Raises:
             NotAskedError: it cannot be fetched.

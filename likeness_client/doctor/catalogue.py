@@ -1,4 +1,4 @@
-"""Every code of ``likeness doctor``: how bad it is, what it means, and the command that mends it.
+"""Every code of ``likeness doctor``: how bad it is, what it means, and the command that fixes it.
 
 Written once: the terminal, ``--json`` and docs/doctor.md take their texts from here. ``{subject}``
 and the other names in braces are facts of the finding.
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     meaning: str
     """What is wrong and what follows from it."""
     command: str
-    """What to type; with no command line that could mend it, what to do, after a ``#``."""
+    """What to type; with no command line that could fix it, what to do, after a ``#``."""
 
 
 DEPLOY = "sam deploy --stack-name {stack} --region {region} --parameter-overrides "
@@ -595,7 +595,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "concurrency_not_reserved": Entry(
         ERROR,
-        "The account cannot reserve so many executions",
+        "The account cannot reserve that many executions",
         "{functions} functions with {each} reserved executions each are {needed}; the account has"
         " {free} left beside the 100 that Lambda keeps: the deployment fails.",
         "aws service-quotas request-service-quota-increase --region {region} --service-code lambda"
@@ -683,7 +683,7 @@ CATALOGUE: dict[str, Entry] = {
     "function_runtime_old": Entry(
         WARNING,
         "A function's runtime is no longer supported",
-        "{subject} runs {runtime}, for which AWS mends no faults any more.",
+        "{subject} runs {runtime}, for which AWS no longer fixes faults.",
         "sam build && " + DEPLOY + "LambdaRuntime={newest}",
     ),
     "function_stopped": Entry(
@@ -695,7 +695,7 @@ CATALOGUE: dict[str, Entry] = {
     "stream_stopped": Entry(
         ERROR,
         "A function no longer reads its stream or queue",
-        "The event source mapping {subject} is {state}: what lies there is not worked on.",
+        "The event source mapping {subject} is {state}: what is in it is not processed.",
         "aws lambda update-event-source-mapping --region {region} --uuid {uuid} --enabled",
     ),
     "stream_failing": Entry(
@@ -739,7 +739,7 @@ CATALOGUE: dict[str, Entry] = {
     "dead_letters": Entry(
         ERROR,
         "Events were not delivered",
-        "{count} messages lie in the dead-letter queue.",
+        "{count} messages are in the dead-letter queue.",
         "likeness replay {url}",
     ),
     "webhook_dead_letters": Entry(

@@ -88,7 +88,7 @@ class Deployment:
         return [part.strip() for part in self.value(name).split(",") if part.strip()]
 
     def holds(self, condition: str) -> bool:
-        """Whether a condition of the template is true."""
+        """Return whether a condition of the template is true."""
         known = condition in self.template.conditions
         return known and self.template.is_true({"Condition": condition}, self.known)
 

@@ -45,7 +45,7 @@ class Finding:
 
     @property
     def command(self) -> str:
-        """Return the command that mends it; every value in it is quoted for a shell."""
+        """Return the command that fixes it; every value in it is quoted for a shell."""
         quoted = {
             name: text if name == COMMAND else shlex.quote(text)
             for name, text in self.facts.items()

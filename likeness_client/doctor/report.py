@@ -35,7 +35,7 @@ def as_text(examination: Examination) -> str:
 
 
 def block(finding: Finding) -> str:
-    """Return one finding: what, why, AWS's own sentence, and the command that mends it."""
+    """Return one finding: what, why, AWS's own sentence, and the command that fixes it."""
     severity = finding.entry.severity.upper()
     lines = [f"{severity:<8} {finding.entry.title}  [{finding.code}]"]
     lines += wrap(finding.meaning)

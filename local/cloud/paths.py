@@ -44,7 +44,7 @@ def running_server(port: int) -> int | None:
 
 
 def is_server(pid: int) -> bool:
-    """Whether this process is an embedded AWS: its number may have gone to another program."""
+    """Return whether this process is an embedded AWS: another program may have its number."""
     try:
         return b"local.cloud" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -116,12 +116,12 @@ def read_card(folder: Path) -> BaseCard:
 
 
 def is_embedded(folder: Path) -> bool:
-    """Whether a base is the repository's own."""
+    """Return whether a base is the repository's own."""
     return folder.resolve() == PORTRAITS.resolve()
 
 
 def is_linked(folder: Path) -> bool:
-    """Whether a base is the repository's own, or one of ``fitted``: its files are known."""
+    """Return whether a base is the repository's own, or one of ``fitted``: its files are known."""
     return is_embedded(folder) or (folder.parent == BASES and (folder / INDEX).is_symlink())
 
 

@@ -76,7 +76,7 @@ class AnswerCache:
                 self.bytes -= self.answers.pop(key).size
 
     def allow(self, job_ids: AbstractSet[str]) -> None:
-        """Store again what models draw that were disabled."""
+        """Store answers of these models again: they are no longer disabled."""
         with self._lock:
             self.erased -= job_ids
 

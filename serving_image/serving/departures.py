@@ -1,10 +1,11 @@
-"""Requests whose callers have gone: whoever sees a caller go leaves a file of the request's id.
+"""Requests whose callers have gone: for each of them, a file in a folder.
 
-Triton does not tell a model that a client has hung up. What stands before Triton sees it, and runs
-in another process, so the two meet in a folder. A name says which requests are meant:
+Triton does not tell a model that a client has hung up. The front, which is before Triton, sees it
+and runs in another process, so it leaves a file for the forwarding model to find. A file's name
+says which requests are meant:
 
 - ``<id>``: the request with this id;
-- ``<id>.``, with a dot at its end: all requests whose ids begin so;
+- ``<id>.``, with a dot at its end: all requests whose ids begin with ``<id>.``;
 - ``model-<hash>``: all requests of one model, also where its package passes no id on (formats 1 to
   4); ``model_name`` makes the name.
 """
@@ -34,7 +35,7 @@ class Departures:
         self.folder.mkdir(exist_ok=True)
 
     def leave(self, names: Iterable[str]) -> None:
-        """Say that nobody waits for these any more."""
+        """Leave the names of requests that nobody waits for."""
         for name in names:
             (self.folder / name).touch()
 

@@ -176,7 +176,7 @@ def follow(
     Args:
         run_dir: this server's LIKENESS_RUN_DIR.
         drop: called with the ids of models that were erased or disabled.
-        allow: called with the ids of models that are disabled no more.
+        allow: called with the ids of models that are no longer disabled.
     """
     known = refused(run_dir)
     drop(known)
@@ -200,7 +200,7 @@ def follow(
 
 
 def roots_of(run_dir: Path) -> Iterator[Path]:
-    """Yield the folders of all models, as far as loaded models have said where they lie."""
+    """Yield the folders of all models, as far as loaded models have said where they are."""
     for entry in (run_dir / LOADED).glob("*.tar.gz"):
         try:
             yield Path(entry.read_text()).parents[_DEPTH]

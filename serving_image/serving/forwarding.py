@@ -195,7 +195,7 @@ class Forwarder:
                     self.waiting[number] = waiting
 
     def drop(self, names: list[str]) -> None:
-        """Answer the requests that are meant, and tell the engine not to draw them."""
+        """Answer the requests that these names mean, and tell the engine not to draw them."""
         with self.lock:
             requests = [waiting.request for waiting in self.waiting.values()]
         for request in requests:

@@ -1,7 +1,7 @@
 """The resident base: draws rows of different users together, one step at a time.
 
 Here is the loop: the beginning of a row, one step of several, its end, and the adapters of each
-row. What a base is lies behind serving.bases.base. The arithmetic is that of diffusers' pipelines,
+row. serving.bases.base says what a base is. The arithmetic is that of diffusers' pipelines,
 so each picture is the one that a pipeline draws alone.
 """
 

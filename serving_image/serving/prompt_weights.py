@@ -1,6 +1,6 @@
 r"""Reads the weights in a prompt as AUTOMATIC1111 and ComfyUI users write them.
 
-``(word:1.3)`` weighs a word 1.3, ``(word)`` 1.1, ``[word]`` 1/1.1; brackets may lie in each other,
+``(word:1.3)`` weighs a word 1.3, ``(word)`` 1.1, ``[word]`` 1/1.1; brackets may be nested,
 and their weights are multiplied. ``\(`` is a bracket that is meant. ``BREAK`` begins a new chunk.
 ``<lora:name:1>`` names a file of another tool, so it is left out and reported.
 

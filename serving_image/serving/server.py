@@ -251,7 +251,7 @@ def run(command: list[str], environment: dict[str, str], beside: Sequence[Proces
 
 
 class Forward:
-    """A signal handler that hands signals on to a process, those too that came before its start."""
+    """A signal handler that hands signals on to a process, also those from before its start."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None

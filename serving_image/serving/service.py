@@ -47,7 +47,7 @@ PARSING_THREADS = 4
 WRITING_THREADS = 2
 
 GIVEN_UP = {"cancelled", "not_in_time"}
-"""Codes of requests that nobody waits for any more."""
+"""Codes of requests that nobody waits for."""
 
 REFUSED = "a word of the prompt is not allowed on this endpoint"
 
@@ -99,7 +99,7 @@ class PictureService:
         self.open: set[str] = set()
         """Ids of the unanswered requests; a request without an id is not among them."""
         self.dropped: set[str] = set()
-        """Those of them that nobody waits for any more."""
+        """Ids among ``open`` whose answer nobody waits for."""
         self.work: defaultdict[Path, float] = defaultdict(float)
         """By model, the megapixel steps of its unanswered requests."""
         self.equal: dict[str, list[PendingRequest]] = {}
@@ -129,14 +129,14 @@ class PictureService:
             self.parsing.submit(self.take, inputs)
 
     def drop(self, request_id: str) -> None:
-        """Draw no more of a request, wherever it is: nobody waits for it."""
+        """Stop drawing a request, wherever it is, because nobody waits for it."""
         with self.lock:
             if request_id in self.open:
                 self.dropped.add(request_id)
         self.engine.drop(request_id)
 
     def drop_all(self, prefix: str) -> None:
-        """Draw no more of all requests whose ids begin so."""
+        """Stop drawing all requests whose ids begin with ``prefix``."""
         with self.lock:
             ids = [one for one in self.open if one.startswith(prefix)]
         for request_id in ids:
@@ -149,7 +149,7 @@ class PictureService:
         self.answers.drop(job_ids)
 
     def allow_models(self, job_ids: set[str]) -> None:
-        """Draw with models again that were disabled."""
+        """Draw with these models again: they are no longer disabled."""
         self.adapters.allow(job_ids)
         self.engine.allow_models(job_ids)
         self.answers.allow(job_ids)

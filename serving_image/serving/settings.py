@@ -15,7 +15,7 @@ ROWS_PER_PASS = 8
 """Pictures drawn together."""
 
 REQUEST_SECONDS = 60
-"""SageMaker waits so long for an answer."""
+"""Seconds that SageMaker waits for an answer."""
 
 ADAPTER_MEGABYTES = 1024
 ANSWER_MEGABYTES = 64

@@ -47,7 +47,7 @@ class Spread:
         """Wait until every engine is ready.
 
         Args:
-            addresses: the engines' sockets, which lie in one folder.
+            addresses: the engines' sockets, which are in one folder.
             seconds: time from the arrival of a request to its answer.
             respond: is called with a sender and a Response.
         """

@@ -166,7 +166,8 @@ class PictureRequest:
 
 
 FindImage = Callable[[str, int], bytes]
-"""Returns the file at an address in S3, of at most so many bytes; raises NoPictureError."""
+"""Takes an address in S3 and a number of bytes; returns the file, of at most that many bytes, or
+raises NoPictureError."""
 
 
 def find_nothing(_uri: str, _limit: int) -> bytes:

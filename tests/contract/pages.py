@@ -31,7 +31,7 @@ def pages() -> list[Path]:
 
 
 def is_hidden(path: Path) -> bool:
-    """Return whether a path lies in a folder of tools, such as .venv."""
+    """Return whether a path is in a folder of tools, such as .venv."""
     return any(part.startswith(".") or part == "node_modules" for part in path.parts)
 
 

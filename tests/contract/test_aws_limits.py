@@ -23,7 +23,7 @@ ROOM = 0.9
 PROFILES = ("plain", "strict")
 
 TEMPLATE_BYTES, RESOURCES, PARAMETERS, OUTPUTS = 1_000_000, 500, 200, 200
-"""CloudFormation User Guide, "Understand CloudFormation quotas"; the template lies in S3."""
+"""CloudFormation User Guide, "Understand CloudFormation quotas"; the template is in S3."""
 PARAMETER_DESCRIPTION = OUTPUT_DESCRIPTION = 4000
 """CloudFormation User Guide, Parameters; the same page has 4,000 bytes for both."""
 ROLE_POLICIES, MANAGED_POLICY, POLICIES_OF_A_ROLE, TRUST_POLICY = 10_240, 6_144, 10, 2_048

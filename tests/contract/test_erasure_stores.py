@@ -1,4 +1,4 @@
-"""Every place where something of a person may lie is emptied by an erasure, or has its reason.
+"""Every place where something of a person may be is emptied by an erasure, or has its reason.
 
 Places are found in the code: each prefix that layout builds, each kind of row, and each resource
 of the template that keeps something. A new one fails here until it is erased or explained.

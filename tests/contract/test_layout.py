@@ -1,4 +1,4 @@
-"""Keys that lie in people's buckets already, and the names that the template's filters wait for."""
+"""Keys that are in people's buckets already, and the names that the template's filters wait for."""
 
 import re
 

@@ -125,5 +125,5 @@ def test_a_changed_text_is_a_new_release(name: str) -> None:
 
 @pytest.mark.parametrize("text", sorted((ROOT / "tests/smoke/released").glob("format_*/*")))
 def test_the_text_of_an_older_package_format_is_kept_byte_for_byte(text: Path) -> None:
-    """Packages with these bytes lie in people's buckets, so a renaming must not reach them."""
+    """Packages with these bytes are in people's buckets, so a renaming must not reach them."""
     assert hashlib.sha256(text.read_bytes()).hexdigest() in package.RELEASED_TEXTS

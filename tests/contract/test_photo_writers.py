@@ -25,7 +25,7 @@ Place = Literal[
     "memory",
     "pipe",  # from the photo decoder's child to its parent
     "scratch",  # the container's or the function's own disk, gone with it
-    "uploads",  # the uploads bucket: a lifecycle rule expires what lies in it
+    "uploads",  # the uploads bucket: a lifecycle rule expires what is in it
     "models",  # the models bucket, by itself or mirrored by SageMaker: kept for ever
     "table",
     "bases",
@@ -63,7 +63,7 @@ TRAINER = {
     ("class_images.draw_latents", "write_atomically"): Writer(1, "drawn", "models"),
     ("progress.ProgressFile.update", "write_atomically"): Writer(1, "text", "models"),
     ("validation_images.ValidationSampler.draw", "write_atomically"): Writer(1, "drawn", "models"),
-    ("task.judge_adapter", "write_atomically"): Writer(3, "drawn", "models"),
+    ("judging.judge_adapter", "write_atomically"): Writer(3, "drawn", "models"),
     # SageMaker's FailureReason
     ("results.write_failure", "write_text"): Writer(1, "text", "models"),
     ("launch.run_workers", "write_text"): Writer(1, "text", "models"),

@@ -29,7 +29,7 @@ PLACES = re.compile(r"\{\w+\}")
 
 
 FOR_PROGRAMS = {"archive_damaged", "dry_run", "quota_zero", "run_not_allowed", "training_denied"}
-"""Codes of what nobody does in the Studio, or of what an operator mends at a terminal."""
+"""Codes of what nobody does in the Studio, or of what an operator fixes at a terminal."""
 
 
 def words(name: str) -> dict[str, Any]:

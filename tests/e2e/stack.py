@@ -78,7 +78,7 @@ class Stack:
             s3.put_object(Bucket=self.outputs["UploadsBucketName"], Key=prefix + file, Body=body)
 
     def named(self, notice: dict[str, Any]) -> list[tuple[str, list[str]]]:
-        """Return name and codes of a notice's photos; the names lie in the models bucket only."""
+        """Return name and codes of a notice's photos; the names are in the models bucket only."""
         accepted = self.document(notice["photo_names"], AcceptedUpload)
         prefix = upload_prefix(notice["tenant"], notice["upload"])
         pins = [accepted.photos[photo["index"]] for photo in notice["photos"]]

@@ -59,7 +59,7 @@ def test_each_upload_starts_once_or_is_told_why_not(stack: Stack) -> None:
 
     bucket = stack.outputs["UploadsBucketName"]
     left = stack.cloud.client("s3").list_object_versions(Bucket=bucket, Prefix="late-dataset/")
-    assert not left.get("Versions"), "all of it lies among the tenant's uploads"
+    assert not left.get("Versions"), "all of it is among the tenant's uploads"
 
     stack.put("late-never", people[6])  # too late: the settings start it when they come again
     stack.put("late-never", {"request.json": small(seed=2)})

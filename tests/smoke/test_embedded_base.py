@@ -1,4 +1,4 @@
-"""The trained base as it lies in the repository. Needs the training environment."""
+"""The trained base as it is in the repository. Needs the training environment."""
 
 import json
 from hashlib import sha256

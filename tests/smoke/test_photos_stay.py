@@ -83,7 +83,7 @@ def add_task(job_dir: JobDir, first_seed: int, *, own_class: bool) -> dict[str, 
 
 def leaks_of(job_dir: JobDir, search: canary.Search) -> dict[str, set[str]]:
     """Return the files with a canary in them, of all but the inputs: those are SageMaker's copy
-    of what lies in the uploads bucket, and go with the job.
+    of what is in the uploads bucket, and go with the job.
     """
     written = [path for path in job_dir.root.rglob("*") if path.is_file() and not path.is_symlink()]
     outside = [path for path in written if not path.is_relative_to(job_dir.root / "input")]

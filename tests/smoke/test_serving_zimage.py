@@ -236,7 +236,7 @@ def test_no_adapter_changes_a_layer_that_sees_all_rows_as_one(
 def test_the_warm_up_measures_what_a_pass_costs_and_holds(sides: BothSides) -> None:
     plan, speed = try_plan(sides.generator, make_plan(sides.generator, GIGABYTE), 4)
     assert plan.entries(64 * 64) >= 8
-    assert plan.needs.entry_bytes > 0, "a prompt's tokens lie beside the picture's"
+    assert plan.needs.entry_bytes > 0, "a prompt's tokens are beside the picture's"
     assert speed.pass_seconds(2, 64 * 64) > 0
     assert not sides.generator.hooks.handles
 

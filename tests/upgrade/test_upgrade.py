@@ -116,7 +116,7 @@ def test_jobs_that_began_before_an_update_end_well_after_it(
 
 
 def in_queue(stack: Stack, upload: str) -> bool:
-    """Whether the upload's job waits for a training job, or has one."""
+    """Return whether the upload's job waits for a training job, or has one."""
     found = stack.find(upload)
     return found is not None and found.queue is not None
 

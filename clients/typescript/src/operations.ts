@@ -49,7 +49,7 @@ export class Operations extends Transport {
     return this.ask<MemberView>("POST", `/v1/members/${part(memberId)}:role`, options, undefined, body);
   }
 
-  /** Return what a training on so many photos, or an import, would take and cost; none begins. `POST /v1/estimates` */
+  /** Return the time and price of a training, or of an import; nothing is stored or begun. `POST /v1/estimates` */
   createEstimate(body: NewEstimate, options: CallOptions = {}): Promise<EstimateView> {
     return this.ask<EstimateView>("POST", "/v1/estimates", options, undefined, body);
   }
@@ -289,7 +289,7 @@ export class Operations extends Transport {
     return this.ask<PictureView>("POST", `/v1/pictures/${part(pictureId)}:rate`, options, undefined, body);
   }
 
-  /** Continue a failed job at the stage that failed, once what it failed for is mended. `POST /v1/jobs/{job_id}:redrive` */
+  /** Continue a failed job at the stage that failed, once the cause is removed. `POST /v1/jobs/{job_id}:redrive` */
   redriveJob(jobId: string, options: CallOptions = {}): Promise<JobRedriven> {
     return this.ask<JobRedriven>("POST", `/v1/jobs/${part(jobId)}:redrive`, options);
   }

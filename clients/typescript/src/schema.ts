@@ -582,7 +582,7 @@ export interface NewExport {
 
 /** Body of `POST /v1/keys`. */
 export interface NewKey {
-  /** The key is refused after so many days; absent: it does not expire. */
+  /** Days after which the key is refused; absent: it does not expire. */
   days?: number | null;
   mode?: "live" | "mock";
   name: string;
@@ -601,7 +601,7 @@ export interface NewPicture {
   clip_skip?: number | null;
   guidance_scale?: number | null;
   height?: number | null;
-  /** Draw in `width` x `height`, make it so many times as large, and draw again from that. */
+  /** Factor by which the picture of `width` x `height` is enlarged, to be drawn again. */
   hr_scale?: number | null;
   /** Steps of the second pass; absent or 0: as many as the first. */
   hr_second_pass_steps?: number | null;
@@ -1270,7 +1270,7 @@ export interface Version {
 export interface VersionView {
   drawn: number;
   failed: number;
-  /** Half of the drawn orders took at most so long; null: nothing was drawn, or more than 64. */
+  /** Half of the drawn orders took at most this long; null: nothing was drawn, or more than 64. */
   half_within_seconds: number | null;
   /** Likeness that the gate measured on held-out photos when the model was trained, -1 to 1. Null: it measured none, or this is a list; an alias's own address has it. */
   likeness: number | null;

@@ -124,7 +124,7 @@ class DynamoTenantJobs:
         return list(islice(jobs, limit))
 
     def begun(self, tenant: str, first: str, last: str) -> list[JobRecord]:
-        """Return the jobs, trials too, whose ``created_at`` lies between these."""
+        """Return the jobs, trials too, whose ``created_at`` is between these."""
         between = Key("tenant").eq(tenant) & Key("created_at").between(first, last)
         return list(self._query(KeyConditionExpression=between))
 
@@ -256,7 +256,7 @@ class DynamoShortMemory(ApiStore):
         self._table.delete_item(Key={"row": key})
 
     def count(self, name: str, seconds: int, now: datetime) -> int:
-        """Count one event in the present window of so many seconds; return the count."""
+        """Count one event in the present window of ``seconds`` seconds; return the count."""
         window = int(now.timestamp()) // seconds
         answer = self._table.update_item(
             Key={"row": f"{name}#{window}"},

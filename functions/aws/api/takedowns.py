@@ -72,7 +72,7 @@ class DynamoModelIds:
 
 
 class SnsOperators:
-    """The topic of the stack's alarms: whoever hears those hears of reports."""
+    """The topic of the stack's alarms: its subscribers are told of reports too."""
 
     def __init__(self, topic_arn: str, sns: Any) -> None:  # noqa: ANN401 - a boto3 client
         self._topic_arn, self._sns = topic_arn, sns

@@ -42,7 +42,7 @@ class Stack:
         self._id, self._cloudformation = stack_id, cloudformation
 
     def changes(self) -> bool:
-        """Whether CloudFormation is changing the stack, cleaning up after it or rolling back."""
+        """Return whether CloudFormation changes the stack, cleans up after it or rolls it back."""
         (found,) = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"]
         return str(found["StackStatus"]).endswith("_IN_PROGRESS")
 
@@ -86,7 +86,7 @@ class SageMakerEndpointLifecycle:
         return "absent" if found is None else _STATUS[found["EndpointStatus"]]
 
     def made_on_demand(self) -> bool:
-        """Whether a function has made the endpoint that exists, by its tags."""
+        """Return whether a function has made the endpoint that exists, by its tags."""
         found = self._describe()
         if found is None:
             return False
@@ -94,7 +94,7 @@ class SageMakerEndpointLifecycle:
         return is_made_on_demand({tag["Key"]: tag["Value"] for tag in answer["Tags"]})
 
     def stack_changes(self) -> bool:
-        """Whether CloudFormation changes the stack now; False where no stack is known."""
+        """Return whether CloudFormation changes the stack now; False where no stack is known."""
         return self._stack is not None and self._stack.changes()
 
     def create(self) -> None:
@@ -160,7 +160,7 @@ class SageMakerEndpointLifecycle:
         return sum(points) / len(points) if points else 0.0
 
     def resize(self, instances: int) -> None:
-        """Give the endpoint so many instances; it answers meanwhile."""
+        """Change the endpoint's number of instances; it answers meanwhile."""
         wanted = {"VariantName": VARIANT, "DesiredInstanceCount": instances}
         self._sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=self.name, DesiredWeightsAndCapacities=[wanted]

@@ -1,7 +1,7 @@
-"""Whose each row of the ``api`` table is, and what an erasure does with it: the one list.
+"""The kinds of rows in the ``api`` table: whose they are, and what an erasure does with them.
 
-A kind that is not here stops an erasure, so that nothing of a person stays because it was new. The
-keys themselves come from contracts.shared.layout.
+A kind that is not here stops an erasure, so that no row of a person stays because its kind is
+new. The keys themselves come from contracts.shared.layout.
 """
 
 import json
@@ -69,7 +69,7 @@ def kind_of(row: Mapping[str, Any]) -> RowKind:
 
 
 def tenant_of(row: Mapping[str, Any]) -> str | None:
-    """Return whose a row is; None: no tenant's.
+    """Return the tenant of a row; None: it belongs to no tenant.
 
     >>> tenant_of({"row": "alias#acme#globex"})
     'acme'

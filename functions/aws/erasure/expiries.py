@@ -1,6 +1,6 @@
-"""What is to go at a time, as rows of the ``jobs`` table: implements domain.ports.erasure.Expiries.
+"""What is deleted when, as rows of the ``jobs`` table: implements domain.ports.erasure.Expiries.
 
-A row of its own stands in the ``queue`` index by its time: ``expiry#<job>`` for photos,
+Each has a row of its own, which the ``queue`` index has by its time: ``expiry#<job>`` for photos,
 ``consent-end#<job>`` for a consent, and ``unused#<job>`` for the use of a model.
 """
 

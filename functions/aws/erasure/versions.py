@@ -25,7 +25,7 @@ class S3Versions:
         return cls(settings.text(variable), client("s3"))
 
     def held(self, prefix: str) -> Held:
-        """Count what lies under the prefix."""
+        """Count what is under the prefix."""
         versions = sum(len(page) for page in self._pages(prefix))
         return Held(versions, sum(1 for _ in self._unfinished(prefix)))
 

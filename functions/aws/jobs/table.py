@@ -154,7 +154,7 @@ class DynamoJobs(DynamoCostRecords):
         _logger.info("job queued for training", job_id=job_id)
 
     def record_captions(self, job_id: str, now: datetime) -> None:
-        """Store that the job's captions lie beside its photos; ignore jobs that have ended."""
+        """Store that the job's captions are beside its photos; ignore jobs that have ended."""
         self._update(job_id, _OPEN, {"captioned": True, "updated_at": now.isoformat()})
 
     def record_trace(self, job_id: str, trace_header: str) -> None:

@@ -24,7 +24,7 @@ from domain.ports.storage import ObjectTooLargeError, Storage
 
 NONE = "none"
 CACHE = Path(tempfile.gettempdir()) / "classifiers"
-"""Where the folders lie while the function's container lives."""
+"""Where the folders are while the function's container lives."""
 
 
 class ClassifierSettings(NamedTuple):

@@ -1,7 +1,7 @@
 """Appeal: a tenant asks an operator to let through what the content rules have refused.
 
 That is a text, or a request whose picture the safety checks have withheld. A row has ids and hashes
-only. What was asked for lies in the uploads bucket below the tenant's prefix, for the operator to
+only. What was asked for is in the uploads bucket below the tenant's prefix, for the operator to
 read, and expires there. A withheld picture is kept nowhere.
 """
 

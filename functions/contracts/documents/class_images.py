@@ -31,7 +31,7 @@ class ClassImageOrder(Document):
 
 
 class ClassImageSet(Document):
-    """``prior.json``; the images lie beside it in one file."""
+    """``prior.json``; the images are beside it in one file."""
 
     schema_version: Literal[1] = 1
 

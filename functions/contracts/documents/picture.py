@@ -37,7 +37,7 @@ INFO = "info"
 MAX_PROMPT_CHARACTERS = 2000
 
 MAX_IMAGE_BYTES = 6 << 20
-"""Largest size of the start image's file. Above about 4 MB it must lie in S3: the whole request
+"""Largest size of the start image's file. Above about 4 MB it must be in S3: the whole request
 has at most MAX_PAYLOAD_BYTES, and base64 makes a third more."""
 
 MAX_MASK_BYTES = 512 << 10

@@ -114,7 +114,7 @@ class JobRecord(Document):
     """Whether the job's data is being erased: no stage may write anything more of it."""
 
     captioned: bool = False
-    """Whether CaptionPhotos is done: the captions lie beside the photos."""
+    """Whether CaptionPhotos is done: the captions are beside the photos."""
 
     estimate: Estimate | None = None
 

@@ -1,6 +1,6 @@
 """Takedown: a report of a picture by anybody, the case that it becomes, and an operator's decision.
 
-A case has opaque ids only. What the reporter has written lies in the uploads bucket beside the
+A case has opaque ids only. What the reporter has written is in the uploads bucket beside the
 picture, and expires there.
 """
 

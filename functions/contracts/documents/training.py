@@ -94,13 +94,13 @@ class PictureSafety(Document):
     """The stages that look at what a training draws for people, as at the endpoint's pictures."""
 
     checker: bool = False
-    """Whether diffusers' safety checker lies in the ``safety_checker`` channel."""
+    """Whether diffusers' safety checker is in the ``safety_checker`` channel."""
 
     adjustment: float = 0.0
     """Added to each concept's score; above 0 the checker flags more pictures."""
 
     content_filter: bool = False
-    """Whether a content filter lies in the ``content_filter`` channel."""
+    """Whether a content filter is in the ``content_filter`` channel."""
 
     labels: str = DEFAULT_LABELS
     """The labels that it refuses, with commas between."""
@@ -117,7 +117,7 @@ class TrainingPlan(Document):
     plan_id: PlanId
 
     base_sha256: Sha256
-    """Hash of the base that must lie in the ``base`` channel."""
+    """Hash of the base that must be in the ``base`` channel."""
 
     tasks: tuple[TrainingTask, ...]
 
@@ -373,7 +373,7 @@ class TrainingResult(Document):
 
 
 class PhotosCaptioned(Document):
-    """Answer of CaptionPhotos: the captions lie beside the photos."""
+    """Answer of CaptionPhotos: the captions are beside the photos."""
 
     schema_version: Literal[1] = 1
 

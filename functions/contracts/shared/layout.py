@@ -24,7 +24,7 @@ API_ADAPTER_FILE = "000.safetensors"
 
 
 def is_of_api(upload: str) -> bool:
-    """Whether an upload's name is one of the HTTP API's: only its own call starts such an upload.
+    """Return whether an upload's name is one of the HTTP API's: only its own call starts it.
 
     >>> is_of_api("0123456789abcdef01234567"), is_of_api("holiday-2026")
     (True, False)

@@ -183,7 +183,7 @@ def count_steps(
 
 
 def default_steps(trained_photos: int, defaults: TrainingDefaults) -> int:
-    """Return the base's number of steps for so many photos.
+    """Return the base's number of steps for this number of photos.
 
     >>> default_steps(10, TrainingDefaults(learning_rate=1e-3, train_batch_size=1, rank=4,
     ...     steps_per_photo=30, min_train_steps=100, max_train_steps=250))

@@ -1,4 +1,4 @@
-"""An operator's yes or no to an appeal, and what the tenant hears of it."""
+"""An operator's yes or no to an appeal, and the message about it to the tenant."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -60,7 +60,7 @@ def read(row: AppealRow, services: AppealServices) -> AppealAnswer:
 
 
 def evidence_of(row: AppealRow, uploads: Storage) -> AppealText | None:
-    """Return what was refused; None: it has expired, or is not what the row has the hashes of.
+    """Return what was refused; None: it has expired, or its hashes are not those of the row.
 
     A tenant may write below its own prefix: nobody must be shown one text and grant another.
     """
@@ -109,7 +109,7 @@ def refuse(
 
 
 def forbid(row: AppealRow, services: AppealServices) -> None:
-    """Let the texts through no more."""
+    """Stop letting the texts through."""
     for marker in markers_of(row.tenant, row.hashes):
         services.models.delete(layout.allowed_key(marker))
 

@@ -8,14 +8,14 @@ from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storag
 
 
 def find_file(given: str, tenant: str, uploads: Storage) -> bytes | None:
-    """Return the file as a server reads it; None: it is gone, or lies in a large answer.
+    """Return the file as a server reads it; None: it is gone, or is in a large answer.
 
     A large answer is gone within a day, and the API may not read it.
 
     Args:
         given: base64, also as a ``data:`` URL, or the address.
         tenant: whose order it is.
-        uploads: the bucket in which a tenant's pictures lie.
+        uploads: the bucket in which a tenant's pictures are.
     """
     if not is_s3(given):
         try:

@@ -32,7 +32,7 @@ class WatchServices(NamedTuple):
 
 
 def watch(services: WatchServices, now: datetime) -> timedelta:
-    """Announce what nobody was told of; return how long the oldest appeal to a rule has waited."""
+    """Tell the operators of new appeals; return how long the oldest one to a rule has waited."""
     waiting = [row for row in every(services.appeals) if row.status == "open"]
     if new := [row for row in waiting if row.announced_at is None]:
         lines = [f"{row.appeal_id}  {row.code}" for row in new]

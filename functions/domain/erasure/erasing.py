@@ -1,6 +1,6 @@
-"""Empty every store of a subject: what lies in buckets first, its rows last.
+"""Empty every store of a subject: what is in buckets first, its rows last.
 
-The rows say where the bytes lie. An erasure that dies in the middle finds the rest by them.
+The rows say where the bytes are. An erasure that dies in the middle finds the rest by them.
 """
 
 import json
@@ -74,13 +74,13 @@ def count_first(reach: Reach, places: list[Place], services: ErasingServices) ->
 
 
 def held_in(places: list[Place], subject: ErasureSubject) -> "Counter[Store]":
-    """Count what lies in the buckets."""
+    """Count what is in the buckets."""
     held: Counter[Store] = Counter()
     for place in places:
         versions, uploads = place.bucket.held(place.prefix)
         held[place.store] += versions
         held["unfinished uploads"] += uploads
-    if subject.kind == "tenant":  # the pictures lie below the tenant's prefix too
+    if subject.kind == "tenant":  # the pictures are below the tenant's prefix too
         held["uploaded files"] -= held["drawn pictures"]
     return held
 
@@ -212,7 +212,7 @@ def leave_plan(plan: TrainingPlan, reach: Reach, services: ErasingServices) -> N
 
 
 def leave_manifest(key: str, job_ids: tuple[str, ...], models: Storage) -> None:
-    """Write SageMaker's manifest without what lies in the erased jobs' folders."""
+    """Write SageMaker's manifest without what is in the erased jobs' folders."""
     try:
         first, *files = json.loads(models.read(key, DOCUMENT_LIMIT))
     except ObjectMissingError:

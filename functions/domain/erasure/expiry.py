@@ -1,4 +1,4 @@
-"""Photos go a day after their training has succeeded, and models when their consent ends."""
+"""Delete photos a day after their training has succeeded, and models when their consent ends."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class ExpiryServices(NamedTuple):
 
 
 def expire_photos(services: ExpiryServices, now: datetime) -> int:
-    """Delete the photos that are due, in every version; return of how many trainings.
+    """Delete the photos that are due, in every version; return the number of their trainings.
 
     An upload whose newest job goes on keeps its photos until a later look.
     """

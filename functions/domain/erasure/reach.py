@@ -80,7 +80,7 @@ def directly(subject: ErasureSubject, rows: TenantRows, models: Storage) -> Iter
 
 
 def shows(record: JobRecord, subject: ErasureSubject, models: Storage) -> bool:
-    """Return whether the training has used the photo; yes where nobody can tell any more."""
+    """Return whether the training has used the photo; True where that is no longer known."""
     key = layout.accepted_upload_key(record.job_id)
     accepted = find_readable(models, key, AcceptedUpload)
     if accepted is None:
@@ -131,7 +131,7 @@ def shared_with(plan_id: str, job_ids: Iterable[str], models: Storage) -> Traini
 
 
 def is_whole(plan_id: str, job_ids: Iterable[str], models: Storage) -> bool:
-    """Return whether all of a plan may go; no where nobody can tell whom else it has trained."""
+    """Return whether all of a plan may go; False where it is unknown whom else it has trained."""
     own = {*job_ids, *(captions_plan_id(job_id) for job_id in job_ids)}
     if plan_id in own:  # named by its only job
         return True

@@ -1,4 +1,4 @@
-"""The receipt of an erasure: what was there, what is left, and what goes with time alone."""
+"""The receipt of an erasure: what was there, what is left, and what expires by itself."""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -114,7 +114,7 @@ def receipt_of(
 def evidence(
     subject: ErasureSubject, records: Iterable[ConsentRecord], now: datetime
 ) -> Iterator[ExpiringStore]:
-    """Yield until when it is kept that somebody had agreed; nothing where nobody had."""
+    """Yield the store of the consents' records, with its end; nothing without a consent."""
     days = timedelta(days=EVIDENCE_DAYS)
     ends = [ended_at(record, now) for record in records if concerns(record, subject)]
     if ends:

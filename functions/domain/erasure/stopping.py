@@ -1,7 +1,7 @@
 """The tombstone, and the end of all work on what is to be erased.
 
-Whoever accepts an upload or exports data stores a lease before asking for tombstones, and whoever
-erases stores the tombstone before looking for leases: one of both sees the other.
+Accepting an upload, or exporting data, stores a lease and then looks for tombstones. An erasure
+stores the tombstone and then looks for leases. So one of the two sees the other.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ def withdraw_consent(
 ) -> ErasureAnswer:
     """Store that the consent was taken back, and erase what it had allowed.
 
-    The withdrawal is stored first: whoever dies in between has it in the record, and the same call
+    The withdrawal is stored first. After a crash in between the record has it, and the same call
     again erases. It is stored too where nothing is left to be erased.
     """
     consents.withdraw(subject, now)

@@ -32,7 +32,7 @@ class ExperimentServices:
 
 
 def log_result(key: str, services: ExperimentServices, now: datetime) -> None:
-    """Log the training whose result lies under this key; ignore other keys and erased jobs.
+    """Log the training whose result is under this key; ignore other keys and erased jobs.
 
     Raises:
         TrackerRefusedError: the tracker did not take the run.

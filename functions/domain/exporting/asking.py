@@ -8,7 +8,7 @@ from contracts.shared.people.retention import EXPORTS
 from domain.ports.exports import Exporter, Exports
 
 OVERDUE = timedelta(hours=1)
-"""Age of an open export that nobody writes any more: a run takes 15 minutes and is tried twice."""
+"""Age at which an open export is abandoned: a run takes 15 minutes and is tried twice."""
 
 
 class UnknownExportError(Exception):
@@ -35,7 +35,7 @@ def new_row(export_id: str, subject: ExportSubject, now: datetime) -> ExportRow:
 
 
 def own_export(exports: Exports, tenant: str, export_id: str, now: datetime) -> ExportRow:
-    """Return how an export of this tenant stands; one that nobody will end has failed.
+    """Return how an export of this tenant stands; an abandoned one has failed.
 
     Raises:
         UnknownExportError: it is somebody else's, or there is none.

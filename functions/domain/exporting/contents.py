@@ -47,7 +47,7 @@ class ChosenFile(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """All that lies in buckets."""
+    """All that is in buckets."""
 
     files: tuple[ChosenFile, ...]
     held: "Counter[Store]"
@@ -66,17 +66,17 @@ def contents_of(reaches: Iterable[Reach], services: ExportServices) -> Contents:
         for file in files_of(place, services):
             files.setdefault((is_upload(place, services), file.key), file)
     if any(reach.subject.kind == "tenant" for reach in reaches):
-        held["uploaded files"] -= held["drawn pictures"]  # these lie below the tenant's prefix too
+        held["uploaded files"] -= held["drawn pictures"]  # these are below the tenant's prefix too
     return Contents(tuple(files.values()), held)
 
 
 def narrow_first(places: Iterable[Place]) -> list[Place]:
-    """Return each place once, those that lie within another one first."""
+    """Return each place once, those that are within another one first."""
     return sorted(dict.fromkeys(places), key=lambda place: -len(place.prefix))
 
 
 def is_upload(place: Place, services: ExportServices) -> bool:
-    """Return whether a place lies in the uploads bucket."""
+    """Return whether a place is in the uploads bucket."""
     return place.bucket is services.uploads_versions
 
 

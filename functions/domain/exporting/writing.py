@@ -1,7 +1,7 @@
 """Write an archive: stream every file into one zip, then the records and the manifest.
 
-Whoever exports stores a lease before asking for tombstones, and whoever erases stores the tombstone
-before looking for leases: one of both sees the other. So no archive outlives an erasure.
+An export stores a lease and then looks for tombstones. An erasure stores the tombstone and then
+looks for leases. So one of the two sees the other, and no archive outlives an erasure.
 """
 
 import json

@@ -18,7 +18,7 @@ MAX_ENTRIES = 5 * MAX_MEMBERS
 MAX_DIRECTORY_BYTES = 4_000_000
 """Largest central directory of a zip; 5,000 entries with names of 500 bytes need 2.7 MB."""
 MAX_EXTENSION_BYTES = 1_000_000
-"""Largest header that extends another header of a tar; names and attributes of a file lie there."""
+"""Largest header that extends another header of a tar: it has a file's names and attributes."""
 MAX_EXTENSIONS = 8
 """Largest number of headers that extend one header of a tar."""
 MAX_DICTIONARY_BYTES = 32 << 20
@@ -26,7 +26,7 @@ MAX_DICTIONARY_BYTES = 32 << 20
 MAX_PIECES = 1000
 """Largest number of parts that a gzip consists of; ``pigz`` and ``cat`` write several."""
 MAX_UNPACK_SECONDS = 10
-"""Largest time for unpacking, as the sizes in the headers and SECONDS_A_BYTE foretell it."""
+"""Largest time for unpacking, estimated from the sizes in the headers by SECONDS_A_BYTE."""
 
 
 def refused(code: str, reason: str = "") -> ArchiveRefusedError:
@@ -82,7 +82,7 @@ def decoded_name(raw: bytes) -> str:
 
 
 def is_safe(name: str) -> bool:
-    r"""Whether the name stays inside its folder and shows what it is.
+    r"""Return whether the name stays inside its folder and shows what it is.
 
     >>> [is_safe(n) for n in ("a/b.jpg", "../b.jpg", "/etc/x", "c:x", "a\\b", "a\x00b", "a/./b")]
     [True, False, False, False, False, False, True]

@@ -37,7 +37,7 @@ class OpenedArchive(NamedTuple):
 
 
 def is_archive(name: str) -> bool:
-    """Whether the name has an archive's suffix; the content is checked when it is opened."""
+    """Return whether the name has an archive's suffix; the content is checked when it is opened."""
     return has_suffix(name, ARCHIVE_SUFFIXES)
 
 

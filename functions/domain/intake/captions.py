@@ -52,12 +52,12 @@ def decoded(body: bytes) -> str:
 
 
 def is_text(name: str) -> bool:
-    """Whether this is a photo's text file."""
+    """Return whether this is a photo's text file."""
     return PurePosixPath(name).suffix.lower() in CAPTION_SUFFIXES
 
 
 def is_list(name: str) -> bool:
-    """Whether this is a list of captions.
+    """Return whether this is a list of captions.
 
     >>> is_list("metadata.jsonl"), is_list("meta_cap.json"), is_list("config.json")
     (True, True, False)

@@ -1,7 +1,7 @@
 """Refuse photos by the operator's classifiers: the content filter, and the estimate of ages.
 
-A photo that no classifier could judge is refused as well: a filter that lets pass what it has not
-seen is none. docs/content.md says what "sure" means.
+A photo that no classifier could judge is refused as well: otherwise a photo could pass the filter
+without being seen. docs/content.md says what "sure" means.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -111,7 +111,7 @@ def judged_copy(photo: PhotoVerdict, services: ContentServices) -> PhotoVerdict:
 def judged(photo: PhotoVerdict, png: bytes, judges: ContentJudges) -> PhotoVerdict:
     """Return the verdict on a photo with its scores, refused where a rule says so.
 
-    A filter that refuses is the end: no age is estimated then.
+    After a refusal by the filter no age is estimated.
     """
     if judges.filter is None and judges.ages is None:
         return photo

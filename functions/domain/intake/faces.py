@@ -109,12 +109,12 @@ def on_faces(
 
 
 def is_turned(face: FoundFace, limits: IntakeThresholds) -> bool:
-    """Whether a face is seen from the side."""
+    """Return whether a face is seen from the side."""
     return not face.upright or abs(face.turn) > limits.max_face_turn
 
 
 def has_hidden_eyes(face: FoundFace, limits: IntakeThresholds) -> bool:
-    """Whether both eyes of a face from the front are closed or covered.
+    """Return whether both eyes of a face from the front are closed or covered.
 
     The landmarks of a face from the side lie beside its eyes, and a blurred one has no iris.
     """
@@ -208,7 +208,7 @@ def mean_distance(
 
 
 def has_majority(people: Mapping[int, int]) -> bool:
-    """Whether one person is on more than half of the photos whose faces are compared."""
+    """Return whether one person is on more than half of the photos whose faces are compared."""
     first = sum(person == 1 for person in people.values())
     return not people or 2 * first > len(people)
 

@@ -75,7 +75,7 @@ def file_kinds_of(names: Iterable[str]) -> FileKinds:
 
 
 def is_litter(name: str) -> bool:
-    """Whether a system or a program left this file behind, and no person meant to upload it.
+    """Return whether a system or a program left this file behind; nobody meant to upload it.
 
     >>> [is_litter(n) for n in ("a.jpg", "x/.DS_Store", "__MACOSX/a.jpg", "._a.jpg", "sub/")]
     [False, True, True, True, True]
@@ -89,7 +89,7 @@ def is_litter(name: str) -> bool:
 
 
 def is_request(name: str) -> bool:
-    """Whether this is the upload's request.json, in whatever case it was typed.
+    """Return whether this is the upload's request.json, in whatever case it was typed.
 
     >>> [is_request(n) for n in ("request.json", "Request.JSON", "sub/request.json")]
     [True, True, False]
@@ -98,7 +98,7 @@ def is_request(name: str) -> bool:
 
 
 def is_settings(name: str) -> bool:
-    """Whether this is another tool's settings file, at most one folder deep.
+    """Return whether this is another tool's settings file, at most one folder deep.
 
     >>> [is_settings(n) for n in ("config.json", "a.tar.gz/config.json", "config/kohya.toml")]
     [True, True, True]
@@ -109,7 +109,7 @@ def is_settings(name: str) -> bool:
 
 
 def is_consent(name: str) -> bool:
-    """Whether this is a consent beside settings; it starts nothing.
+    """Return whether this is a consent beside settings; it starts nothing.
 
     >>> is_consent("a.zip/Consent.json"), is_consent("config.json")
     (True, False)
@@ -118,7 +118,7 @@ def is_consent(name: str) -> bool:
 
 
 def is_of_class(name: str) -> bool:
-    """Whether this is a picture of the class: it lies in a folder with such a name.
+    """Return whether this is a picture of the class: it is in a folder with such a name.
 
     >>> [is_of_class(n) for n in ("reg/1_man/a.png", "class/a.png", "Class_Images/a.png")]
     [True, True, True]

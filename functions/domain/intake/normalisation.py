@@ -39,7 +39,7 @@ class NormalisationServices(NamedTuple):
     thresholds: IntakeThresholds = DEFAULTS
 
     def may_decode(self, seconds_before: float) -> bool:
-        """Whether one more file may be decoded, after so many seconds of earlier attempts."""
+        """Return whether one more file may be decoded; earlier attempts took ``seconds_before``."""
         return self.has_time() and seconds_before + self.decoder.seconds < MAX_UPLOAD_SECONDS
 
 

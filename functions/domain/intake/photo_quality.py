@@ -66,14 +66,14 @@ def old_among(days: Sequence[int | None]) -> list[bool]:
 
 
 def similar(one: PhotoMetrics, other: PhotoMetrics, limits: IntakeThresholds = DEFAULTS) -> bool:
-    """Whether two photos show the same moment, or one is made from the other."""
+    """Return whether two photos show the same moment, or one is made from the other."""
     same_moment = (one.fingerprint ^ other.fingerprint).bit_count() <= limits.max_burst_bits
     most = limits.max_view_bits
     return same_moment or is_part(one, other, most) or is_part(other, one, most)
 
 
 def is_part(part: PhotoMetrics, whole: PhotoMetrics, most: int = DEFAULTS.max_view_bits) -> bool:
-    """Whether a photo is a copy, a crop or a mirror image of another, up to so many bits."""
+    """Return whether a photo is a copy, crop or mirror image of another, up to ``most`` bits."""
     hashes = (*part.views[:1], part.mirrored) if part.views else ()
     return any((own ^ view).bit_count() <= most for own in hashes for view in whole.views)
 

@@ -41,7 +41,7 @@ class RootFolder(NamedTuple):
     tenant: str
 
     def fits(self, folder: str) -> bool:
-        """Whether this names the folder.
+        """Return whether this names the folder.
 
         >>> RootFolder("*-dataset", "acme").fits("anna-dataset")
         True
@@ -107,7 +107,7 @@ def move(
 ) -> None:
     """Move a file to its tenant's uploads; a file of no mapped folder stays where it is.
 
-    The file that starts an upload is moved after all that lies beside it: photos whose events come
+    The file that starts an upload is moved after all that is beside it: photos whose events come
     later are already there when the upload starts.
 
     Args:

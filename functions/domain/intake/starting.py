@@ -17,7 +17,7 @@ from domain.ports.workflow import Workflow
 def start_upload(event: FileStored, workflow: Workflow, folders: Sequence[RootFolder]) -> None:
     """Start an execution for a file that says what to train.
 
-    A file in a folder that an operator gave to a tenant starts nothing where it lies: it is moved,
+    A file in a folder that an operator gave to a tenant starts nothing there: it is moved,
     and its arrival among the tenant's uploads starts it. The event's id names the execution, so an
     event that comes twice starts it once.
     """

@@ -1,4 +1,4 @@
-"""Read a tar or tar.gz, header by header; nothing is kept that a header only asks for.
+"""Read a tar or tar.gz, header by header; no memory is reserved because a header asks for it.
 
 Sources: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; the GNU tar
 manual, "Basic Tar Format"; RFC 1952 (gzip).
@@ -81,7 +81,7 @@ class _Stream:
 
 
 def is_tar(body: bytes) -> bool:
-    """Whether the file begins with a tar's header, or with the end of a tar without files."""
+    """Return whether the file begins with a tar's header, or with the end of an empty tar."""
     end = bytes(2 * _BLOCK)
     return len(body) >= _BLOCK and (_has_sum(body[:_BLOCK]) or body.startswith(end))
 
@@ -137,7 +137,7 @@ def _files(stream: _Stream) -> Iterator[Header]:
 
 
 def _is_file(kind: bytes, header: Header) -> bool:
-    """Whether this is a file's header and not a folder's.
+    """Return whether this is a file's header and not a folder's.
 
     Raises:
         ArchiveRefusedError: it is a link's, a device's, or one that is not read.
@@ -203,7 +203,7 @@ def _name(block: bytes) -> str:
 
 
 def _has_sum(block: bytes) -> bool:
-    """Whether the header's checksum fits; old writers summed up signed bytes."""
+    """Return whether the header's checksum fits; old writers summed up signed bytes."""
     rest = block[: _SUM.start] + b" " * 8 + block[_SUM.stop :]
     signed = sum(byte - 256 if byte > 127 else byte for byte in rest)  # noqa: PLR2004 - a sign
     try:

@@ -86,7 +86,7 @@ def place_of(key: str) -> Place:
 
 
 def is_prefix(key: str) -> bool:
-    """Whether a key is the prefix of an upload, and names no file of it."""
+    """Return whether a key is the prefix of an upload, and names no file of it."""
     return _PREFIX.fullmatch(key) is not None
 
 
@@ -214,7 +214,7 @@ def sorted_out(pins: Mapping[str, PinnedObject]) -> PinnedUpload:
 
 
 def request_among(pins: Mapping[str, PinnedObject]) -> PinnedObject | None:
-    """Return the upload's request.json; one that is spelt so goes before ``Request.json``."""
+    """Return the upload's request.json; this spelling goes before ``Request.json``."""
     named = sorted((name for name in pins if is_request(name)), reverse=True)
     return pins[named[0]] if named else None
 

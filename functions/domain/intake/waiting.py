@@ -65,7 +65,7 @@ def pending(
 
 
 def starts_elsewhere(key: str, place: Place, listed: Sequence[StoredObject]) -> bool:
-    """Whether an archive is no start: a file beside it is, or the HTTP API's call will be."""
+    """Return whether an archive starts nothing: a file beside it does, or the HTTP API's call."""
     first = next((item.key for item in listed if is_archive(item.key)), key)
     if layout.is_of_api(place.upload) or key != first:
         return True
@@ -80,7 +80,7 @@ def seconds_to_wait(
     """Return how long to wait before the next look; 0: the upload is whole.
 
     request.json is documented as the last file, so it starts an upload at once when it is the
-    newest. Settings files of other tools lie among the photos, so they wait for a second look. An
+    newest. Settings files of other tools are among the photos, so they wait for a second look. An
     archive waits for as long as the stack allows, because its settings may come by hand.
     """
     if is_archive(key):
@@ -97,13 +97,13 @@ def seconds_to_wait(
 
 
 def has_pictures(names: Sequence[str]) -> bool:
-    """Whether anything is there that may be a photo: a file of its own, or an archive."""
+    """Return whether anything is there that may be a photo: a file of its own, or an archive."""
     loose = [name for name in names if not is_archive(name)]
     return len(loose) < len(names) or bool(file_kinds_of(loose).photos)
 
 
 def is_followed(key: str, listed: Sequence[StoredObject]) -> bool:
-    """Whether files came after this one: S3 tells the second in which each was stored."""
+    """Return whether files came after this one: S3 tells the second in which each was stored."""
     stored = {item.key: item.modified for item in listed if item.modified is not None}
     announced = stored.pop(key, None)
     return announced is not None and any(other > announced for other in stored.values())

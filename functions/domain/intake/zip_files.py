@@ -46,7 +46,7 @@ class ZipEntry(NamedTuple):
 
 
 class _Directory(NamedTuple):
-    """Where the directory lies."""
+    """Where the directory is."""
 
     at: int
     size: int
@@ -56,7 +56,7 @@ class _Directory(NamedTuple):
 
 
 def is_zip(body: bytes) -> bool:
-    """Whether the file ends as a zip does."""
+    """Return whether the file ends as a zip does."""
     return _end_of(body) is not None
 
 
@@ -105,7 +105,7 @@ def _end_of(body: bytes) -> int | None:
 
 
 def _directory(body: bytes) -> _Directory:
-    """Return where the directory lies.
+    """Return where the directory is.
 
     Raises:
         ArchiveRefusedError: it is too large, or the zip has several volumes.
@@ -126,7 +126,7 @@ def _directory(body: bytes) -> _Directory:
         raise refused("archive_too_complex", "directory")
     shift = end - size - offset
     if shift < 0:
-        raise ValueError("the directory lies outside the file")
+        raise ValueError("the directory is outside the file")
     return _Directory(end - size, size, entries, shift)
 
 

@@ -30,7 +30,7 @@ def notify_outcome(event: ExecutionEnded, services: NoticeServices, now: datetim
 
 
 def is_reopened(ending: Ending, job: JobSpec, services: NoticeServices) -> bool:
-    """Whether a redrive has reopened the job since the notice of this end was sent."""
+    """Return whether a redrive has reopened the job since the notice of this end was sent."""
     record = services.jobs.get(job.job_id)
     sent = services.jobs.notice_sent(failure_notice_id(ending.execution_arn, ending.redrive_count))
     return sent and record is not None and record.notice_id is None

@@ -39,7 +39,7 @@ def results_of(job_id: str, services: NoticeServices) -> Iterable[TrainingResult
 
 
 def failed_with(result: TrainingResult, code: str) -> bool:
-    """Whether a notice with this code is about this result."""
+    """Return whether a notice with this code is about this result."""
     return result.failure is not None and code in {result.failure.code, SWEEP}
 
 

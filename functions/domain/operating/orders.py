@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 LISTED = 100
 
 OPERATORS = "#operators"
-"""Under this name stand the operators' decisions in the audit trail; no tenant can have it."""
+"""Name under which the audit trail has the operators' decisions; no tenant can have it."""
 
 
 class Rows(Protocol[Row_co]):

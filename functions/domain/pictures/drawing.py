@@ -41,8 +41,8 @@ MAX_SLOW = 3
 minute, and will hardly be faster next time."""
 
 MAX_RECEIVES = 4
-"""The queue's maxReceiveCount. A message comes again only when a worker died; the last time the
-order has failed, and the message goes to the dead-letter queue."""
+"""The queue's maxReceiveCount. A message comes again only after a worker died. At the last
+time the order fails, and the message goes to the dead-letter queue."""
 
 NO_ANSWER = ({"reason": "no_answer"}, {"status": 0})
 """Facts of a ModelNotReadyError that say that the endpoint took too long."""

@@ -19,8 +19,8 @@ from domain.ports.storage import Storage, write_document
 ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 OVERDUE = timedelta(hours=2)
-"""Age of an open order that no worker will end any more: its message was lost or is in the
-dead-letter queue. Workers end every order within drawing.MAX_AGE and a little."""
+"""Age at which an open order is abandoned: its message was lost, or is in the dead-letter queue.
+ Workers end every order within drawing.MAX_AGE and a little."""
 
 
 class OrderServices(NamedTuple):
@@ -46,7 +46,7 @@ def order(  # noqa: PLR0913 - what an order is made of
 ) -> PictureRow:
     """Store an order and queue it.
 
-    The order's text lies in the uploads bucket alone; the row and the message have only ids.
+    The order's text is in the uploads bucket alone; the row and the message have only ids.
     ``alias`` is the name that was asked for.
     """
     arguments = wanted.arguments(seed=randbelow(MAX_SEED))
@@ -78,7 +78,7 @@ def order(  # noqa: PLR0913 - what an order is made of
 
 
 def own_picture(pictures: Pictures, tenant: str, picture_id: str, now: datetime) -> PictureRow:
-    """Return how an order of this tenant stands; one that nobody will end has failed.
+    """Return how an order of this tenant stands; an abandoned one has failed.
 
     Raises:
         UnknownPictureError: it is somebody else's, or there is none.

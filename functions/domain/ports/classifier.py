@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 Box = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels; what lies beyond the picture is cut off."""
+"""Left, top, right and bottom in pixels; what is beyond the picture is cut off."""
 
 
 class Classifier(Protocol):

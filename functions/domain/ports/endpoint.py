@@ -19,11 +19,11 @@ class EndpointLifecycle(Protocol):
         ...
 
     def made_on_demand(self) -> bool:
-        """Whether a function has made the endpoint that exists; False: CloudFormation has."""
+        """Return whether a function has made the existing endpoint; False: CloudFormation has."""
         ...
 
     def stack_changes(self) -> bool:
-        """Whether CloudFormation changes the stack now, and perhaps the endpoint with it."""
+        """Return whether CloudFormation changes the stack now, and perhaps the endpoint with it."""
         ...
 
     def create(self) -> None:
@@ -47,7 +47,7 @@ class EndpointLifecycle(Protocol):
         ...
 
     def resize(self, instances: int) -> None:
-        """Give the endpoint so many instances; it answers meanwhile."""
+        """Change the endpoint's number of instances; it answers meanwhile."""
         ...
 
     def changed(self, now: datetime, within: timedelta) -> bool:

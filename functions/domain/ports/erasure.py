@@ -122,7 +122,7 @@ class Erasures(Tombstones, Protocol):
 
 
 class Held(NamedTuple):
-    """What lies under a prefix."""
+    """What is under a prefix."""
 
     versions: int
     """Objects, their older versions and delete markers."""
@@ -134,7 +134,7 @@ class VersionedBucket(Protocol):
     """One bucket with all versions. Every method may be called again."""
 
     def held(self, prefix: str) -> Held:
-        """Count what lies under the prefix."""
+        """Count what is under the prefix."""
         ...
 
     def purge(self, prefix: str) -> None:

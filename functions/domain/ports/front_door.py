@@ -59,7 +59,7 @@ class TenantJobs(Protocol):
         ...
 
     def begun(self, tenant: str, first: str, last: str) -> list[JobRecord]:
-        """Return the jobs, trials too, whose ``created_at`` lies from ``first`` to ``last``.
+        """Return the jobs, trials too, whose ``created_at`` is between ``first`` and ``last``.
 
         Both are ISO 8601 in UTC, or a beginning of it; the order is the newest first.
         """
@@ -123,5 +123,5 @@ class ShortMemory(Protocol):
         ...
 
     def count(self, name: str, seconds: int, now: datetime) -> int:
-        """Count one event in the present window of so many seconds; return the count."""
+        """Count one event in the present window of ``seconds`` seconds; return the count."""
         ...

@@ -86,7 +86,7 @@ class Jobs(CostRecords, Protocol):
         ...
 
     def record_captions(self, job_id: str, now: datetime) -> None:
-        """Store that the job's captions lie beside its photos; ignore jobs that have ended."""
+        """Store that the job's captions are beside its photos; ignore jobs that have ended."""
         ...
 
     def record_trace(self, job_id: str, trace_header: str) -> None:

@@ -48,7 +48,7 @@ class People(Protocol):
         ...
 
     def give_role(self, member_id: str, role: MemberRole) -> None:
-        """Change what a person may do; a token that was given out says the old role to its end."""
+        """Change what a person may do; tokens issued before keep the old role until they expire."""
         ...
 
     def remove(self, member_id: str) -> None:

@@ -25,7 +25,7 @@ class Refused(NamedTuple):
     """SageMaker's refusal of a request that it would refuse again."""
 
     denied: bool = False
-    """Whether the stack may not make training jobs; else data, a role or a setting is missing."""
+    """Whether a permission of the stack is missing; otherwise data, a role or a setting is."""
 
 
 CreateOutcome = Literal["created", "exists"] | NoCapacity | Refused

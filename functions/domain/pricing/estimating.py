@@ -216,7 +216,7 @@ def work_tflop(
 def with_captioning(
     estimate: Estimate, photos: int, request: TrainingRequest, kind: str, prices: PriceTable
 ) -> Estimate:
-    """Return the estimate with the job before it that describes so many photos; 0: there is none.
+    """Return the estimate with the job before it that describes ``photos`` photos; 0: none does.
 
     Args:
         estimate: of the training, or of a sweep's trainings: the captions are written once.

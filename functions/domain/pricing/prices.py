@@ -67,7 +67,7 @@ PUBLISHED = PriceTable()
 
 
 def sum_usd(prices: Iterable[float | None]) -> float | None:
-    """Return the sum of prices, or None where one of them is not known: that is no zero.
+    """Return the sum of prices, or None where one of them is unknown, which is not 0.
 
     >>> sum_usd([0.5, 0.25]), sum_usd([0.5, None]), sum_usd([])
     (0.75, None, 0)

@@ -74,7 +74,7 @@ def exhausted(jobs: Sequence[JobRecord], quotas: Quotas, now: datetime) -> Exhau
 def spent_usd(jobs: Sequence[JobRecord], now: datetime) -> float:
     """Return what this month's jobs have cost; a job that is open counts with its estimate.
 
-    What has no price counts nothing: the operator's alarm PriceUnknown tells of it.
+    A job without a price counts as 0; the alarm PriceUnknown tells the operator of it.
     """
     month = now.strftime("%Y-%m")
     return sum(cost_of(job) for job in jobs if job.created_at.startswith(month))

@@ -93,7 +93,7 @@ def partner_of(down: str) -> str:
 
 
 def is_lora_key(name: str, networks: Collection[str]) -> bool:
-    """Whether a tensor belongs to a network that an adapter may change."""
+    """Return whether a tensor belongs to a network that an adapter may change."""
     network, _, layer = name.partition(".")
     return network in networks and LAYER.fullmatch(layer) is not None
 

@@ -92,7 +92,7 @@ def consents_of(request: TrainingRequest) -> list[tuple[str, Consent | None]]:
 def concerns(record: ConsentRecord, subject: ErasureSubject) -> bool:
     """Return whether the withdrawal of a subject's consent takes this consent back.
 
-    One photo is no consent's: without it the others may still be used.
+    Erasing one photo takes no consent back: the other photos may still be used.
     """
     if record.tenant != subject.tenant or subject.kind == "photo":
         return False
@@ -105,7 +105,7 @@ def concerns(record: ConsentRecord, subject: ErasureSubject) -> bool:
 def what_to_add(
     rules: ConsentRules, now: datetime, field: str = "consent"
 ) -> tuple[RequestProblem, ...]:
-    """Return the object that a request without a consent lacks, and where it may stand."""
+    """Return problems that show the missing consent as JSON, and say where to put it."""
     given, ends = now.replace(microsecond=0), now + timedelta(days=VALID_DAYS)
     whole = (
         '{"given_by": "<opaque id>", "given_for": "self", '
@@ -144,7 +144,7 @@ def what_is_wrong(
     if consent.retention_days < rules.photos_kept_days:
         yield (
             "retention_days",
-            f"Must be at least {rules.photos_kept_days}: photos are kept so long.",
+            f"Must be at least {rules.photos_kept_days}: photos are kept that long.",
         )
     if consent.expires_at is None:
         yield EXPIRED, "Write the time until which the consent holds."

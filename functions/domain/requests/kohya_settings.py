@@ -33,7 +33,7 @@ from two such numbers is still a number that can be written."""
 
 
 def has_kind(value: object, kind: Kind) -> bool:
-    """Whether a TOML value has the type; true and false are not numbers, nor is what is too large.
+    """Return whether a TOML value has the type; flags and too large numbers are no numbers.
 
     Infinity and "not a number" are no numbers of a setting either.
     """

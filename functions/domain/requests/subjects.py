@@ -83,7 +83,7 @@ def folder_problems(request: TrainingRequest, photos: Sequence[str]) -> list[Req
     stray, problems = shown.count(None), []
     if stray:
         message = (
-            f"{stray} of {len(photos)} photos lie in no subject's folder. Put each photo into a "
+            f"{stray} of {len(photos)} photos are in no subject's folder. Put each photo into a "
             "folder with its subject's trigger word or folder as its name."
         )
         problems.append(RequestProblem(field="subjects", message=message))

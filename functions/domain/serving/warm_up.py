@@ -73,7 +73,7 @@ def picture_request(trigger_word: str) -> bytes:
 def parse_answer(answer: bytes) -> tuple[GenerationInfo, Image.Image | None]:
     """Return the server's info on its picture, and the picture in RGB.
 
-    None: the file has more than MAX_INLINE_BYTES and lies in S3. No empty picture is so large.
+    None: the file has more than MAX_INLINE_BYTES and is in S3. No empty picture is so large.
     """
     try:
         outputs = {output["name"]: output["data"][0] for output in json.loads(answer)["outputs"]}

@@ -42,7 +42,7 @@ def accept(
 ) -> TakedownAnswer:
     """Disable the models: markers first, so that a crash leaves them disabled.
 
-    Of an accepted case it refuses the owner's appeal: nobody waits for an answer any more.
+    For an accepted case this refuses the owner's appeal, which then waits no longer.
     """
     if case.status in {"refused", "restored"}:
         return TakedownAnswer(outcome="decided", cases=(case,))

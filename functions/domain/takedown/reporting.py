@@ -18,7 +18,7 @@ from domain.ports.storage import Storage, write_document
 from domain.ports.takedown import TakedownCases
 
 LIMITS = DecodeLimits(min_side=16)
-"""A reported picture may be small; it is shown to an operator, and trained with by nobody."""
+"""A reported picture may be small; it is shown to an operator, and never trained on."""
 
 
 class ReportingServices(NamedTuple):

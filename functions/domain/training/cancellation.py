@@ -40,7 +40,7 @@ def finish_cancels(services: TrainingServices, now: datetime) -> None:
 
 
 def of_canceled_sweep(services: TrainingServices, record: JobRecord) -> bool:
-    """Whether the job is a trial of a sweep that is being cancelled."""
+    """Return whether the job is a trial of a sweep that is being cancelled."""
     sweep = None if record.trial_of is None else services.jobs.get(record.trial_of)
     return sweep is not None and sweep.cancel_requested
 
@@ -70,7 +70,7 @@ def stop_waiting(services: TrainingServices, record: JobRecord, now: datetime) -
 
 
 def trains_others(services: TrainingServices, name: str, record: JobRecord) -> bool:
-    """Whether the training job trains another job as well."""
+    """Return whether the training job trains another job as well."""
     return any(
         other.training_job_name == name and other.job_id != record.job_id
         for other in services.jobs.in_training()

@@ -40,7 +40,7 @@ def class_images_manifest(models: Storage, sets: Iterable[ClassImageSet]) -> lis
 
 
 def is_made_class_images(key: str) -> bool:
-    """Whether this is the key of a set's document that a training job has made."""
+    """Return whether this is the key of a set's document that a training job has made."""
     return re.fullmatch(MADE_CLASS_IMAGES, key) is not None
 
 

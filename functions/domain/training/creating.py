@@ -163,7 +163,7 @@ def give_up(
 ) -> None:
     """End a job that SageMaker will never start: ``NEVER`` has the reasons.
 
-    A redrive continues the job once an operator has mended the reason.
+    A redrive continues the job once an operator has removed the reason.
     """
     record = services.jobs.get(job_id)
     if record is not None:
@@ -171,9 +171,10 @@ def give_up(
 
 
 def runtime_of(order: LaunchOrder, settings: TrainingSettings) -> int:
-    """Return the training job's runtime in seconds, or less if less is paid.
+    """Return the longest runtime of the training job in seconds.
 
-    It is what the request asks for, or else what the stack gives. Captioning has a time of its own.
+    The request chooses it, or else the stack. It is shorter where ``max_cost_usd`` pays for less,
+    and captioning has a limit of its own.
     """
     paid = [seconds for job in order.jobs if (seconds := paid_seconds(job)) is not None]
     users = max(order.shares, default=len(order.jobs))

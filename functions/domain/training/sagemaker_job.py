@@ -203,7 +203,7 @@ def environment(settings: TrainingSettings) -> dict[str, str]:
 
 
 def checkpoints_uri(plan: TrainingPlan, settings: TrainingSettings) -> str:
-    """Return where SageMaker keeps the job's checkpoints; captions lie beside the photos."""
+    """Return where SageMaker keeps the job's checkpoints; captions are beside the photos."""
     if plan.captions_only:
         return f"s3://{settings.uploads_bucket}/{layout.captions_prefix(plan.tasks[0].job_id)}"
     return models_uri(layout.checkpoints_prefix(plan.plan_id), settings)
@@ -272,7 +272,7 @@ def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
 
 
 def max_runtime(users: int, settings: TrainingSettings) -> int:
-    """Return the seconds after which SageMaker stops a training job of so many users."""
+    """Return the seconds after which SageMaker stops a training job of ``users`` users."""
     return min(users * settings.max_runtime_seconds, MAX_RUN_SECONDS)
 
 

@@ -118,7 +118,7 @@ def _inside_nat64(address: IPv6Address) -> IPv4Address | None:
 
 
 def _check_host(host: str) -> None:
-    """Refuse what is private by its text, so that the caller hears of it at once."""
+    """Refuse what is private by its text, so that the caller is told at once."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -16,7 +16,7 @@ MAX_ATTEMPTS = len(PAUSES) + 1
 """The queue's maxReceiveCount: a message that was received so often goes to the dead letters."""
 
 GONE = 410
-"""The receiver wants no more; Standard Webhooks has it disabled then."""
+"""The receiver wants no more messages: by Standard Webhooks it is then disabled."""
 
 
 class DeliveryServices(NamedTuple):

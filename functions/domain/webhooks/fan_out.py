@@ -1,4 +1,4 @@
-"""Which webhooks hear of a job's change."""
+"""Which webhooks are told of a job's change."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -11,7 +11,7 @@ router = new_router()
 
 @router.post("/v1/estimates", summary="Estimate time and price", tags=["models"])
 def create_estimate(body: NewEstimate) -> EstimateView:
-    """Return what a training on so many photos, or an import, would take and cost; none begins."""
+    """Return the time and price of a training, or of an import; nothing is stored or begun."""
     caller(router, "read")
     stores = services(router)
     bases, pricing = stores.bases, stores.pricing

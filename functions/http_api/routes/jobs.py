@@ -87,7 +87,7 @@ def get_samples(job_id: JobPath) -> JobSamples:
 
 @router.post("/v1/jobs/<job_id>:redrive", summary="Redrive a failed job", tags=["jobs"])
 def redrive_job(job_id: JobPath) -> JobRedriven:
-    """Continue a failed job at the stage that failed, once what it failed for is mended."""
+    """Continue a failed job at the stage that failed, once the cause is removed."""
     tenant, stores = caller(router, "admin").tenant, services(router)
     record = own_job(stores, tenant, job_id)
     redriven = record.status == "failed" and stores.redriver.redrive(record.execution_arn)

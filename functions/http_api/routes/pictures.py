@@ -216,7 +216,7 @@ def check_own(stores: Services, tenant: str, wanted: NewPicture) -> None:
     """Refuse the address of an image that is not the tenant's own picture.
 
     Raises:
-        ApiError: it is not; whether anything lies there, nobody learns.
+        ApiError: it is not; nobody learns whether it exists.
     """
     named = {"image": wanted.image, "mask_image": wanted.mask_image}
     faults = []
@@ -231,7 +231,7 @@ def check_own(stores: Services, tenant: str, wanted: NewPicture) -> None:
 
 
 def drawn(stores: Services, row: PictureRow, seconds: float) -> PictureRow:
-    """Return the order at its end, or after so many seconds."""
+    """Return the order when it has ended, or as it stands after ``seconds``."""
     return until(
         stores,
         seconds,

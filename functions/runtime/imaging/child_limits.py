@@ -15,7 +15,7 @@ def limit_process(memory_bytes: int, cpu_seconds: int) -> None:
 
 
 def grant_seconds(seconds: int) -> None:
-    """Let this process use so many further processor seconds."""
+    """Let this process use ``seconds`` more processor seconds."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -191,7 +191,7 @@ def boxes_of(body: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]
 
     Raises:
         PhotoRejectedError: there are too many boxes.
-        ValueError: a box is longer than what it lies in.
+        ValueError: a box is longer than what it is in.
     """
     for _ in range(MAX_BOXES):
         if at + 8 > end:
@@ -258,7 +258,7 @@ def _read_associations(meta: Meta, body: bytes, at: int) -> None:
 
 
 def _read_places(meta: Meta, body: bytes, at: int, _end: int) -> None:
-    """Read iloc: where each item lies."""
+    """Read iloc: where each item is."""
     version = body[at]
     sizes = body[at + 4] >> 4, body[at + 4] & 15, body[at + 5] >> 4, body[at + 5] & 15
     offset_size, length_size, base_size, index_size = sizes

@@ -1,6 +1,6 @@
 """Check a JPEG's structure before a decoder reads it, and keep only what its picture needs.
 
-Metadata, fill bytes and what lies behind the picture are left out, so the decoder never sees them.
+Metadata, fill bytes and what is behind the picture are left out, so the decoder never sees them.
 Source: ITU-T T.81, annexes B (markers) and G (progressive).
 """
 
@@ -123,7 +123,7 @@ def check_jpeg(body: bytes, max_pixels: int) -> CheckedJpeg:
 
 
 def _read_parts(body: bytes) -> _Parts:
-    """Read the markers up to the end of the picture; what lies behind it is left out."""
+    """Read the markers up to the end of the picture; what is behind it is left out."""
     parts, at = _Parts(), 2
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(body, at)
@@ -180,7 +180,7 @@ def _keep_frame(parts: _Parts, marker: int, segment: bytes) -> None:
 
 
 def _is_colour_head(marker: int, payload: bytes, parts: _Parts) -> bool:
-    """Whether this is the first JFIF or Adobe segment: they say which colours the samples are."""
+    """Return whether this is the first JFIF or Adobe segment, which says what the colours are."""
     heads = ((0xE0, b"JFIF"), (0xEE, b"Adobe"))
     return any(
         marker == kind and payload.startswith(name) and not any(name in h for h in parts.heads)
@@ -259,7 +259,7 @@ def _padded(data: bytes) -> bytes:
 
 
 def _joined(profiles: list[bytes]) -> bytes | None:
-    """Return the colour profile, which may lie in several segments; None if parts are missing."""
+    """Return the colour profile, which may be in several segments; None if parts are missing."""
     if sum(map(len, profiles)) > MAX_PROFILE_BYTES:
         raise PhotoRejectedError("damaged_image")
     ordered = sorted(part for part in profiles if len(part) > 2)  # noqa: PLR2004 - two numbers

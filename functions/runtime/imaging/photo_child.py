@@ -73,7 +73,7 @@ class PhotoChild:
             child.communicate()
 
     def close_after(self, seconds: float) -> None:
-        """End the child if it has used so many processor seconds: its own limit is near."""
+        """End the child if it has used ``seconds`` processor seconds: its own limit is near."""
         if self._running() > seconds:
             self.close()
 

@@ -18,7 +18,7 @@ MEMORY_BYTES = 512 * 1024 * 1024
 
 
 def main(seconds: int) -> None:
-    """Unpack the archive on stdin to stdout, in at most so many processor seconds."""
+    """Unpack the archive on stdin to stdout, in at most ``seconds`` processor seconds."""
     limit_process(MEMORY_BYTES, seconds)
     sys.stdout.buffer.write(STARTED)  # from here on, every failure is about the archive
     sys.stdout.buffer.flush()

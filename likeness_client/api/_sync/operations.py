@@ -262,7 +262,7 @@ class Operations(Transport):
         *,
         idempotency_key: str | None = None,
     ) -> EstimateView:
-        """Return what a training on so many photos, or an import, would take and cost; none begins.
+        """Return the time and price of a training, or of an import; nothing is stored or begun.
 
         ``POST /v1/estimates``
         """
@@ -1145,7 +1145,7 @@ class Operations(Transport):
         *,
         idempotency_key: str | None = None,
     ) -> JobRedriven:
-        """Continue a failed job at the stage that failed, once what it failed for is mended.
+        """Continue a failed job at the stage that failed, once the cause is removed.
 
         ``POST /v1/jobs/{job_id}:redrive``
         """

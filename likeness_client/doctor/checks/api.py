@@ -104,7 +104,7 @@ def check_pages(deployment: Deployment, account: Account) -> Iterator[Finding]:
 
 
 def pool_exists(account: Account, pool: str) -> bool:
-    """Whether there is a pool: without it, ``check_people`` has reported it already."""
+    """Return whether there is a pool: without it, ``check_people`` has reported it already."""
     try:
         account.ask("cognito-idp", "describe_user_pool", UserPoolId=pool)
     except ClientError as error:

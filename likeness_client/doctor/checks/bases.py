@@ -91,7 +91,7 @@ def compare_base(deployment: Deployment, account: Account, *, deep: bool) -> Ite
 
 
 def bucket_exists(account: Account, bucket: str) -> bool:
-    """Whether there is such a bucket; a missing one is check_bucket's finding."""
+    """Return whether there is such a bucket; a missing one is check_bucket's finding."""
     if not bucket:
         return False
     try:

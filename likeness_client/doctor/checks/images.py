@@ -78,7 +78,7 @@ class Image(NamedTuple):
 
 
 def images_of(deployment: Deployment) -> Iterator[Image]:
-    """Yield the images that parameters name and that lie in the deployment's Region."""
+    """Yield the images that parameters name and that are in the deployment's Region."""
     for parameter in parameters_of(deployment):
         image = parse(parameter, deployment.value(parameter))
         if image is not None and image.region == deployment.region:
@@ -223,7 +223,7 @@ def ends_by(
 
 
 def is_selected(selection: Mapping[str, Any], tags: list[str]) -> bool:
-    """Whether a rule's selection is about an image with these tags."""
+    """Return whether a rule's selection is about an image with these tags."""
     status = selection["tagStatus"]
     if status == "any":
         return True

@@ -144,7 +144,7 @@ def check_key_policy(
 
 
 def allows(policy: dict[str, Any], trusted: set[str], action: str, *, kind: str = "AWS") -> bool:
-    """Whether a statement of a policy allows an action to one of these principals.
+    """Return whether a statement of a policy allows an action to one of these principals.
 
     ``kind`` is IAM's: ``AWS`` for accounts and roles, ``Service`` for services. Conditions are not
     looked at.

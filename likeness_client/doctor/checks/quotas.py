@@ -99,7 +99,7 @@ def needs_of(deployment: Deployment) -> Iterator[Need]:
 
 
 def may_use_spot(deployment: Deployment) -> bool:
-    """Whether a request may choose spot instances, or the planner may."""
+    """Return whether a request may choose spot instances, or the planner may."""
     planned = deployment.value("TrainingCapacity") == "planned"
     return planned or deployment.value("SpotAllowed") == "true"
 

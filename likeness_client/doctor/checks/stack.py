@@ -92,7 +92,7 @@ def check_endpoint_name(deployment: Deployment, account: Account) -> Iterator[Fi
 
 
 def is_not_found(error: ClientError) -> bool:
-    """Whether SageMaker has no such endpoint, configuration or model."""
+    """Return whether SageMaker has no such endpoint, configuration or model."""
     return code_in(error) == "ValidationException" and "could not find" in message_in(error).lower()
 
 

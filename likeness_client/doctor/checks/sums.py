@@ -1,4 +1,4 @@
-"""Weights that an operator brings are those whose hashes lie beside them, in ``SHA256SUMS``."""
+"""Weights that an operator brings are those whose hashes are beside them, in ``SHA256SUMS``."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -21,7 +21,7 @@ SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def waiting(cores: int) -> dict[str, str]:
-    """Return the variables for a program that may use so many cores, as busy as they are now."""
+    """Return the variables for a program that may use this number of cores, as busy as they are."""
     before = STAT.read_text()
     time.sleep(SAMPLE_SECONDS)
     idle = idle_cores(before, STAT.read_text(), SAMPLE_SECONDS)

@@ -52,7 +52,7 @@ class Fleet:
         return self._instances[0].variant
 
     def resize(self, count: int) -> None:
-        """Have so many instances; return when the new ones answer /ping and the others are gone.
+        """Change the number of instances; return when new ones answer /ping and old ones are gone.
 
         Raises:
             ContainerFault: one of the new instances did not start; none of them stays.
@@ -104,7 +104,7 @@ class Fleet:
         return self._stopped or self._calls[instance] == 0
 
     def stop(self) -> None:
-        """Stop all instances at once, those too that start or leave."""
+        """Stop all instances at once, also those that start or leave."""
         with self._lock:
             self._closed = self._stopped = True
             instances = [*self._instances, *self._starting, *self._leaving]

@@ -174,7 +174,7 @@ class Instance:
 def _free_ports(count: int) -> int:
     """Return the first of `count` consecutive free ports.
 
-    They lie below those that Linux gives to outgoing connections: the container binds them only
+    They are below those that Linux gives to outgoing connections: the container binds them only
     when its base is loaded, and until then a connection may have taken them.
     """
     while True:

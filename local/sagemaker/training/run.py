@@ -155,7 +155,7 @@ class TrainingRun:
         return any(instance.status() is None for instance in self._instances)
 
     def _failed(self) -> bool:
-        """Whether an instance has failed while others run; the first one gives the reason."""
+        """Return whether an instance has failed while others run; the first gives the reason."""
         failed = [one for one in self._instances if one.status() not in {None, 0}]
         self._broken = failed[0] if failed else None
         return bool(failed)

@@ -101,14 +101,14 @@ class AdapterCache:
             raise erased_error()
 
     def drop(self, job_ids: set[str]) -> None:
-        """Forget erased or disabled models, those too that a request uses; other models stay."""
+        """Forget erased or disabled models, also those that a request uses; other models stay."""
         with self._lock:
             self.erased |= job_ids
             for key in [k for k, one in self.resident.items() if one.job_id in job_ids]:
                 del self.resident[key]
 
     def allow(self, job_ids: set[str]) -> None:
-        """Find models again that were disabled."""
+        """Find these models again: they are no longer disabled."""
         with self._lock:
             self.erased -= job_ids
 

@@ -106,14 +106,14 @@ class Engine:
             self.wake.notify()
 
     def drop_models(self, job_ids: set[str]) -> None:
-        """Draw nothing more with erased or disabled models; their jobs end before the next tick."""
+        """Stop drawing with erased or disabled models; their jobs end before the next tick."""
         with self.wake:
             self.erased = self.erased | job_ids
             self.must_free = True
             self.wake.notify()
 
     def allow_models(self, job_ids: set[str]) -> None:
-        """Draw with models again that were disabled."""
+        """Draw with these models again: they are no longer disabled."""
         with self.wake:
             self.erased = self.erased - job_ids
 
@@ -416,7 +416,7 @@ class Engine:
             self.fail(first.job, out_of_memory_error())
 
     def give_up(self, job: Job, error: PictureError) -> None:
-        """Fail a job that nobody waits for any more."""
+        """Fail a job whose answer nobody waits for."""
         self.counts.dropped += 1
         self.counts.wasted_steps += job.steps
         self.fail(job, error)

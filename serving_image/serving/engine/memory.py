@@ -113,7 +113,7 @@ class MemoryPlan:
         return self.room(wide=True) > 0
 
     def shrunk(self, entries: int, pixels: int) -> "MemoryPlan":
-        """Return the plan after a device held only so many entries of this size."""
+        """Return the plan after a device held only ``entries`` entries of this size."""
         each = self.room() / ((entries + 0.5) * pixels * MARGIN)  # whole entries, rounded down
         needs = replace(self.needs, entry_bytes_per_pixel=each, entry_bytes=0.0)
         return replace(self, needs=needs)
@@ -162,7 +162,7 @@ def trace_needs(  # noqa: PLR0913 (networks, how they are called, and what a bas
         side: side in pixels of the traced picture.
         weights: bytes of the base's weights.
         upcast_decoder: whether the decoder computes in float32 though the denoiser does not.
-        has_tokens: whether a prompt's tokens lie beside the picture's, so that a part of a pass
+        has_tokens: whether a prompt's tokens are beside the picture's, so that a part of a pass
             does not depend on the picture's size.
     """
     dtype = networks[0].dtype

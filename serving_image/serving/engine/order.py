@@ -21,7 +21,7 @@ class StartTags:
         """By user, when that user's requests so far would end on a server of the user's own."""
 
     def tag(self, user: str, now: float, seconds: float) -> float:
-        """Return the start tag of a request that takes so many seconds alone."""
+        """Return the start tag of a request that takes ``seconds`` alone."""
         self.ends = {name: end for name, end in self.ends.items() if end > now}
         start = max(now, self.ends.get(user, now))
         self.ends[user] = start + seconds / self.weights.get(user, 1.0)

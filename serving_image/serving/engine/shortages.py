@@ -26,7 +26,7 @@ class Shortages:
         return passes < self.limits.get(bucket, (0, 0))[1]
 
     def record(self, bucket: Bucket, entries: int, passes: int) -> None:
-        """Let passes of this bucket have at most so many entries for a while."""
+        """Let passes of this bucket have at most ``entries`` entries for a while."""
         self.limits[bucket] = (entries, passes + RECOVERY_PASSES)
 
     def forget(self, bucket: Bucket) -> None:

@@ -66,7 +66,7 @@ class Speed:
         return limit
 
     def _each(self, entries: int, pixels: int, waiting: int) -> float:
-        """Return the seconds of one entry's step in passes of so many."""
+        """Return the seconds of one entry's step in passes of ``entries``."""
         if not waiting:
             return self._raw(entries, pixels) / entries
         passes = -(-waiting // entries)

@@ -62,7 +62,7 @@ def make_row(generator: Generator, seed: int = 0) -> Row:
 
 
 def make_plan(generator: Generator, adapter_bytes: int, share: int = 1) -> MemoryPlan:
-    """Return the memory plan of a base on its device, which so many engines share."""
+    """Return the memory plan of a base on its device, which ``share`` engines share."""
     needs = generator.needs()
     return MemoryPlan(needs, device_bytes(generator.device) // share, adapter_bytes)
 

@@ -12,7 +12,7 @@ HEADER_SIZE = re.compile(r"(json-header-size\s*=\s*)(\d+)")
 """In the Content-Type of the binary form: how many bytes of the body are JSON."""
 
 NEAR = 256
-"""Triton writes an answer's id within so many bytes of its beginning."""
+"""Bytes from an answer's beginning within which Triton writes the id."""
 
 
 class Message(NamedTuple):

@@ -43,7 +43,7 @@ class MemoryEndpointInvoker:
         self.objects: dict[str, bytes] = {}
         self.bucket_is_there = True
         self.link: str | None = None
-        """Where the picture lies that is too large for an answer."""
+        """Where a picture is stored that is too large for an answer."""
 
     def client(self, _service: str, **_more: Any) -> "MemoryEndpointInvoker":
         return self

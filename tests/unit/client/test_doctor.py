@@ -202,7 +202,7 @@ def test_the_report_says_what_why_and_how(run: Run) -> None:
     )
     assert rest == (
         "\nERROR    Events were not delivered  [dead_letters]\n"
-        "         3 messages lie in the dead-letter queue.\n"
+        "         3 messages are in the dead-letter queue.\n"
         f"         $ likeness replay {queue}\n"
         "\n1 error, 0 not known, 0 warnings, 0 notes.\n"
     )

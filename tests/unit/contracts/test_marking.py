@@ -94,7 +94,7 @@ def test_the_watermark_outlives_edits_that_lose_the_manifest(
 
 
 def of_training(job_id: str, claimed: str | None = None, secret: MarkSecret = SECRET) -> bytes:
-    """Return a picture that the training of a job has marked, as another job's if it lies."""
+    """Return a picture that the training of a job has marked, as another job's if it is."""
     keys = task_keys(derive_keys(secret.seed, "training"), job_id)
     origin = Origin(claimed or job_id, "Likeness training")
     return Marker(keys).mark(picture(320), origin, Output()).file

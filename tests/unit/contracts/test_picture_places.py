@@ -1,4 +1,4 @@
-"""A tenant may name its own pictures by their address, and nothing else that lies in the bucket."""
+"""A tenant may name its own pictures by their address, and nothing else that is in the bucket."""
 
 import pytest
 

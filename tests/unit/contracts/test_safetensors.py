@@ -1,4 +1,4 @@
-"""Where tensors lie in a file: without gaps, without overlaps, up to the file's end."""
+"""Where tensors are in a file: without gaps, without overlaps, up to the file's end."""
 
 import json
 

@@ -117,7 +117,7 @@ def test_the_folder_around_a_photo_says_whom_it_shows() -> None:
     [
         (
             ["Anna/1.jpg"] * 5 + ["rex/1.jpg"] * 5 + ["other/1.jpg", "1.jpg"],
-            {"subjects": "2 of 12 photos lie in no subject's folder."},
+            {"subjects": "2 of 12 photos are in no subject's folder."},
         ),
         (
             ["anna/1.jpg"] * 5 + ["7_rex dog/1.jpg"] * 4,

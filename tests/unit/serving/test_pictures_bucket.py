@@ -1,4 +1,4 @@
-"""Large answers lie under their tenant's prefix; images come from there; nobody else's do."""
+"""Large answers are under their tenant's prefix; images come from there; nobody else's do."""
 
 import io
 from typing import Any

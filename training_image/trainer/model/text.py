@@ -88,7 +88,7 @@ class EncodedPrompts:
 
 
 def _filled(hidden: Tensor, tokens: int) -> Tensor:
-    """Return hidden states (B, T, D) with so many tokens; those that are added are zeros."""
+    """Return hidden states (B, T, D) with ``tokens`` tokens; those that are added are zeros."""
     missing = tokens - hidden.shape[1]
     return pad(hidden, (0, 0, 0, missing)) if missing else hidden
 

@@ -143,7 +143,7 @@ def first_requests(requests: SamplingRequests, recipe: Recipe) -> SamplingReques
 
 
 def first_of_each(requests: list[SamplingRequest], blocks: int, few: int) -> list[SamplingRequest]:
-    """Return the first few of each of so many blocks of equal length."""
+    """Return the first few of each of ``blocks`` blocks of equal length."""
     each = len(requests) // blocks
     return [one for start in range(0, blocks * each, each) for one in requests[start:][:each][:few]]
 

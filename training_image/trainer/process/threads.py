@@ -49,6 +49,6 @@ def candidates(most: str) -> tuple[int, ...]:
 
 
 def fastest(step: Callable[[], float], number: int) -> float:
-    """Return the seconds of the fastest of a few steps with so many threads."""
+    """Return the seconds of the fastest of a few steps with this number of threads."""
     torch.set_num_threads(number)
     return min(step() for _ in range(TRIALS))

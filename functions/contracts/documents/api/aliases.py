@@ -113,7 +113,7 @@ class VersionView(Document):
     """Null: nothing was drawn yet."""
 
     half_within_seconds: int | None
-    """Half of the drawn orders took at most so long; null: nothing was drawn, or more than 64."""
+    """Half of the drawn orders took at most this long; null: nothing was drawn, or more than 64."""
 
     most_within_seconds: int | None
     """The same of 95 of 100."""

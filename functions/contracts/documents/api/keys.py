@@ -19,7 +19,7 @@ class NewKey(Document):
     mode: Mode = "live"
 
     days: Annotated[int, Field(ge=1, le=3650), NUMBER] | None = None
-    """The key is refused after so many days; absent: it does not expire."""
+    """Days after which the key is refused; absent: it does not expire."""
 
 
 class Rotation(Document):

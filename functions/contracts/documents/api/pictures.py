@@ -94,7 +94,7 @@ class NewPicture(Document):
     the first pass's picture; absent: 0.7."""
 
     hr_scale: Annotated[float, Field(gt=1, le=4), NUMBER] | None = None
-    """Draw in ``width`` x ``height``, make it so many times as large, and draw again from that."""
+    """Factor by which the picture of ``width`` x ``height`` is enlarged, to be drawn again."""
 
     hr_upscaler: Upscaler | None = None
     """How it is made larger; absent: ``Latent``."""

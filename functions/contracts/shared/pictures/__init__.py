@@ -1,1 +1,1 @@
-"""How a picture is asked for, and where it lies."""
+"""How a picture is asked for, and where it is."""

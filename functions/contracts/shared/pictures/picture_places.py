@@ -1,4 +1,4 @@
-"""Where pictures lie in the uploads bucket, and which of them a tenant's request may name.
+"""Where pictures are in the uploads bucket, and which of them a tenant's request may name.
 
 An endpoint knows a tenant by the hash in its models' packages only.
 """
@@ -51,7 +51,7 @@ def names_model(key: str, owner: str, job_ids: Iterable[str]) -> bool:
 
 
 def own_place(uri: str, owner: str | None) -> Place | None:
-    """Return where a tenant's own picture lies; None for every other address.
+    """Return where a tenant's own picture is; None for every other address.
 
     Own are the pictures under ``tenants/<tenant>/pictures/`` and the large answers.
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 MODEL_INDEX = "model_index.json"
 
 REFINER_FOLDER = "refiner"
-"""Where in a base's folder SDXL's refiner lies; of it only the index and the UNet are used."""
+"""Folder of SDXL's refiner in a base's folder; of it only the index and the UNet are used."""
 
 CONFIG_SUFFIXES = (".json", ".txt", ".jinja")
 """Endings of configs and tokenizers; ``merges.txt`` and ``chat_template.jinja`` are two of them."""
