@@ -46,7 +46,7 @@ def serving_sdxl(work: Path, how: How) -> list[Figure]:
     steps, side = TINY_STEPS if how.tiny else SDXL_STEPS, generator.card.resolution
     mixes = make_mixes(generator, work)
     engine = make_engine(generator)
-    planned = min(MAX_ROWS, engine.plan.entries(side**2) // 2)
+    planned = min(MAX_ROWS, engine.scheduler.plan.entries(side**2) // 2)
     figures = [Figure("serving sdxl: pictures of a pass, planned", planned)]
     for users in USERS:
         rows = [

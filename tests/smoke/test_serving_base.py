@@ -280,7 +280,8 @@ def test_a_base_that_does_not_fit_in_float32_is_not_converted(tmp_path: Path) ->
     artist = MemoryArtist(pictures=[NOT_A_NUMBER])
     artist.dtype = torch.bfloat16
     base = Base(artist, tmp_path)
-    base.service.engine.plan = MemoryPlan(Needs(1.0, 1.0, 2, weights=600), 1000, adapter_bytes=0)
+    small = MemoryPlan(Needs(1.0, 1.0, 2, weights=600), 1000, adapter_bytes=0)
+    base.service.engine.scheduler.plan = small
     asked = request(tmp_path, num_inference_steps=1)
     assert (text_of(base.draw(asked)) or "").startswith("likeness/picture_overflow: ")
     assert artist.passes == [1]

@@ -1,7 +1,8 @@
 """Advances rows of all users: one thread takes the rows of one shape, one step at a time.
 
 A tick is one pass through the UNet, or the decoding of one picture. Between ticks requests arrive,
-leave, or are dropped. The engine knows nothing of Triton, of files or of formats.
+leave, or are dropped. The scheduler decides which rows a pass has. The engine knows nothing of
+Triton, of files or of formats.
 """
 
 import time
@@ -15,8 +16,7 @@ import torch
 from serving.engine.failures import free_device, is_shortage, log, log_failure, out_of_memory_error
 from serving.engine.jobs import Artist, Bucket, Job, Piece
 from serving.engine.memory import MemoryPlan
-from serving.engine.order import StartTags, turn
-from serving.engine.shortages import DECODING, Shortages
+from serving.engine.scheduler import Scheduler
 from serving.engine.speed import Speed
 from serving.generator import OverflowedError
 from serving.output.truth import is_degenerate, is_finite
@@ -75,11 +75,9 @@ class Engine:
             weights: by user, how much more of the device than others; absent: 1.
             clock: seconds.
         """
-        self.artist, self.plan, self.speed, self.rows = artist, plan, speed, rows
-        self.free_memory, self.clock = free_memory, clock
-        self.tags = StartTags(weights)
+        self.artist, self.free_memory, self.clock = artist, free_memory, clock
+        self.scheduler = Scheduler(artist, plan, speed, rows, weights)
         self.pieces: list[Piece] = []
-        self.shortages = Shortages()
         self.counts = Counts()
         self.incoming: deque[Job] = deque()
         self.gone: list[str] = []
@@ -160,12 +158,12 @@ class Engine:
             self.artist.release()
             return False
         now = self.clock()
-        order = sorted(self.pieces, key=lambda piece: self.turn_of(piece, now))
+        order = self.scheduler.in_order(self.pieces, now)
         finished = next((piece for piece in order if not piece.remaining), None)
         if finished is not None:
             self.guarded([finished], lambda: self.go_on(finished))
         else:
-            chosen = self.choose(order)
+            chosen = self.scheduler.choose(order, self.counts.passes)
             self.guarded(chosen, lambda: self.draw(chosen))
         return True
 
@@ -187,8 +185,7 @@ class Engine:
                 )
                 for index, row in enumerate(job.rows)
             ]
-            alone = self.seconds_alone(made)
-            job.start = self.tags.tag(job.user, self.clock(), alone)
+            self.scheduler.admit(made, self.clock())
             self.pieces += made
 
     def drop_departed(self) -> None:
@@ -214,68 +211,14 @@ class Engine:
         """Give up the requests that cannot be drawn before their deadlines."""
         now = self.clock()
         for job in self.jobs():
-            left = HOPE * self.seconds_alone([p for p in self.pieces if p.job is job])
+            pieces = [piece for piece in self.pieces if piece.job is job]
+            left = HOPE * self.scheduler.seconds_alone(pieces)
             if now + left > job.deadline:
                 self.give_up(job, PictureError("not_in_time", LATE))
 
     def jobs(self) -> list[Job]:
         """Return every job that has a piece, once."""
         return list(dict.fromkeys(piece.job for piece in self.pieces))
-
-    # ---- which rows -------------------------------------------------------------------------
-
-    def turn_of(self, piece: Piece, now: float) -> float:
-        """Return a piece's turn; the smallest is first."""
-        return turn(self.seconds_alone([piece]), piece.job.start, now)
-
-    def seconds_alone(self, pieces: Sequence[Piece]) -> float:
-        """Return the seconds that one job's pieces still take when nothing else is drawn."""
-        seconds = sum(self.speed.decode_seconds(piece.last_pixels) for piece in pieces)
-        for pixels in {piece.bucket.pixels for piece in pieces}:
-            together = [piece for piece in pieces if piece.bucket.pixels == pixels]
-            entries = sum(piece.entries for piece in together)
-            steps = max(piece.remaining for piece in together)
-            seconds += steps * self.speed.pass_seconds(entries, pixels)
-        unrefined = [piece for piece in pieces if piece.to_refine]
-        if unrefined:
-            entries = sum(piece.entries for piece in unrefined)
-            steps = self.artist.refiner_steps_of(unrefined[0].row)
-            seconds += steps * self.speed.pass_seconds(entries, unrefined[0].bucket.pixels)
-        later = [piece for piece in pieces if piece.to_come]
-        if later:
-            entries = sum(piece.entries for piece in later)
-            steps = self.artist.second_steps_of(later[0].row)
-            seconds += steps * self.speed.pass_seconds(entries, later[0].last_pixels)
-        return seconds
-
-    def choose(self, order: Sequence[Piece]) -> list[Piece]:
-        """Return the rows of the next pass: the first in order, and others of its bucket."""
-        first = order[0]
-        if first.alone:
-            return [first]
-        room = self.entries_of(first.bucket)
-        chosen: list[Piece] = []
-        for piece in order:
-            if piece.bucket != first.bucket or piece.alone:
-                continue
-            room -= piece.entries
-            if chosen and (room < 0 or len(chosen) == self.rows):
-                break
-            chosen.append(piece)
-        # The same order from pass to pass keeps the adapters attached.
-        return sorted(chosen, key=lambda piece: (*(id(one) for one, _ in piece.row.mix), id(piece)))
-
-    def entries_of(self, bucket: Bucket) -> int:
-        """Return how many entries a pass of this bucket may have."""
-        wide = bucket.dtype is not self.artist.dtype
-        fitting = min(self.plan.entries(bucket.pixels, wide=wide), 2 * self.rows)
-        entries = self.shortages.max_entries(bucket, fitting, self.counts.passes)
-        together = [p.entries for p in self.pieces if p.bucket == bucket and not p.alone]
-        # All rows of a pass are whole rows, so they are counted in rows' entries.
-        unit = max(together, default=1)
-        room = max(min(entries // unit, self.rows), 1)
-        rows = self.speed.worthwhile_entries(unit * bucket.pixels, room, len(together))
-        return unit * rows
 
     # ---- the work ---------------------------------------------------------------------------
 
@@ -288,7 +231,7 @@ class Engine:
         started = self.clock()
         self.artist.step(drawings)
         entries = sum(drawing.entries for drawing in drawings)
-        self.speed.observe(entries, chosen[0].bucket.pixels, self.clock() - started)
+        self.scheduler.speed.observe(entries, chosen[0].bucket.pixels, self.clock() - started)
         self.counts.passes += 1
         self.counts.steps += len(chosen)
         for piece in chosen:
@@ -327,27 +270,22 @@ class Engine:
         drawing, second = piece.drawing, piece.to_come
         if drawing is None or second is None:
             raise RuntimeError("a row without a first or a second pass")
+        tiled = self.scheduler.must_tile(piece, self.counts.passes)
         try:
-            piece.drawing = self.artist.enlarge(drawing, tiled=self.must_tile(piece))
+            piece.drawing = self.artist.enlarge(drawing, tiled=tiled)
         except OverflowedError:
             self.again_wider(piece, PictureError("picture_overflow", OVERFLOW))
             return
         piece.bucket = piece.bucket._replace(height=second.height, width=second.width)
         piece.second = True
 
-    def must_tile(self, piece: Piece) -> bool:
-        """Return whether a picture of the pass under way must be decoded in tiles."""
-        wide = piece.bucket.dtype is not self.artist.dtype
-        decoding = piece.bucket._replace(chunks=DECODING)
-        short = self.shortages.is_recent(decoding, self.counts.passes)
-        return short or self.plan.tiled(piece.bucket.pixels, wide=wide)
-
     def decode(self, piece: Piece) -> None:
         """Decode one picture; its job is answered when it was the last one."""
         drawing, job = piece.drawing, piece.job
         if drawing is None:
             raise RuntimeError("a row without steps")
-        pixels = self.artist.decode(drawing, tiled=self.must_tile(piece))
+        tiled = self.scheduler.must_tile(piece, self.counts.passes)
+        pixels = self.artist.decode(drawing, tiled=tiled)
         if not is_finite(pixels):
             self.again_wider(piece, PictureError("picture_overflow", OVERFLOW))
             return
@@ -364,7 +302,7 @@ class Engine:
         job = piece.job
         job.overflows += error.code == "picture_overflow"
         job.degenerate += 1
-        if piece.bucket.dtype is torch.float32 or not self.plan.holds_wide:
+        if piece.bucket.dtype is torch.float32 or not self.scheduler.plan.holds_wide:
             self.fail(job, error)
             return
         log(f"{error.code} in {piece.bucket.dtype}: drawn again in float32")
@@ -405,15 +343,8 @@ class Engine:
         self.artist.release()
         self.free_memory()
         free_device()
-        first = pieces[0]
-        decoding = not first.remaining
-        bucket = first.bucket._replace(chunks=DECODING) if decoding else first.bucket
-        tried = self.shortages.is_recent(bucket, self.counts.passes)
-        entries = max(1, sum(piece.entries for piece in pieces) // 2)
-        self.shortages.record(bucket, entries, self.counts.passes)
-        if len(pieces) == 1 and tried:
-            self.shortages.forget(bucket)
-            self.fail(first.job, out_of_memory_error())
+        if not self.scheduler.ran_short(pieces, self.counts.passes):
+            self.fail(pieces[0].job, out_of_memory_error())
 
     def give_up(self, job: Job, error: PictureError) -> None:
         """Fail a job whose answer nobody waits for."""
