@@ -203,7 +203,7 @@ CLIENT = {
     ("bench.keep", "put_object"): Writer(1, "text", "bases"),
     ("bench.upload", "put_object"): Writer(1, "text", "uploads"),
     ("bench.upload", "upload_file"): Writer(1, "photos", "uploads"),
-    ("imports.import_lora", "put_object"): Writer(2, "weights", "uploads"),
+    ("aws_imports.import_lora", "put_object"): Writer(2, "weights", "uploads"),
     ("erase.run_erase", "write_bytes"): Writer(1, "text", "caller"),
     ("export.download", "download_file"): Writer(1, "photos", "caller"),
     ("aws_commands.run_bench", "save"): Writer(1, "text", "bases"),  # no writer: an option's name
