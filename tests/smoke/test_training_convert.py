@@ -300,6 +300,7 @@ def test_the_alpha_of_the_request_counts_where_the_file_says_none() -> None:
         {"unet.a.attn1.to_q.lora_A.weight": torch.ones(0, 8),
          "unet.a.attn1.to_q.lora_B.weight": torch.ones(8, 0)},
         {"unet.a.attn1.to_q.lora_B.weight": torch.ones(8)},
+        {"unet.a.attn1.to_q.lora_A.weight": torch.tensor(1.0)},
         {"unet.a.attn1.to_q.alpha": torch.ones(4)},
         {"unet.a.attn1.to_q.lora.down.weight": torch.ones(4, 8)},
         {"unet.b.hada_w1_a": torch.ones(8, 2), "unet.b.hada_w1_b": torch.ones(2, 8),
@@ -317,3 +318,11 @@ def test_tensors_that_do_not_fit_are_refused_in_words(
     monkeypatch.setattr(sys, "argv", ["convert", str(path), str(tmp_path / "out.safetensors")])
     assert convert.main() == 2
     assert "a layer" in capsys.readouterr().err
+
+
+def test_pefts_file_for_z_image_becomes_diffusers() -> None:
+    layer = "layers.0.attention.to_q"
+    given = {f"base_model.model.{layer}.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}
+    converted, form = convert.convert(given)
+    assert form == "diffusers"
+    assert set(converted) == {f"transformer.{layer}.lora_{side}.weight" for side in "AB"}

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
@@ -22,6 +23,14 @@ OF_RUN = {
     for name, our in ({field: field for field in RunOptions.model_fields} | RUN_ALIASES).items()
 }
 """Every name that ``run`` may have -> the path of our name."""
+
+
+IN_JSON = {
+    "a valid tuple": "a list",
+    "Tuple should": "List should",
+    r"a valid dictionary or instance of \w+": "an object: { ... }",
+}
+"""pydantic's word for a kind of value -> that of somebody who writes JSON."""
 
 
 def _is_number(annotation: object) -> bool:
@@ -115,6 +124,8 @@ def problem_of(detail: Any, theirs: dict[str, str]) -> RequestProblem:  # noqa: 
         message = "Unknown name." if nearest is None else f"Unknown name; did you mean {nearest}?"
         return RequestProblem(field=field, message=message, nearest=nearest)
     message = detail["msg"].removeprefix("Value error, ").rstrip(".") + "."
+    for python, json_word in IN_JSON.items():
+        message = re.sub(python, json_word, message)
     return RequestProblem(field=field, message=message[:300])
 
 
@@ -144,11 +155,12 @@ def flags_for_numbers(fields: Mapping[str, Any], theirs: Mapping[str, str]) -> l
     ['rank']
     """
     message = "Must be a number, not true or false."
-    return [
-        RequestProblem(field=theirs.get(name, name), message=message)
-        for name, value in fields.items()
-        if isinstance(value, bool) and name in NUMBERS
-    ]
+    sweep = fields.get("sweep")
+    tried = sweep.items() if isinstance(sweep, dict) else ()
+    lists = {f"sweep.{name}": one for name, one in tried if isinstance(one, list)}
+    given = [name for name, value in fields.items() if isinstance(value, bool) and name in NUMBERS]
+    given += [name for name, one in lists.items() if any(isinstance(v, bool) for v in one)]
+    return [RequestProblem(field=theirs.get(name, name), message=message) for name in given]
 
 
 def printable(text: str) -> str:

@@ -70,7 +70,7 @@ def is_folder_of(name: str, subject: Subject) -> bool:
     >>> [is_folder_of(name, anna) for name in ("A B", "a b.zip", "anna", "")]
     [True, True, False, False]
     """
-    plain = composed(name).casefold()
+    plain = composed(name).strip().casefold()
     ending = next((one for one in ARCHIVE_SUFFIXES if plain.endswith(one)), "")
     return subject.folder_name.casefold() in {plain, plain.removesuffix(ending)}
 

@@ -319,6 +319,12 @@ def test_true_and_false_are_no_numbers(field: str) -> None:
     assert problems({}, PROMPTS | {field: True})[field].startswith("Must be a number")
 
 
+def test_a_list_of_trials_has_no_true_and_no_tuple_is_asked_for() -> None:
+    assert set(problems({}, PROMPTS | {"sweep": {"rank": [True, 8]}})) == {"sweep.rank"}
+    found = problems({}, PROMPTS | {"sample_prompts": "a photo of sks"})
+    assert found["sample_prompts"] == "Input should be a list."
+
+
 @pytest.mark.parametrize("class_prompt", ["a photo of sks dog", "a photo of TOK dog", "Sks"])
 def test_class_images_are_not_drawn_as_pictures_of_the_subject(class_prompt: str) -> None:
     request = PROMPTS | {"class_prompt": class_prompt}

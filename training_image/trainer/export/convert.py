@@ -4,10 +4,10 @@
     python -m trainer.export.convert IN.safetensors OUT.safetensors
 
 The keys of IN decide the direction: a file of diffusers or peft becomes one for kohya's scripts,
-A1111 and ComfyUI, any other one becomes diffusers'. A training delivers both; this is for other
-people's files. IN may be of kohya's scripts, diffusers (also before peft), peft, LoCon, LoHa and
-LoKr. kohya's format stores alpha with each pair, diffusers' has it multiplied into B: both draw the
-same image.
+A1111 and ComfyUI, any other one becomes diffusers', and so does every file for Z-Image. A training
+delivers both; this is for other people's files. IN may be of kohya's scripts, diffusers (also
+before peft), peft, LoCon, LoHa and LoKr. kohya's format stores alpha with each pair, diffusers' has
+it multiplied into B: both draw the same image.
 """
 
 import sys
@@ -78,7 +78,8 @@ def convert(
         UnknownFileError: the file cannot be expressed as pairs of matrices.
     """
     pairs = read_pairs(tensors, layers_per_block, scales)
-    if all(key.startswith(DOTTED) for key in tensors):
+    of_unets = not any(layer.startswith("transformer.") for layer in pairs)
+    if of_unets and all(key.startswith(DOTTED) for key in tensors):
         return to_kohya(pairs, layers_per_block), "kohya"
     return to_diffusers(pairs), "diffusers"
 

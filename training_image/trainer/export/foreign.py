@@ -175,8 +175,10 @@ def fitting_pair(parts: Parts) -> Pair:
         pair = pair_of(parts)
     except UnknownFileError:
         raise
-    except (ArithmeticError, LookupError, RuntimeError, ValueError):
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
         raise UnknownFileError("the tensors of a layer do not fit each other") from None
+    if min(pair.down.dim(), pair.up.dim()) < 2:  # noqa: PLR2004 (a matrix)
+        raise UnknownFileError("a layer has a tensor that is no matrix")
     if not pair.down.numel() or not pair.up.numel():
         raise UnknownFileError("a layer has a tensor without values")
     return pair
