@@ -14,7 +14,7 @@ BLANKS = b" \t\r\n"
 def base64_of(sent: bytes) -> bytes:
     r"""Return the base64 alone: without blanks, line breaks and what makes it a ``data:`` URL.
 
-    >>> base64_of(b"data:image/png;base64, aGVs\\r\\nbG8=")
+    >>> base64_of(b"data:image/png;base64, aGVs\r\nbG8=")
     b'aGVsbG8='
     """
     joined = sent.translate(None, BLANKS)
