@@ -68,6 +68,8 @@ SECTIONS = (
             "functions/domain/",
             "functions/domain/intake/",
             "functions/domain/requests/",
+            "functions/domain/requests/kohya/",
+            "functions/domain/requests/tools/",
             "functions/domain/pricing/",
             "functions/domain/training/",
             "functions/domain/sweeps/",

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from contracts.documents.upload.problems import RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from domain.requests.aliases import ALIASES
-from domain.requests.avatar_config import DEFAULTS
 from domain.requests.merge import RequestSources, merge_sources
 from domain.requests.request_json import RequestRefusedError
+from domain.requests.tools.avatar_config import DEFAULTS
 
 PROMPTS = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
 SETTINGS = ("config.json", "dataset_info.json", "kohya.toml", "second.toml", "a.zip/config.json")

@@ -70,7 +70,9 @@ def domain_room(name: str) -> Room:
     direct = importing(name) if name in DOMAIN else []
     elsewhere = [Path(test) for test in ELSEWHERE.get(name, ())]
     tests = sorted({str(path) for path in (*indirect, *direct, *elsewhere)})
-    return Room(f"domain/{name}", "functions", (f"domain/{name}/*.py",), tuple(tests))
+    patterns = (f"domain/{name}/*.py", f"domain/{name}/*/*.py")
+    files = tuple(one for one in patterns if any((ROOT / "functions").glob(one)))
+    return Room(f"domain/{name}", "functions", files, tuple(tests))
 
 
 def importing(name: str) -> list[Path]:

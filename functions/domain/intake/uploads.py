@@ -21,7 +21,7 @@ from domain.intake.archives import is_archive
 from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter, is_request
 from domain.ports.archives import Archives, Header, Member
 from domain.ports.storage import Storage, StoredObject
-from domain.requests.kohya_folders import repeats_of
+from domain.requests.kohya.folders import repeats_of
 
 MAX_OBJECTS = 1000
 """Largest number of files in all: photos, captions, litter."""

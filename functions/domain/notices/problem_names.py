@@ -12,11 +12,11 @@ from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.suffixes import AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE
 from domain.intake.inspection import CAPTIONS
-from domain.requests import ai_toolkit, diffusers_scripts, onetrainer, simpletuner
 from domain.requests.aliases import ALIASES, RUN_ALIASES
-from domain.requests.hosted import RENAMED
-from domain.requests.kohya_settings import KNOWN
-from domain.requests.tools import STRONG, WEAK
+from domain.requests.kohya.settings import KNOWN
+from domain.requests.tools import ai_toolkit, diffusers_scripts, onetrainer, simpletuner
+from domain.requests.tools.hosted import RENAMED
+from domain.requests.tools.recognition import STRONG, WEAK
 
 TOOLS = (ai_toolkit, diffusers_scripts, onetrainer, simpletuner)
 SECTIONS = {"config", "process", "type", "multidatabackend"}

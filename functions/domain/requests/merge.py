@@ -27,14 +27,12 @@ from contracts.shared.suffixes import (
 )
 from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
 from domain.requests.aliases import ALIASES, RUN_ALIASES
-from domain.requests.avatar_config import import_avatar, is_avatar
-from domain.requests.foreign import read_foreign
-from domain.requests.kohya_datasets import names_in
-from domain.requests.kohya_folders import repeats_of, subjects_of
-from domain.requests.kohya_gui import RENAMED, is_window
-from domain.requests.kohya_settings import KNOWN
-from domain.requests.kohya_syntax import Settings, Subject, parse_toml
-from domain.requests.kohya_toml import KohyaImport, import_settings, import_window
+from domain.requests.kohya.datasets import names_in
+from domain.requests.kohya.folders import repeats_of, subjects_of
+from domain.requests.kohya.request import KohyaImport, import_settings, import_window
+from domain.requests.kohya.settings import KNOWN
+from domain.requests.kohya.syntax import Settings, Subject, parse_toml
+from domain.requests.kohya.window import RENAMED, is_window
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import (
     MAX_PROBLEMS,
@@ -47,9 +45,11 @@ from domain.requests.request_json import (
     problem_of,
 )
 from domain.requests.subjects import folder_problems, subjects_in
-from domain.requests.tools import tool_of, undashed
-from domain.requests.translation import ForeignRequest
-from domain.requests.yaml_syntax import parse_yaml
+from domain.requests.tools.avatar_config import import_avatar, is_avatar
+from domain.requests.tools.foreign import read_foreign
+from domain.requests.tools.recognition import tool_of, undashed
+from domain.requests.tools.translation import ForeignRequest
+from domain.requests.tools.yaml_syntax import parse_yaml
 
 ORIGINS: tuple[Origin, ...] = (
     "consent.json",

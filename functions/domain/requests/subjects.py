@@ -15,7 +15,7 @@ from contracts.documents.upload.subject import Subject
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.suffixes import ARCHIVE_SUFFIXES
 from contracts.shared.words.triggers import composed
-from domain.requests.kohya_syntax import parse_folder
+from domain.requests.kohya.syntax import parse_folder
 from domain.requests.presets import PRESETS
 
 Named = tuple[str, str | None]

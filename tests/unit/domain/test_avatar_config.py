@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from domain.requests.avatar_config import import_avatar
 from domain.requests.request_json import RequestRefusedError, parse_object
+from domain.requests.tools.avatar_config import import_avatar
 from tests.unit.golden_kit import check_golden
 
 CONFIGS: dict[str, Any] = {

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.documents.upload.imported import Tool
-from domain.requests import ai_toolkit, diffusers_scripts, hosted, onetrainer, simpletuner
-from domain.requests.foreign import read_foreign
-from domain.requests.translation import RENAMED, SPECIAL
+from domain.requests.tools import ai_toolkit, diffusers_scripts, hosted, onetrainer, simpletuner
+from domain.requests.tools.foreign import read_foreign
+from domain.requests.tools.translation import RENAMED, SPECIAL
 from tests.unit.golden_kit import check_golden
 
 VALUES: tuple[object, ...] = (True, False, "TRUE", "", 3, 0, -1, 0.5, 2.0, "some text")

@@ -5,9 +5,9 @@ The answers are in goldens/kohya_settings.json and goldens/kohya_files.json.
 
 from typing import Any
 
-from domain.requests.kohya_settings import KNOWN, Kind, has_kind
-from domain.requests.kohya_syntax import Subject
-from domain.requests.kohya_toml import import_kohya
+from domain.requests.kohya.request import import_kohya
+from domain.requests.kohya.settings import KNOWN, Kind, has_kind
+from domain.requests.kohya.syntax import Subject
 from domain.requests.request_json import RequestRefusedError
 from tests.unit.golden_kit import check_golden
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.documents.upload.imported import Tool
-from domain.requests.ai_toolkit import read_job
-from domain.requests.diffusers_scripts import read_arguments
-from domain.requests.hosted import read_service
-from domain.requests.onetrainer import read_onetrainer
-from domain.requests.simpletuner import read_simpletuner
-from domain.requests.translation import ForeignRequest, Reading, translate
+from domain.requests.tools.ai_toolkit import read_job
+from domain.requests.tools.diffusers_scripts import read_arguments
+from domain.requests.tools.hosted import read_service
+from domain.requests.tools.onetrainer import read_onetrainer
+from domain.requests.tools.simpletuner import read_simpletuner
+from domain.requests.tools.translation import ForeignRequest, Reading, translate
 
 
 def read_foreign(

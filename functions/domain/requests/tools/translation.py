@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, get_args
 
-from contracts.documents.upload.imported import ImportedSetting, ImportReport, Tool
+from contracts.documents.upload.imported import ImportReport, Tool
 from contracts.documents.upload.options import Scheduler, TargetModule
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_TRAIN_STEPS, MAX_TRAINED_CHARACTERS
 from domain.requests.aliases import ALIASES
-from domain.requests.kohya_settings import ADAMW, MAX_GRAD_NORM, NOT_CLIPPED
-from domain.requests.kohya_syntax import is_class
-from domain.requests.optimizers import optimizer_named
+from domain.requests.import_state import MAX_SAMPLES, ImportState, without_effect
+from domain.requests.kohya.settings import ADAMW, MAX_GRAD_NORM, NOT_CLIPPED
+from domain.requests.kohya.syntax import is_class
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import nearest_name, printable
+from domain.requests.tools.optimizers import optimizer_named
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -24,7 +25,6 @@ Setting: TypeAlias = tuple[str, str, Any]
 
 RENAMED = ALIASES | {"training_steps": "max_train_steps", "trigger_phrase": "trigger_word"}
 
-MAX_SAMPLES = 8
 NOT_HERE = "Not supported here."
 NOT_SET = "Not set."
 UNKNOWN = "Unknown here."
@@ -83,43 +83,21 @@ class ForeignRequest(NamedTuple):
 
 def translate(tool: Tool, reading: Reading) -> ForeignRequest:
     """Return the request in a document of a tool."""
-    work = _Translation(tool, reading.notes, problems=[*reading.problems])
+    state = _Translation(tool, reading.notes, problems=[*reading.problems])
     for name, shown, value in reading.settings:
-        work.carry(name, shown, value)
-    work.settle()
-    report = ImportReport(tool=tool, **{kind: tuple(v) for kind, v in work.lists.items()})
-    assumed = work.assumed(reading.assumed)
+        state.carry(name, printable(shown), value)
+    state.settle()
+    report, assumed = state.report_of(tool), state.assumed(reading.assumed)
     notes = dict.fromkeys(reading.assumed, "The tool's default.") | dict(reading.assumed_notes)
-    return ForeignRequest(work.fields, work.theirs, work.problems, assumed, notes, report)
-
-
-def without_effect(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields that have no effect beside the others, each with the reason.
-
-    Other tools write every setting, also those that count only with another value of a second one.
-
-    >>> without_effect({"lr_scheduler": "constant", "lr_warmup_steps": 100})
-    {'lr_warmup_steps': 'with lr_scheduler constant'}
-    """
-    known = {name: v for name, v in fields.items() if name in TrainingRequest.model_fields}
-    useless = TrainingRequest.model_construct(**known).without_effect()
-    if known.get("optimizer", "adamw") != "adamw" and known.get("use_8bit_adam"):
-        useless["use_8bit_adam"] = f"with optimizer {known['optimizer']}"
-    return {name: why for name, why in useless.items() if name in known}
+    return ForeignRequest(state.fields, state.theirs, state.problems, assumed, notes, report)
 
 
 @dataclass
-class _Translation:
-    """The state of a translation: fields so far, problems, report."""
+class _Translation(ImportState):
+    """An import of one document; names of settings are printable."""
 
     tool: Tool
     notes: Mapping[str, str]
-    fields: Fields = field(default_factory=dict)
-    theirs: dict[str, str] = field(default_factory=dict)
-    problems: list[RequestProblem] = field(default_factory=list)
-    lists: dict[str, list[ImportedSetting]] = field(
-        default_factory=lambda: {"honoured": [], "mapped": [], "ignored": []}
-    )
 
     def carry(self, name: str, shown: str, value: object) -> None:
         """Carry one setting, change it, or ignore it; each is reported."""
@@ -139,17 +117,8 @@ class _Translation:
     def settle(self) -> None:
         """Drop what has no effect: the epochs beside the steps, a warm-up of no scheduler ..."""
         if {"max_train_steps", "num_train_epochs"} <= set(self.fields):
-            self.drop("num_train_epochs", "The number of steps is used instead.")
-        for name, why in without_effect(self.fields).items():
-            self.drop(name, f"It has no effect {why}.")
-
-    def drop(self, ours: str, why: str) -> None:
-        """Take a field back, and report its setting as ignored."""
-        del self.fields[ours]
-        theirs = self.theirs.pop(ours, ours)
-        for kind, settings in self.lists.items():
-            self.lists[kind] = [s for s in settings if s.name != theirs]
-        self.report("ignored", theirs, None, why)
+            self.take_back("num_train_epochs", "The number of steps is used instead.")
+        self.take_back_useless()
 
     def assumed(self, of_tool: Mapping[str, Any]) -> Fields:
         """Return values for what no source gives; these tools draw no class images unasked."""
@@ -163,22 +132,6 @@ class _Translation:
         for name in without_effect(together):
             found.pop(name, None)
         return found
-
-    def put(self, kind: str, shown: str, ours: str, value: object, note: str = "") -> None:
-        """Set a field of the request; two settings for one field must agree."""
-        if ours in self.fields and self.fields[ours] != value:
-            self.refuse(shown, f"{self.theirs.get(ours, ours)} has another value.")
-        self.fields[ours] = value
-        self.theirs[ours] = printable(shown)
-        self.report(kind, shown, ours, note)
-
-    def report(self, kind: str, shown: str, ours: str | None, note: str = "") -> None:
-        """List a setting in the report."""
-        self.lists[kind].append(ImportedSetting(name=printable(shown), ours=ours, note=note[:200]))
-
-    def refuse(self, shown: str, message: str) -> None:
-        """Add a problem."""
-        self.problems.append(RequestProblem(field=printable(shown), message=message))
 
     def unknown(self, name: str) -> str:
         """Return the note on an unknown setting; most names of diffusers' scripts are ours."""
@@ -321,7 +274,7 @@ class _Translation:
         self.put("mapped", shown, "resolution", each[0], note if len(each) > 1 else "")
         if len(each) > 1:
             self.fields["resolutions"] = each
-            self.theirs["resolutions"] = printable(shown)
+            self.theirs["resolutions"] = shown
 
     def _caption_prefix(self, shown: str, value: object) -> None:
         prompt = value.strip(" ,") if isinstance(value, str) else value

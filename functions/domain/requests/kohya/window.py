@@ -7,9 +7,9 @@ names than the scripts that it starts (kohya_ss/kohya_gui/lora_gui.py).
 from typing import Any, NamedTuple
 
 from contracts.documents.upload.problems import RequestProblem
-from domain.requests.kohya_arguments import command_line
-from domain.requests.kohya_settings import KNOWN
-from domain.requests.kohya_syntax import Settings
+from domain.requests.kohya.arguments import command_line
+from domain.requests.kohya.settings import KNOWN
+from domain.requests.kohya.syntax import Settings
 from domain.requests.request_json import RequestRefusedError
 
 WINDOW_MARKS = frozenset(

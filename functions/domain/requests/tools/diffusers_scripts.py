@@ -7,9 +7,9 @@ examples/advanced_diffusion_training. Most of our names are theirs.
 from collections.abc import Mapping
 from typing import Any
 
-from domain.requests.hosted import BASE, MACHINE, PLACE, UPLOAD
-from domain.requests.tools import undashed
-from domain.requests.translation import Fields, Reading
+from domain.requests.tools.hosted import BASE, MACHINE, PLACE, UPLOAD
+from domain.requests.tools.recognition import undashed
+from domain.requests.tools.translation import Fields, Reading
 
 NAMES = {"validation_prompt": "prompts", "optimizer_type": "optimizer"}
 """Name of the scripts -> the name under which it is translated."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, names_subject
-from domain.requests.hosted import MACHINE, PLACE, UPLOAD
 from domain.requests.request_json import printable
-from domain.requests.translation import ONLY_LORA, Reading, Setting
+from domain.requests.tools.hosted import MACHINE, PLACE, UPLOAD
+from domain.requests.tools.translation import ONLY_LORA, Reading, Setting
 
 NAMES = {
     "trigger_word": "trigger_word",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from contracts.shared.limits import MAX_REPEATS
-from domain.requests.kohya_syntax import Subject, parse_folder
+from domain.requests.kohya.syntax import Subject, parse_folder
 
 
 def subject_of(photo: str) -> Subject | None:

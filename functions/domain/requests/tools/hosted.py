@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.documents.upload.imported import Tool
-from domain.requests.translation import Fields, Reading, Setting
+from domain.requests.tools.translation import Fields, Reading, Setting
 
 ASTRIAS_TRIGGER = "ohwx"
 """Astria's default trigger word, but for SD 1.5, where it is ours. fal has none. Replicate's is a

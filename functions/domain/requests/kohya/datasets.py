@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 from contracts.documents.upload.problems import RequestProblem
-from domain.requests.kohya_settings import KNOWN, SAME, SPECIAL
-from domain.requests.kohya_syntax import Settings
+from domain.requests.kohya.settings import KNOWN, SAME, SPECIAL
+from domain.requests.kohya.syntax import Settings
 from domain.requests.request_json import printable
 
 DEFAULTS: Settings = {
@@ -24,7 +24,7 @@ ARGUMENTS = frozenset({"optimizer_args", "network_args"})
 """Lists of ``name=value`` that LoRA Easy Training Scripts writes as tables."""
 
 TOGETHER = frozenset({"resolution", "num_repeats", "class_tokens"})
-"""Settings whose several values domain.requests.kohya_toml maps or refuses, given as a tuple."""
+"""Settings whose several values domain.requests.kohya.request maps or refuses, given as a tuple."""
 
 
 class Flat(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
-from domain.requests.hosted import BASE, MACHINE, PLACE, UPLOAD
-from domain.requests.translation import ONLY_LORA, Fields, Reading, Setting
+from domain.requests.tools.hosted import BASE, MACHINE, PLACE, UPLOAD
+from domain.requests.tools.translation import ONLY_LORA, Fields, Reading, Setting
 
 NAMES = {
     "training_method": "network_type",

@@ -11,10 +11,10 @@ from typing import Any, TypeGuard
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.shared.limits import MAX_SIDE
-from domain.requests.hosted import BASE, MACHINE, PLACE, UPLOAD
 from domain.requests.request_json import printable
-from domain.requests.tools import undashed
-from domain.requests.translation import NOT_SET, ONLY_LORA, Fields, Reading, Setting
+from domain.requests.tools.hosted import BASE, MACHINE, PLACE, UPLOAD
+from domain.requests.tools.recognition import undashed
+from domain.requests.tools.translation import NOT_SET, ONLY_LORA, Fields, Reading, Setting
 
 NAMES = {
     "validation_prompt": "prompts",

@@ -1,6 +1,6 @@
-"""Several subjects of a ``dataset_config``: its subsets name each by ``class_tokens``.
+"""The subject of kohya's photos; or several, which the subsets of a ``dataset_config`` name.
 
-They are mapped where that is exact: each subject has one folder, and all photos are repeated alike.
+Several are mapped where that is exact: each has one folder, and all photos are repeated alike.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from pathlib import PureWindowsPath
 from typing import Any, NamedTuple
 
 from contracts.shared.limits import MAX_SUBJECTS
-from domain.requests.kohya_syntax import Settings, Subject, parse_folder
+from domain.requests.kohya.state import KohyaState
+from domain.requests.kohya.syntax import Settings, Subject, parse_folder
 from domain.requests.subjects import subjects_in
 
 APART = "The subsets name several subjects, and"
@@ -21,6 +22,51 @@ class SeveralSubjects(NamedTuple):
     """As the request's ``subjects``, each with its folder."""
     repeats: int
     """Number of times that each photo comes in an epoch."""
+
+
+def find_subject(state: KohyaState, of_folder: Subject | None) -> Subject:
+    """Return the subject of the photos: from their folder, else from class_tokens."""
+    tokens, repeats = state.take("class_tokens"), state.take("num_repeats")
+    if of_folder is None and isinstance(tokens, tuple):
+        return find_several(state)
+    if of_folder is None and isinstance(repeats, tuple):
+        message = (
+            "The subsets differ. Put the photos into folders like 60_dwjz, or give one number."
+        )
+        state.refuse("num_repeats", message)
+        repeats = repeats[0]
+    named = parse_folder(f"{repeats or 1}_{tokens}") if tokens is not None else None
+    if of_folder is not None:
+        for name, value in (("class_tokens", tokens), ("num_repeats", repeats)):
+            if value is not None:
+                state.report("ignored", name, None, "The folder's name is used instead.")
+        return of_folder
+    if named is None:
+        where = "class_tokens" if tokens is not None else ""
+        message = "Name the photos' folder <repeats>_<trigger word>, for example 60_dwjz."
+        state.refuse(where, message)
+        return Subject(1, "sks")
+    state.report("mapped", "class_tokens", "trigger_word")
+    if repeats is not None:
+        state.report(
+            "mapped",
+            "num_repeats",
+            "max_train_steps",
+            "It counts together with max_train_epochs.",
+        )
+    return named
+
+
+def find_several(state: KohyaState) -> Subject:
+    """Map the subjects that the subsets name; return the first, with all photos' repeats."""
+    found = subjects_of_subsets(state.file.subsets)
+    if isinstance(found, str):
+        state.refuse("class_tokens", found)
+        return Subject(1, "sks")
+    state.subjects = found.fields
+    places = ", ".join(str(one["folder"]) for one in found.fields)
+    state.report("mapped", "class_tokens", "subjects", f"Photos of each lie in: {places}.")
+    return Subject(found.repeats, str(found.fields[0]["trigger_word"]))
 
 
 def subjects_of_subsets(subsets: Sequence[Settings]) -> SeveralSubjects | str:

@@ -1,4 +1,4 @@
-"""kohya's settings and their meaning here; domain.requests.kohya_toml reads them.
+"""kohya's settings and their meaning here; domain.requests.kohya.request reads them.
 
 ``ours`` is a field of TrainingRequest. A setting whose field does not exist is ignored.
 """

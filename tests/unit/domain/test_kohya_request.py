@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.request import TrainingRequest
-from domain.requests.kohya_settings import KNOWN, NONE_HERE, SAME
-from domain.requests.kohya_syntax import Subject, parse_folder
-from domain.requests.kohya_toml import KohyaImport, import_kohya
+from domain.requests.kohya.request import KohyaImport, import_kohya
+from domain.requests.kohya.settings import KNOWN, NONE_HERE, SAME
+from domain.requests.kohya.syntax import Subject, parse_folder
 from domain.requests.request_json import RequestRefusedError
 
 DWJZ = Subject(60, "dwjz")

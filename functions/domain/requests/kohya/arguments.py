@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from domain.requests.kohya_syntax import Settings
+from domain.requests.kohya.syntax import Settings
 
 _NAME = re.compile(r"(?<![A-Za-z0-9_.])([A-Za-z_][A-Za-z0-9_]*)\s*=")
 _AROUND = " \t\r\n,;'\""

@@ -1,0 +1,1 @@
+"""Other tools' files: which tool wrote one, and what its settings mean here; ../kohya is apart."""
