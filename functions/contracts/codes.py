@@ -114,14 +114,14 @@ CODES: dict[str, CodeEntry] = {
     "import_kind_refused": CodeEntry(
         "This kind of adapter cannot be imported",
         "Its change of a layer equals no pair of small matrices, so it cannot be served exactly.",
-        "Import a LoRA, LoHa or LoKr, or train anew from the photos.",
+        "Import a LoRA, LoCon, LoHa, LoKr or DoRA of outputs (wd_on_output), or train from photos.",
         "owner",
         False,
     ),
     "import_layers_refused": CodeEntry(
-        "The LoRA changes convolutions or embedders",
-        "The endpoint changes linear layers of one picture; without the rest, pictures differ.",
-        "Import one without convolutions (conv_dim 0; no proj_in of SD 1) or Z-Image's embedders.",
+        "The LoRA changes embedders",
+        "Z-Image's embedders see all pictures of a pass as one, so no picture can have its own.",
+        "Import a LoRA without the layers all_x_embedder and cap_embedder, or train from photos.",
         "owner",
         False,
     ),

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from contracts.base import BaseCard
 from contracts.documents.package import PACKAGE_FOLDER, GenerationInfo, PackageCard
@@ -44,6 +45,7 @@ ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "functions/contracts/model_package"
 SMALL = {"num_inference_steps": 2, "guidance_scale": 4.0, "height": 64, "width": 64, "seed": 5}
 JSON = "application/json"
+WEIGHTS = "pytorch_lora_weights.safetensors"
 PATIENCE_SECONDS = 600
 """Time limit of every wait, which a busy machine does not reach."""
 
@@ -142,24 +144,40 @@ def write_adapter(
 ) -> None:
     """Write random weights without a manifest, for a pipeline that is already loaded."""
     generator = torch.Generator().manual_seed(seed)
-    tensors = {}
+    tensors: dict[str, Any] = {}
     for component in components:
         for name, layer in getattr(pipeline, component).named_modules():
             if not name.endswith(("to_q", "to_k", "to_v", "to_out.0", "q_proj", "v_proj")):
                 continue
             key = f"{component}.{file_name(component, name)}.lora"
-            down = torch.randn(rank, layer.in_features, generator=generator)
-            up = torch.randn(layer.out_features, rank, generator=generator)
-            tensors[f"{key}_A.weight"] = down / layer.in_features**0.5
-            tensors[f"{key}_B.weight"] = up * 0.3
+            tensors |= random_pair(key, layer, rank, generator)
     folder.mkdir(parents=True)
-    weights = folder / "pytorch_lora_weights.safetensors"
-    save_file(tensors, weights, metadata={"format": "pt"})
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def random_pair(key: str, layer: Any, rank: int, generator: torch.Generator) -> dict[str, Any]:
+    """Return random matrices for a linear layer or a convolution."""
+    rows, *sides = layer.weight.shape
+    down = torch.randn(rank, *sides, generator=generator)
+    up = torch.randn(rows, rank, *(1,) * len(sides[1:]), generator=generator)
+    return {f"{key}_A.weight": down / math.prod(sides) ** 0.5, f"{key}_B.weight": up * 0.3}
+
+
+def add_convolutions(folder: Path, pipeline: Any, rank: int) -> None:
+    """Add random weights for a UNet's convolutions, as LoCon has them; write the manifest after it.
+
+    They are of 3 x 3, of two pixels a step, and in SD 1 of 1 x 1.
+    """
+    tensors, generator = load_file(folder / WEIGHTS), torch.Generator().manual_seed(rank)
+    for name, layer in pipeline.unet.named_modules():
+        if name.endswith(("conv1", "downsamplers.0.conv", "proj_in")):
+            tensors |= random_pair(f"unet.{name}.lora", layer, rank, generator)
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
 
 
 def write_manifest(folder: Path, base: Path, rank: int, **changes: Any) -> None:
     card = BaseCard.model_validate_json((base / "base.json").read_bytes())
-    weights = (folder / "pytorch_lora_weights.safetensors").read_bytes()
+    weights = (folder / WEIGHTS).read_bytes()
     manifest = AdapterManifest(
         job_id="0" * 32,
         base_id=card.base_id,

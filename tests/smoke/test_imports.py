@@ -16,7 +16,7 @@ from contracts.documents.training import (  # noqa: E402
 )
 from domain.publishing.lora_file import check_lora  # noqa: E402
 from tests.smoke.job_dir import REQUEST, JobDir, job_id  # noqa: E402
-from tests.smoke.tiny_pipelines import make_base  # noqa: E402
+from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
 from trainer.config.recipe import read_plan  # noqa: E402
 from trainer.job import open_job  # noqa: E402
 from trainer.process.resources import Machine  # noqa: E402
@@ -31,6 +31,7 @@ QUERY = "lora_unet_middle_block_1_transformer_blocks_0_attn1_to_q"
 OUT = "lora_unet_middle_block_1_transformer_blocks_0_attn2_to_out_0"
 TEXT = "lora_te1_text_model_encoder_layers_0_mlp_fc1"
 WIDTH = 32
+WEIGHTS = "pytorch_lora_weights.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,18 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def job(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     """One job for all files: an import must leave the base as it was."""
-    job_dir = JobDir(tmp_path_factory.mktemp("imports") / "job", base_folder)
+    return open_folder(base_folder, tmp_path_factory.mktemp("imports"))
+
+
+def open_base(folder: Path, family: Family) -> Job:
+    """Write a base of a family and open a job on it."""
+    make_base(folder / "base", family)
+    return open_folder(folder / "base", folder)
+
+
+def open_folder(base_folder: Path, folder: Path) -> Job:
+    """Open a job on a base."""
+    job_dir = JobDir(folder / "job", base_folder)
     job_dir.add_task()
     job_dir.write_plan()
     machine = Machine.read(job_dir.root)
@@ -70,6 +82,13 @@ def loha(layer: str, rank: int, wide: int, out: int, alpha: float) -> Tensors:
     }
     return {f"{layer}.hada_{name}": tensor for name, tensor in parts.items()} | {
         f"{layer}.alpha": torch.tensor(alpha)
+    }
+
+
+def locon(layer: str, kernel: int = 3, wide: int = WIDTH) -> Tensors:
+    return {
+        f"unet.{layer}.lora_A.weight": noise(2, wide, kernel, kernel),
+        f"unet.{layer}.lora_B.weight": noise(WIDTH, 2, 1, 1),
     }
 
 
@@ -153,6 +172,25 @@ def test_a_loha_and_a_text_encoder_are_served_exactly_and_leave_the_base_clean(j
     assert not job.base.prompt_cache
 
 
+def test_convolutions_by_the_names_of_sdxl_are_served_exactly(job: Job) -> None:
+    """The middle block's first ResNet, and the convolution behind its downsampler."""
+    names = {
+        "lora_unet_middle_block_0_in_layers_2": "unet.mid_block.resnets.0.conv1",
+        "lora_unet_input_blocks_2_0_op": "unet.down_blocks.0.downsamplers.0.conv",
+    }
+    file: Tensors = {}
+    for name, width in zip(names, (WIDTH, WIDTH // 2), strict=True):
+        file[f"{name}.lora_down.weight"] = noise(2, width, 3, 3)
+        file[f"{name}.lora_up.weight"] = noise(width, 2, 1, 1)
+    result = import_file(job, file, 15)
+    assert result.status == "succeeded", result.failure
+    made = load_file(job.root / "checkpoints" / job_id(15) / "adapter" / WEIGHTS)
+    for name, layer in names.items():
+        for half, ours in (("down", "A"), ("up", "B")):
+            wanted = file[f"{name}.lora_{half}.weight"]
+            assert torch.equal(made[f"{layer}.lora_{ours}.weight"], wanted)
+
+
 def test_a_linear_layer_written_as_a_convolution_of_one_pixel_is_the_same(job: Job) -> None:
     file = kohya(QUERY, 2, WIDTH, WIDTH, 2.0)
     wide = {key: t[..., None, None] if t.dim() == 2 else t for key, t in file.items()}
@@ -165,12 +203,12 @@ def test_a_linear_layer_written_as_a_convolution_of_one_pixel_is_the_same(job: J
     [
         (kohya("lora_unet_input_blocks_99_1_proj_in", 2, WIDTH, WIDTH, 2.0), "import_base_differs"),
         (kohya(QUERY, 2, WIDTH + 1, WIDTH, 2.0), "import_base_differs"),
+        (locon("mid_block.resnets.0.conv1", kernel=5), "import_base_differs"),
+        (locon("mid_block.resnets.0.conv1", wide=WIDTH - 1), "import_base_differs"),
+        ({f"{QUERY}.dora_scale": noise(1, WIDTH)}, "import_unreadable"),
         (
-            {
-                "unet.mid_block.resnets.0.conv1.lora_A.weight": noise(2, WIDTH, 3, 3),
-                "unet.mid_block.resnets.0.conv1.lora_B.weight": noise(WIDTH, 2, 1, 1),
-            },
-            "import_layers_refused",
+            kohya(QUERY, 2, WIDTH, WIDTH, 2.0) | {f"{QUERY}.dora_scale": noise(3, 1)},
+            "import_unreadable",
         ),
         ({f"{QUERY}.lora_down.weight": noise(2, WIDTH)}, "import_unreadable"),
         ({"model.diffusion_model.out.weight": noise(2, 2)}, "import_unreadable"),
@@ -186,13 +224,7 @@ def test_what_does_not_fit_is_refused_by_a_code(job: Job, tensors: Tensors, code
 
 @pytest.fixture(scope="module")
 def z_image(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    folder = tmp_path_factory.mktemp("z-image")
-    make_base(folder / "base", "zimage")
-    job_dir = JobDir(folder / "job", folder / "base")
-    job_dir.add_task()
-    job_dir.write_plan()
-    machine = Machine.read(job_dir.root)
-    return open_job(job_dir.root, read_plan(job_dir.root), machine, TimeLimit(), "no")
+    return open_base(tmp_path_factory.mktemp("z-image"), "zimage")
 
 
 def comfyui(layer: str, rank: int, wide: int, out: int) -> Tensors:

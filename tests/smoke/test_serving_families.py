@@ -69,6 +69,8 @@ class BothSides:
         adapter, rank = folder / f"adapter{number}", 4 * number
         components = ("unet", "text_encoder") if family == "sd1" else ("unet",)
         kit.write_adapter(adapter, self.plain, components, rank, number)
+        if number > 1:
+            kit.add_convolutions(adapter, self.plain, rank)
         kit.write_manifest(adapter, folder / "base", rank)
         card = self.generator.card
         reader = AdapterReader(card.sha256, self.generator.layers, DEVICE, torch.float32)

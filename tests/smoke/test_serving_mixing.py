@@ -26,11 +26,13 @@ PROMPT = "a photo of sks person"
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base; adapters 1 (UNet, rank 4), 2 (with text encoders, rank 8) and 3."""
+    """A base; adapters 1 (UNet, rank 4), 2 (with convolutions, text encoders, rank 8) and 3."""
     root = tmp_path_factory.mktemp("models")
     kit.make_base(root / "base", "sdxl")
     kit.make_adapter(root / "adapter1", root / "base", rank=4, seed=1)
     kit.make_adapter(root / "adapter2", root / "base", rank=8, seed=2, text_encoders=True)
+    kit.add_convolutions(root / "adapter2", DiffusionPipeline.from_pretrained(root / "base"), 8)
+    kit.write_manifest(root / "adapter2", root / "base", 8)
     kit.make_adapter(root / "adapter3", root / "base", rank=4, seed=3)
     return root
 

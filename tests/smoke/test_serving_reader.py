@@ -4,17 +4,18 @@ No pipeline and no server; runs in the serving environment.
 """
 
 import json
+import math
 import struct
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the serving environment")
 from torch import nn  # noqa: E402
 
-from serving.adapters.reader import AdapterReader  # noqa: E402
+from serving.adapters.reader import AdapterReader, find_layers  # noqa: E402
 from serving.tensors import PictureError  # noqa: E402
 from tests.unit.training_kit import safetensors  # noqa: E402
 
@@ -22,7 +23,8 @@ pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 BASE_SHA256, CPU = "b" * 64, torch.device("cpu")
 UNET, TEXT = "unet.mid.to_k", "text_encoder.text_model.q_proj"
-LAYERS = {UNET: nn.Linear(4, 3), TEXT: nn.Linear(2, 2)}
+LAYERS: dict[str, Any] = {UNET: nn.Linear(4, 3), TEXT: nn.Linear(2, 2)}
+CONVOLUTION = "unet.mid.conv1"
 
 
 def tensors(rank: int = 2, text_rank: int = 1, value: float = 0.5) -> dict[str, Any]:
@@ -81,6 +83,69 @@ def test_a_whole_adapter_is_read_with_the_values_that_it_has(tmp_path: Path) -> 
     down, up, _ = adapter.pairs[UNET]
     assert (down.shape, up.shape) == ((2, 4), (3, 2))
     assert torch.equal(up, torch.full((3, 2), 0.25))
+
+
+class Sides(NamedTuple):
+    """Shapes of one convolution's tensors in a file."""
+
+    down: tuple[int, ...] = (2, 4, 3, 3)
+    up: tuple[int, ...] = (5, 2, 1, 1)
+    lengths: tuple[int, ...] = (1, 5, 1, 1)
+
+
+def convolution(sides: Sides, lengths: str = "lora_magnitude_vector") -> bytes:
+    names = ("lora_A.weight", "lora_B.weight", lengths)
+    found = {
+        f"{CONVOLUTION}.{name}": (shape, struct.pack("<f", 0.5) * math.prod(shape))
+        for name, shape in zip(names, sides, strict=True)
+    }
+    return safetensors(found)
+
+
+@pytest.fixture
+def with_convolution(monkeypatch: pytest.MonkeyPatch) -> nn.Conv2d:
+    layer = nn.Conv2d(4, 5, 3)
+    monkeypatch.setitem(LAYERS, CONVOLUTION, layer)
+    return layer
+
+
+@pytest.mark.parametrize("name", ["lora_magnitude_vector", "lora_magnitude_vector.weight"])
+def test_a_convolution_of_a_dora_is_read_and_all_that_it_needs_is_counted(
+    tmp_path: Path, with_convolution: nn.Conv2d, name: str
+) -> None:
+    adapter = reader().read(write(tmp_path, convolution(Sides(), name)))
+    pair = adapter.pairs[CONVOLUTION]
+    assert pair.gain is not None
+    rows = (with_convolution.weight + 0.5).flatten(1).norm(dim=1)  # 2 x 0.5 x 0.5 is the change
+    assert torch.allclose(pair.gain.flatten(), 0.5 / rows - 1, atol=1e-5)
+    assert torch.allclose(pair.up[:, 0].flatten(), 0.5 * 0.5 / rows, atol=1e-5)
+    assert adapter.size == 4 * ((72 + 10 + 5) + (10 + 5))  # the file, and B and the factors anew
+
+
+@pytest.mark.usefixtures("with_convolution")
+@pytest.mark.parametrize(
+    "sides",
+    [
+        Sides(down=(2, 4, 1, 1)),
+        Sides(down=(2, 3, 3, 3)),
+        Sides(down=(1, 4, 3, 3)),
+        Sides(up=(5, 2)),
+        Sides(up=(4, 2, 1, 1)),
+        Sides(lengths=(5,)),
+        Sides(lengths=(1, 4, 1, 1)),
+    ],
+)
+def test_a_convolution_that_does_not_fit_is_refused(tmp_path: Path, sides: Sides) -> None:
+    write(tmp_path, convolution(sides))
+    assert why(tmp_path) == "adapter_invalid: a tensor's shape does not fit the base"
+
+
+def test_only_convolutions_of_all_channels_between_zeros_are_changeable() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, groups=2), nn.Linear(4, 4),
+        nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"),
+    )  # fmt: skip
+    assert set(find_layers({"unet": network})) == {"unet.0", "unet.2"}
 
 
 def test_weights_that_are_not_the_manifest_s_are_refused(tmp_path: Path) -> None:

@@ -68,19 +68,56 @@ def test_alpha_is_multiplied_in_and_a_pair_without_alpha_gets_factor_one() -> No
 @pytest.mark.parametrize(
     ("odd", "name"),
     [
-        ("lora_unet_mid_block_attentions_0_proj_in.dora_scale", "DoRA"),
-        ("unet.mid_block.attentions.0.proj_in.lora_magnitude_vector", "DoRA"),
+        ("lora_unet_mid_block_attentions_0_proj_in.dora_scale", "DoRA of inputs"),
+        ("lora_unet_mid_block_attentions_0_proj_in.wd_for_diff", "DoRA of differences"),
         ("lora_unet_mid_block_attentions_0_proj_in.on_input", r"\(IA\)3"),
         ("lora_unet_mid_block_attentions_0_proj_in.oft_blocks", "OFT"),
         ("lora_unet_mid_block_attentions_0_proj_in.diff", "whole differences"),
-        ("lora_unet_conv_in.hada_t1", "convolution"),
-        ("lora_unet_mid_block_attentions_0_proj_in.lokr_t2", "Tucker"),
         ("model.diffusion_model.out.weight", "1 of 9 tensors"),
     ],
 )
 def test_what_is_no_plain_pair_is_refused_by_name(odd: str, name: str) -> None:
     with pytest.raises(UnknownFileError, match=name):
         convert.convert({**adapter("sd1"), odd: torch.zeros(1)})
+
+
+@pytest.mark.parametrize("kind", ["hada", "lokr"])
+def test_a_convolution_whose_kernel_no_tensor_says_is_refused(kind: str) -> None:
+    name = "lora_unet_mid_block_resnets_0_conv1"
+    parts = {"hada": HADA, "lokr": {"w1": (2, 2), "w2_a": (3, 2), "w2_b": (2, 4 * 9)}}[kind]
+    given = {f"{name}.{kind}_{part}": random(*shape) for part, shape in parts.items()}
+    with pytest.raises(UnknownFileError, match="do not say the kernel"):
+        convert.convert(given)
+
+
+def test_row_lengths_are_kept_in_both_formats() -> None:
+    """Of a linear layer and of a convolution, and of layers that one file joins."""
+    linear = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+    convolution = "unet.mid_block.resnets.0.conv1"
+    text = "text_encoder.text_model.encoder.layers.3.self_attn.q_proj"
+    given = {
+        f"{linear}.lora_A.weight": random(2, 8),
+        f"{linear}.lora_B.weight": random(6, 2),
+        f"{linear}.lora_magnitude_vector": random(6),
+        f"{convolution}.lora_A.weight": random(2, 8, 3, 3),
+        f"{convolution}.lora_B.weight": random(6, 2, 1, 1),
+        f"{convolution}.lora_magnitude_vector": random(1, 6, 1, 1),
+        f"{text}.lora_A.weight": random(2, 8),
+        f"{text}.lora_B.weight": random(6, 2),
+        f"{text}.lora_magnitude_vector.weight": random(6),
+    }
+    kohya, _ = convert.convert(given)
+    shapes = {tuple(t.shape) for key, t in kohya.items() if key.endswith(".dora_scale")}
+    assert shapes == {(6, 1), (6, 1, 1, 1)}
+    again, _ = convert.convert(kohya)
+    assert again.keys() == given.keys()
+    assert all(torch.equal(again[key], given[key]) for key in given)
+
+
+def test_a_dora_without_a_length_for_each_output_is_refused() -> None:
+    given = {f"{LAYER}.lora_down.weight": random(2, 8), f"{LAYER}.lora_up.weight": random(6, 2)}
+    with pytest.raises(UnknownFileError, match="not one length for each"):
+        read_pairs({**given, f"{LAYER}.dora_scale": random(5, 1)})
 
 
 def test_half_a_pair_is_refused() -> None:
@@ -92,6 +129,7 @@ def test_half_a_pair_is_refused() -> None:
 
 
 LAYER = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q"
+HADA = {"w1_a": (6, 3), "w1_b": (3, 8), "w2_a": (6, 4), "w2_b": (4, 8)}
 OURS = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 
 
@@ -109,8 +147,7 @@ def random(*shape: int) -> Any:
 
 
 def test_loha_becomes_the_same_change() -> None:
-    parts = {"w1_a": (6, 3), "w1_b": (3, 8), "w2_a": (6, 4), "w2_b": (4, 8)}
-    given = {f"{LAYER}.hada_{name}": random(*shape) for name, shape in parts.items()}
+    given = {f"{LAYER}.hada_{name}": random(*shape) for name, shape in HADA.items()}
     a, b, c, d = given.values()
     assert torch.allclose(change(given), (a @ b) * (c @ d), atol=1e-5)
     given[f"{LAYER}.alpha"] = torch.tensor(1.5)
@@ -199,7 +236,10 @@ def test_joined_queries_keys_and_values_are_three_pairs_exactly() -> None:
     down, up = random(2, 8), random(18, 2)
     given = {f"{name}.qkv.lora_A.weight": down, f"{name}.qkv.lora_B.weight": up}
     given[f"{name}.qkv.alpha"] = torch.tensor(1.0)
+    given[f"{name}.qkv.dora_scale"] = random(18, 1)
     pairs = read_pairs(given)
+    of_keys = pairs["transformer.layers.0.attention.to_k"].lengths
+    assert torch.equal(of_keys, random(18, 1).flatten()[6:12])
     changes = [
         pair.up @ pair.down * (pair.alpha / pair.rank)
         for end in ("to_q", "to_k", "to_v")

@@ -108,19 +108,23 @@ def make_sdxl() -> StableDiffusionXLPipeline:
             addition_embed_type="text_time",
             addition_time_embed_dim=TIME_ID_WIDTH,
             projection_class_embeddings_input_dim=WIDTH + 6 * TIME_ID_WIDTH,
+            use_linear_projection=True,
         ),
         scheduler=EulerDiscreteScheduler(**NOISE, timestep_spacing="leading", steps_offset=1),
     )
 
 
 def make_sd(family: Family) -> StableDiffusionPipeline:
-    """Return a pipeline with one text encoder; SD 2 predicts v, SD 1 predicts the noise."""
+    """Return a pipeline with one text encoder; SD 2 predicts v, SD 1 predicts the noise.
+
+    SD 1 projects with convolutions of 1 x 1 into and out of its transformers, SD 2 does not.
+    """
     tokenizer = make_tokenizer("!" if family == "sd2" else "<|endoftext|>")
     return StableDiffusionPipeline(
         vae=make_vae(0.18215),
         text_encoder=CLIPTextModel(text_config(tokenizer, "gelu")),
         tokenizer=tokenizer,
-        unet=make_unet(WIDTH),
+        unet=make_unet(WIDTH, use_linear_projection=family == "sd2"),
         scheduler=DDIMScheduler(
             **NOISE,
             clip_sample=False,
@@ -164,6 +168,7 @@ def make_refiner(base: StableDiffusionXLPipeline) -> StableDiffusionXLImg2ImgPip
             addition_embed_type="text_time",
             addition_time_embed_dim=TIME_ID_WIDTH,
             projection_class_embeddings_input_dim=WIDTH + 5 * TIME_ID_WIDTH,
+            use_linear_projection=True,
         ),
         scheduler=base.scheduler,
         requires_aesthetics_score=True,
@@ -222,7 +227,6 @@ def make_unet(text_width: int, **more: Any) -> UNet2DConditionModel:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=(2, 4),
-        use_linear_projection=True,
         cross_attention_dim=text_width,
         **more,
     )

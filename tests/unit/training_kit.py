@@ -1,6 +1,7 @@
 """Documents and rooms for the tests around a training."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -212,7 +213,7 @@ def write_adapter(models: Storage, number: int, weights: bytes, rank: int = 2) -
     return result
 
 
-def safetensors(tensors: dict[str, tuple[tuple[int, int], bytes]], dtype: str = "F32") -> bytes:
+def safetensors(tensors: Mapping[str, tuple[tuple[int, ...], bytes]], dtype: str = "F32") -> bytes:
     """A safetensors file, written by hand."""
     header, body = {}, b""
     for name, (shape, data) in tensors.items():

@@ -62,10 +62,11 @@ def check_import(body: bytes, family: Architecture | None = None) -> None:
             ``import_base_differs`` with the families that the file is for.
     """
     try:
-        names = [entry.name for entry in read_header(body)[1]]
-        if kind := refused_kind(names):
+        headers = read_header(body)[1]
+        if kind := refused_kind({entry.name: entry.shape for entry in headers}):
             raise ImportRefusedError(code="import_kind_refused", kind=kind.name)
         start, entries = read_layout(body, BYTES_PER_VALUE | OTHER_TYPES)
+        names = [entry.name for entry in entries]
         check_network(names, family)
         if any(split_key(name) is None for name in names):
             raise ImportRefusedError(reason="tensors_unknown")

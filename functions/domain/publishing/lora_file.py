@@ -17,8 +17,12 @@ LAYER = re.compile(r"[A-Za-z0-9_.]{1,200}")
 HALVES = {"lora_A.weight": "lora_B.weight", "lora.down.weight": "lora.up.weight"}
 """Names of an adapted layer's two matrices, in PEFT and in older diffusers."""
 
-MAGNITUDE = "lora_magnitude_vector"
-"""Name of DoRA's row lengths, a vector beside the two matrices."""
+MAGNITUDES = ("lora_magnitude_vector", "lora_magnitude_vector.weight")
+"""Names of DoRA's row lengths, a tensor beside the two matrices: peft's, and the one by which
+diffusers finds them in a text encoder."""
+
+MATRIX_SIDES, CONVOLUTION_SIDES = 2, 4
+"""Axes of the weights of a linear layer and of a convolution."""
 
 NOT_FINITE = {
     "F32": re.compile(rb"[\x7f\xff]"),
@@ -58,17 +62,19 @@ def check_lora(
 def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> None:
     """Refuse anything but pairs of matrices: A has ``rank`` rows, B has ``rank`` columns.
 
-    A DoRA has a vector beside a pair, of as many values as B has rows.
+    A convolution's A has the kernel as its third and fourth side, and its B has sides of 1. A DoRA
+    has lengths beside a pair, of as many values as B has rows.
 
     The keys of ``ranks`` are the networks that an adapter may change.
     """
     downs = [name for name in shapes if name.endswith(tuple(HALVES))]
     partners = {name: partner_of(name) for name in downs}
     magnitudes = {
-        down.removesuffix(half) + MAGNITUDE: up
+        down.removesuffix(half) + magnitude: up
         for down, up in partners.items()
         for half in HALVES
         if down.endswith(half)
+        for magnitude in MAGNITUDES
     }
     lengths = {name: up for name, up in magnitudes.items() if name in shapes}
     if {*partners, *partners.values(), *lengths} != set(shapes) or not all(
@@ -79,9 +85,32 @@ def check_pairs(shapes: dict[str, tuple[int, ...]], ranks: dict[str, int]) -> No
         rank = ranks[down.partition(".")[0]]
         if shapes[down][:1] != (rank,) or shapes[up][1:2] != (rank,):
             raise WeightsError("rank_wrong")
+        if not are_halves(shapes[down], shapes[up]):
+            raise WeightsError("shape_wrong")
     for name, up in lengths.items():
-        if shapes[name] != shapes[up][:1]:
+        if shapes[name] != lengths_shape(shapes[up]):
             raise WeightsError("rank_wrong")
+
+
+def are_halves(down: tuple[int, ...], up: tuple[int, ...]) -> bool:
+    """Return whether two shapes are those of a linear layer's or a convolution's pair.
+
+    >>> are_halves((4, 8), (6, 4)), are_halves((4, 8, 3, 3), (6, 4, 1, 1))
+    (True, True)
+    >>> are_halves((4, 8, 3, 3), (6, 4)), are_halves((4, 8), (6, 4, 1, 1))
+    (False, False)
+    """
+    linear = len(down) == len(up) == MATRIX_SIDES
+    return linear or (len(down) == CONVOLUTION_SIDES and up[MATRIX_SIDES:] == (1, 1))
+
+
+def lengths_shape(up: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of DoRA's lengths beside a B: peft keeps a convolution's axes.
+
+    >>> lengths_shape((6, 4)), lengths_shape((6, 4, 1, 1))
+    ((6,), (1, 6, 1, 1))
+    """
+    return up[:1] if len(up) == MATRIX_SIDES else (1, *up[:1], *up[MATRIX_SIDES:])
 
 
 def partner_of(down: str) -> str:

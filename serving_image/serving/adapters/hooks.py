@@ -1,8 +1,9 @@
 """Applies a different mix of adapters to each row of one batch.
 
 No layer of the base is replaced. While hooks are set, each layer that an adapter changes has a
-forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters. A DoRA also
-multiplies the layer's own output, without its bias, by ``1 + scale * gain``.
+forward hook, which adds ``scale * x @ down.T @ up.T`` for the row's adapters; of a convolution it
+adds two convolutions one behind the other. A DoRA also multiplies the layer's own output, without
+its bias, by ``1 + scale * gain``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +13,16 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from serving.adapters.reader import Adapter, Layers, Pair
+from serving.adapters.reader import Adapter, Layer, Layers, Pair
 
 Hook = Callable[[nn.Module, tuple[Any, ...], Tensor], Tensor]
+
+Change = Callable[[Layer, Tensor, Tensor], None]
+"""Adds a pair's change to the output of a layer for an input: ``change(layer, input, output)``.
+
+Adding in place is safe: the layer made the output, and nothing else refers to it yet."""
 
 Mix = tuple[tuple[Adapter, float], ...]
 """The adapters of one row, each with its scale; an empty mix is the base alone."""
@@ -131,14 +138,10 @@ def converted(pair: Pair, dtype: torch.dtype | None) -> Pair:
 
 def shared_hook(pair: Pair) -> Hook:
     """Return the hook of a layer where every row has the same adapters."""
-    down, up, gain = pair.down.T, pair.up.T, pair.gain
+    change = change_of(pair)
 
-    def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        x = inputs[0].reshape(-1, down.shape[0])
-        if gain is not None:
-            output.add_(without_bias(layer, output) * gain)
-        # Adding in place is safe: the layer made this tensor, and nothing else refers to it yet.
-        output.view(-1, up.shape[1]).addmm_(x @ down, up)
+    def add(layer: Any, inputs: tuple[Any, ...], output: Tensor) -> Tensor:  # noqa: ANN401
+        change(layer, inputs[0], output)
         return output
 
     return add
@@ -149,21 +152,50 @@ def span_hook(pairs: Sequence[tuple[Span, Pair]], rows: int) -> Hook:
 
     A batch may be a multiple of ``rows``, whose order repeats.
     """
-    parts = [(span.start, span.stop, pair.down.T, pair.up.T, pair.gain) for span, pair in pairs]
+    parts = [(span.start, span.stop, change_of(pair)) for span, pair in pairs]
 
-    def add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+    def add(layer: Any, inputs: tuple[Any, ...], output: Tensor) -> Tensor:  # noqa: ANN401
         for first in range(0, len(output), rows):
-            for start, stop, down, up, gain in parts:
-                own = output[first + start : first + stop]
-                x = inputs[0][first + start : first + stop].reshape(-1, down.shape[0])
-                if gain is not None:
-                    own.add_(without_bias(layer, own) * gain)
-                own.view(-1, up.shape[1]).addmm_(x @ down, up)
+            for start, stop, change in parts:
+                own = slice(first + start, first + stop)
+                change(layer, inputs[0][own], output[own])
         return output
 
     return add
 
 
-def without_bias(layer: nn.Module, output: Tensor) -> Tensor:
-    """Return a linear layer's output without its bias."""
-    return output if layer.bias is None else output - layer.bias
+def change_of(pair: Pair) -> Change:
+    """Return what adds a pair's change to a layer's output."""
+    return convolution_change(pair) if pair.is_convolution else linear_change(pair)
+
+
+def linear_change(pair: Pair) -> Change:
+    """Return the change of a linear layer by a pair of matrices."""
+    down, up, gain = pair.down.T, pair.up.T, pair.gain
+
+    def change(layer: Layer, x: Tensor, output: Tensor) -> None:
+        if gain is not None:
+            output.add_(without_bias(layer, output) * gain)
+        output.view(-1, up.shape[1]).addmm_(x.reshape(-1, down.shape[0]) @ down, up)
+
+    return change
+
+
+def convolution_change(pair: Pair) -> Change:
+    """Return the change of a convolution by a pair: ``down`` has the layer's kernel and steps."""
+    down, up, gain = pair
+
+    def change(layer: Any, x: Tensor, output: Tensor) -> None:  # noqa: ANN401
+        if gain is not None:
+            output.add_(without_bias(layer, output) * gain)
+        inner = functional.conv2d(x, down, None, layer.stride, layer.padding, layer.dilation)
+        output.add_(functional.conv2d(inner, up))
+
+    return change
+
+
+def without_bias(layer: Layer, output: Tensor) -> Tensor:
+    """Return a layer's output without its bias."""
+    if layer.bias is None:
+        return output
+    return output - (layer.bias[:, None, None] if isinstance(layer, nn.Conv2d) else layer.bias)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from mmap import mmap
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from pydantic import ValidationError
@@ -35,8 +35,8 @@ LORA_MATRIX = re.compile(
 """The name of one LoRA matrix in a file, as PEFT and as diffusers write it."""
 
 
-MAGNITUDE = ".lora_magnitude_vector"
-"""End of the name of DoRA's row lengths, as peft and diffusers write it."""
+MAGNITUDE = re.compile(r"^(?P<module>.+)\.lora_magnitude_vector(?:\.weight)?$")
+"""The name of DoRA's row lengths, as peft writes it, and as diffusers reads it in text encoders."""
 
 
 MIN_NORM = 1e-12
@@ -46,15 +46,28 @@ MIN_NORM = 1e-12
 class Pair(NamedTuple):
     """The LoRA matrices of one layer; they add ``x @ down.T @ up.T`` to its output.
 
-    A DoRA also adds ``gain`` times the output without bias.
+    Those of a convolution add a convolution by ``down``, in the steps of the layer, and then one of
+    1 x 1 by ``up``. A DoRA also adds ``gain`` times the output without bias.
     """
 
     down: Tensor
-    """(rank, in)"""
+    """(rank, in), or (rank, in, height, width) of a convolution"""
     up: Tensor
-    """(out, rank)"""
+    """(out, rank), or (out, rank, 1, 1) of a convolution"""
     gain: Tensor | None = None
-    """(out,), the factor of each row less one; None for a plain LoRA."""
+    """(out,), or (out, 1, 1) of a convolution: the factor of each row less one; None for a plain
+    LoRA."""
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether the pair changes a convolution."""
+        return len(self.down.shape) > 2  # noqa: PLR2004 (a matrix)
+
+    @property
+    def own_bytes(self) -> int:
+        """Size of what a DoRA needs beside the values of its file."""
+        kept = () if self.gain is None else (self.up, self.gain)
+        return sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 
 class PairEntries(NamedTuple):
@@ -81,18 +94,42 @@ class Adapter:
     """The trigger word of each subject, where there are several."""
 
 
-Layers = Mapping[str, nn.Linear]
+Layer: TypeAlias = nn.Linear | nn.Conv2d
+
+Layers = Mapping[str, Layer]
 """Every layer that an adapter may change, by its name in adapter files."""
 
 
-def find_layers(components: Mapping[str, nn.Module]) -> dict[str, nn.Linear]:
-    """Return the linear layers of a pipeline's components."""
+class PairShapes(NamedTuple):
+    """The shapes in a file of one layer's matrices and of DoRA's row lengths."""
+
+    down: tuple[int, ...]
+    up: tuple[int, ...]
+    lengths: tuple[int, ...]
+
+
+def find_layers(components: Mapping[str, nn.Module]) -> dict[str, Layer]:
+    """Return the linear layers and convolutions of a pipeline's components."""
     return {
         f"{component}.{file_name(component, name)}": layer
         for component, module in components.items()
         for name, layer in module.named_modules()
-        if isinstance(layer, nn.Linear)
+        if isinstance(layer, nn.Linear) or is_plain_convolution(layer)
     }
+
+
+def is_plain_convolution(layer: nn.Module) -> bool:
+    """Return whether a layer is a convolution of all channels, with zeros around the picture."""
+    return isinstance(layer, nn.Conv2d) and (layer.groups, layer.padding_mode) == (1, "zeros")
+
+
+def shapes_of(layer: Layer, rank: int) -> PairShapes:
+    """Return the shapes that a layer's pair of this rank has, as peft writes them."""
+    if isinstance(layer, nn.Conv2d):
+        out = layer.out_channels
+        kernel = (layer.kernel_size[0], layer.kernel_size[1])
+        return PairShapes((rank, layer.in_channels, *kernel), (out, rank, 1, 1), (1, out, 1, 1))
+    return PairShapes((rank, layer.in_features), (layer.out_features, rank), (layer.out_features,))
 
 
 def file_name(component: str, name: str) -> str:
@@ -135,11 +172,13 @@ class AdapterReader:
             raise PictureError("adapter_invalid", "the weights are not those of manifest.json")
         if not finite:
             raise PictureError("adapter_invalid", "a weight is not a finite number")
+        read = {name: self.pair_of(name, entries, matrices) for name, entries in pairs.items()}
+        own_bytes = sum(pair.own_bytes for pair in read.values())
         return Adapter(
             sha256=manifest.weights_sha256,
             trigger_word=manifest.trigger_word,
-            pairs={name: self.pair_of(name, entries, matrices) for name, entries in pairs.items()},
-            size=values.numel() * values.element_size(),
+            pairs=read,
+            size=values.numel() * values.element_size() + own_bytes,
             job_id=manifest.job_id,
             trigger_words=manifest.trigger_words,
         )
@@ -147,15 +186,19 @@ class AdapterReader:
     def pair_of(self, name: str, entries: PairEntries, matrices: Mapping[str, Tensor]) -> Pair:
         """Return a layer's matrices; DoRA's factor of each row is folded into B.
 
-        DoRA's weight is ``m / |W + B A| * (W + B A)`` with the norm of each row.
+        DoRA's weight is ``m / |W + B A| * (W + B A)`` with the norm of each row. A row of a
+        convolution is all that makes one output channel.
         """
         down, up = matrices[entries.down.name], matrices[entries.up.name]
         if entries.magnitude is None:
             return Pair(down, up)
-        weight = self.layers[name].weight.detach().to(self.device).float()
-        norms = torch.linalg.vector_norm(weight + up.float() @ down.float(), dim=1)
-        factor = matrices[entries.magnitude.name].float() / norms.clamp_min(MIN_NORM)
-        return Pair(down, (up.float() * factor[:, None]).to(up), (factor - 1).to(up))
+        weight = self.layers[name].weight.detach().to(self.device).float().flatten(1)
+        change = up.float().flatten(1) @ down.float().flatten(1)
+        norms = torch.linalg.vector_norm(weight + change, dim=1)
+        factor = matrices[entries.magnitude.name].float().flatten() / norms.clamp_min(MIN_NORM)
+        sides = up.shape[2:]
+        scaled = (up.float() * factor.reshape(-1, 1, *sides)).to(up)
+        return Pair(down, scaled, (factor - 1).reshape(-1, *sides).to(up))
 
     def read_manifest(self, folder: Path) -> AdapterManifest:
         """Return ``manifest.json``, which names the weights' hash and their base."""
@@ -181,9 +224,9 @@ class AdapterReader:
             rank = manifest.rank
             if is_of_text(name):
                 rank = manifest.text_encoder_rank or rank
-            if down.shape != (rank, layer.in_features) or up.shape != (layer.out_features, rank):
-                raise PictureError("adapter_invalid", "a tensor's shape does not fit the base")
-            if magnitude is not None and magnitude.shape != (layer.out_features,):
+            wanted = shapes_of(layer, rank)
+            lengths = wanted.lengths if magnitude is None else magnitude.shape
+            if wanted != (down.shape, up.shape, lengths):
                 raise PictureError("adapter_invalid", "a tensor's shape does not fit the base")
 
 
@@ -209,8 +252,8 @@ def pair_matrices(entries: Iterable[TensorEntry]) -> dict[str, PairEntries]:
     ups: dict[str, TensorEntry] = {}
     magnitudes: dict[str, TensorEntry] = {}
     for entry in entries:
-        if entry.name.endswith(MAGNITUDE):
-            magnitudes[entry.name.removesuffix(MAGNITUDE)] = entry
+        if magnitude := MAGNITUDE.match(entry.name):
+            magnitudes[magnitude["module"]] = entry
             continue
         matrix = LORA_MATRIX.match(entry.name)
         if matrix is None or entry.name.split(".", 1)[0] not in COMPONENTS:

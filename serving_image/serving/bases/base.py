@@ -64,7 +64,7 @@ class Base(Denoiser, Protocol):
     pipeline: Any
     """Diffusers' own, with all networks."""
     layers: Layers
-    """The linear layers that an adapter may change."""
+    """The layers that an adapter may change."""
     refiner: Refiner | None
 
     @property

@@ -1,6 +1,7 @@
 """A LoRA of another tool is accepted instead of photos, checked without torch, and handed on."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,24 @@ def named(*names: str) -> bytes:
     return safetensors({name: ((1, 1), bytes(4)) for name in names})
 
 
+def of_inputs(layer: str, width: int = 4) -> bytes:
+    """A DoRA of LyCORIS without wd_on_output: a length for each input."""
+    return safetensors({f"{layer}.dora_scale": ((1, width), bytes(4 * width))})
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (4, 1, 1, 1)])
+def test_a_dora_with_a_length_for_each_output_is_taken(shape: tuple[int, ...]) -> None:
+    check_import(safetensors({"lora_unet_x.dora_scale": (shape, bytes(16))}))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1, 1), (4,), (4, 4)])
+def test_any_other_shape_of_lengths_is_refused(shape: tuple[int, ...]) -> None:
+    """The shape alone tells whose they are, also of a layer with as many inputs as outputs."""
+    size = 4 * math.prod(shape)
+    with pytest.raises(ImportRefusedError, match="import_kind_refused"):
+        check_import(safetensors({"lora_unet_x.dora_scale": (shape, bytes(size))}))
+
+
 @pytest.mark.parametrize(
     ("body", "facts"),
     [
@@ -113,7 +132,11 @@ def named(*names: str) -> bytes:
             safetensors({"unet.a.lora_A.weight": ((1, 1), b"\x00\x00\xc0\x7f")}),
             {"code": "import_unreadable", "reason": "values_not_finite"},
         ),
-        (named("lora_unet_x.dora_scale"), {"code": "import_kind_refused", "kind": "DoRA"}),
+        (of_inputs("lora_unet_x"), {"code": "import_kind_refused", "kind": "DoRA of inputs"}),
+        (
+            named("lora_unet_x.dora_scale", "lora_unet_x.wd_for_diff"),
+            {"code": "import_kind_refused", "kind": "DoRA of differences"},
+        ),
         (named("lora_unet_x.on_input"), {"code": "import_kind_refused", "kind": "(IA)3"}),
         (named("base_model.model.x.ia3_l"), {"code": "import_kind_refused", "kind": "(IA)3"}),
         (named("lora_unet_x.oft_blocks"), {"code": "import_kind_refused", "kind": "OFT"}),
@@ -304,8 +327,8 @@ def test_the_command_refuses_words_that_intake_would_refuse(
 
 def test_the_command_refuses_a_file_that_intake_would_refuse(tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
-    file.write_bytes(named("lora_unet_x.dora_scale"))
-    with pytest.raises(NotImportedError, match="DoRA"):
+    file.write_bytes(of_inputs("lora_unet_x"))
+    with pytest.raises(NotImportedError, match="DoRA of inputs"):
         read(file)
     with pytest.raises(NotImportedError, match="cannot be read"):
         read(tmp_path / "gone.safetensors")

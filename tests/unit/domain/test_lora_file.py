@@ -1,6 +1,7 @@
 """A LoRA file is accepted only if it is whole, finite and of the expected rank."""
 
 import json
+import math
 import struct
 
 import pytest
@@ -123,14 +124,43 @@ def test_bytes_that_belong_to_no_tensor_are_refused() -> None:
         read_layout(placed()[:-32])
 
 
-def rank_of(shapes: dict[str, tuple[int, int]], rank: int, text_rank: int | None = None) -> str:
+def rank_of(shapes: dict[str, tuple[int, ...]], rank: int, text_rank: int | None = None) -> str:
     """What is message of a file of these shapes; nothing, where it passes."""
-    tensors = {name: (shape, bytes(4 * shape[0] * shape[1])) for name, shape in shapes.items()}
+    tensors = {name: (shape, bytes(4 * math.prod(shape))) for name, shape in shapes.items()}
     try:
         check_lora(safetensors(tensors), rank, text_rank)
     except WeightsError as error:
         return str(error)
     return ""
+
+
+KERNEL = {DOWN: (2, 4, 3, 3), UP: (6, 2, 1, 1)}
+LENGTHS = "unet.mid.to_k.lora_magnitude_vector"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (KERNEL, ""),
+        ({DOWN: (2, 4, 1, 1), UP: (6, 2, 1, 1)}, ""),
+        ({**KERNEL, UP: (6, 2)}, "shape_wrong"),
+        ({**KERNEL, UP: (6, 2, 3, 3)}, "shape_wrong"),
+        ({DOWN: (2, 4), UP: (6, 2, 1, 1)}, "shape_wrong"),
+        ({DOWN: (2, 4, 3), UP: (6, 2, 1)}, "shape_wrong"),
+        ({**KERNEL, DOWN: (3, 4, 3, 3)}, "rank_wrong"),
+        ({**KERNEL, LENGTHS: (1, 6, 1, 1)}, ""),
+        ({**KERNEL, LENGTHS: (6,)}, "rank_wrong"),
+        ({DOWN: (2, 4), UP: (6, 2), LENGTHS: (6,)}, ""),
+        ({DOWN: (2, 4), UP: (6, 2), f"{LENGTHS}.weight": (6,)}, ""),
+        ({DOWN: (2, 4), UP: (6, 2), LENGTHS: (4,)}, "rank_wrong"),
+        ({DOWN: (2, 4), UP: (6, 2), LENGTHS: (1, 6)}, "rank_wrong"),
+        ({DOWN: (2, 4), UP: (6, 2), "unet.x.lora_magnitude_vector": (6,)}, "keys_unknown"),
+    ],
+)
+def test_a_convolution_and_a_dora_have_the_axes_that_peft_gives_them(
+    shapes: dict[str, tuple[int, ...]], message: str
+) -> None:
+    assert rank_of(shapes, 2) == message
 
 
 TEXT_DOWN, TEXT_UP = "text_encoder.q.lora_A.weight", "text_encoder.q.lora_B.weight"
@@ -155,7 +185,7 @@ SECOND_DOWN, SECOND_UP = "text_encoder_2.q.lora.down.weight", "text_encoder_2.q.
     ],
 )
 def test_a_pair_has_the_rank_of_its_network(
-    shapes: dict[str, tuple[int, int]], rank: int, text_rank: int | None, message: str
+    shapes: dict[str, tuple[int, ...]], rank: int, text_rank: int | None, message: str
 ) -> None:
     assert rank_of(shapes, rank, text_rank) == message
 

@@ -158,6 +158,7 @@ def test_an_import_says_what_is_known_of_it() -> None:
     lines = about_import(replace(RECIPE, text_encoder_rank=None), "5e" * 32).splitlines()
     assert lines[2:] == [
         "| trained | elsewhere; converted exactly |",
+        f"| adapter | {KIND} |",
         f"| file's sha256 | {'5e' * 32} |",
         "| rank | 16 |",
         "| text encoders' rank | not changed |",

@@ -1,6 +1,7 @@
 """The files of an adapter: for diffusers, for web interfaces and for peft, and the manifest."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -87,9 +88,16 @@ def to_diffusers(weights: dict[str, Tensor], recipe: Recipe) -> dict[str, Tensor
         network = key.split(".", 1)[0]
         factor = recipe.alpha_of(network) / recipe.rank_of(network)
         folded = tensor * factor if ".lora_B." in key else tensor
-        name = lora_names.with_text_model(key).replace(f"{MAGNITUDE}.weight", MAGNITUDE)
+        name = lora_names.with_text_model(key)
+        if name.endswith(f".{MAGNITUDE}.weight"):
+            name = lora_names.lengths_name(name.removesuffix(f".{MAGNITUDE}.weight"))
         tensors[name] = folded.contiguous()
     return tensors
+
+
+def has_lengths(network: str, weights: Collection[str]) -> bool:
+    """Return whether the names of weights include DoRA's row lengths in this network."""
+    return any(key.startswith(f"{network}.") and f".{MAGNITUDE}" in key for key in weights)
 
 
 def to_webui(
@@ -105,12 +113,22 @@ def to_webui(
         path, _, part = layer.rpartition(".lora_")
         name = base.denoiser.webui_name(network, path, base.network)
         if part.startswith("magnitude"):
-            tensors[f"{name}.dora_scale"] = tensor[:, None].contiguous()
+            tensors[f"{name}.dora_scale"] = dora_scale(tensor)
             continue
         tensors[f"{name}.lora_{'down' if part.startswith('A') else 'up'}.weight"] = tensor
         tensors[f"{name}.alpha"] = torch.tensor(recipe.alpha_of(network))
     metadata = kohya_metadata(base.card, recipe, tensors)
     return tensors, metadata | base.denoiser.webui_metadata(base.network)
+
+
+def dora_scale(lengths: Tensor) -> Tensor:
+    """Return the lengths of a layer's outputs with the axes of its weight, as LyCORIS has them.
+
+    >>> dora_scale(torch.zeros(6)).shape, dora_scale(torch.zeros(1, 6, 1, 1)).shape
+    (torch.Size([6, 1]), torch.Size([6, 1, 1, 1]))
+    """
+    columns = lengths[:, None] if lengths.dim() == 1 else lengths.transpose(0, 1)
+    return columns.contiguous()
 
 
 def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None:
@@ -131,7 +149,7 @@ def write_peft(folder: Path, recipe: Recipe, weights: dict[str, Tensor]) -> None
             r=recipe.rank_of(network),
             lora_alpha=recipe.alpha_of(network),
             target_modules=list(targets),
-            use_dora=recipe.use_dora and not lora_names.is_of_text(network),
+            use_dora=has_lengths(network, weights),
             inference_mode=True,
         )
         settings = {

@@ -6,8 +6,8 @@
 The keys of IN decide the direction: a file of diffusers or peft becomes one for kohya's scripts,
 A1111 and ComfyUI, any other one becomes diffusers', and so does every file for Z-Image. A training
 delivers both; this is for other people's files. IN may be of kohya's scripts, diffusers (also
-before peft), peft, LoCon, LoHa and LoKr. kohya's format stores alpha with each pair, diffusers' has
-it multiplied into B: both draw the same image.
+before peft), peft, LoCon, LoHa, LoKr and DoRA of outputs. kohya's format stores alpha with each
+pair, diffusers' has it multiplied into B: both draw the same image.
 """
 
 import sys
@@ -20,7 +20,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from contracts.shared.weights import lora_names
-from trainer.export.foreign import Pair, Scales, UnknownFileError, read_pairs
+from trainer.export.foreign import (
+    Pair,
+    Scales,
+    UnknownFileError,
+    read_pairs,
+    refuse_without_kernel,
+)
 
 Tensors = dict[str, Tensor]
 
@@ -78,6 +84,7 @@ def convert(
         UnknownFileError: the file cannot be expressed as pairs of matrices.
     """
     pairs = read_pairs(tensors, layers_per_block, scales)
+    refuse_without_kernel(pairs)
     of_unets = not any(layer.startswith("transformer.") for layer in pairs)
     if of_unets and all(key.startswith(DOTTED) for key in tensors):
         return to_kohya(pairs, layers_per_block), "kohya"
@@ -90,6 +97,9 @@ def to_diffusers(pairs: dict[str, Pair]) -> Tensors:
     for layer, pair in pairs.items():
         converted[f"{layer}.lora_A.weight"] = pair.down.contiguous()
         converted[f"{layer}.lora_B.weight"] = (pair.up * (pair.alpha / pair.rank)).contiguous()
+        if pair.lengths is not None:
+            sides = (1, -1, 1, 1) if pair.is_convolution else (-1,)
+            converted[lora_names.lengths_name(layer)] = pair.lengths.reshape(sides).contiguous()
     return converted
 
 
@@ -103,6 +113,9 @@ def to_kohya(pairs: dict[str, Pair], layers_per_block: int) -> Tensors:
         converted[f"{name}.lora_down.weight"] = pair.down.contiguous()
         converted[f"{name}.lora_up.weight"] = pair.up.contiguous()
         converted[f"{name}.alpha"] = torch.tensor(pair.alpha)
+        if pair.lengths is not None:
+            sides = (-1, 1, 1, 1) if pair.is_convolution else (-1, 1)
+            converted[f"{name}.dora_scale"] = pair.lengths.reshape(sides).contiguous()
     return converted
 
 

@@ -7,7 +7,11 @@ different ways. These are sums and products of small matrices, so each has an eq
 - LoHa: ``(A1 B1) * (A2 B2)``, entry by entry, of ranks r and s is a pair of rank ``r s``;
 - LoKr: ``kron(C, A B)`` with C of n columns is a pair of rank ``n r``.
 
-DoRA, (IA)3, OFT, GLoRA, norms and whole differences have no equal small pair and are refused.
+LoHa and LoKr of a convolution are the same of the matrix ``(out, in * height * width)``.
+
+A DoRA is a pair and the length of every row of the changed weight. LyCORIS also writes a length of
+every column, which neither peft nor diffusers can: that is refused. (IA)3, OFT, GLoRA, norms and
+whole differences have no equal small pair and are refused.
 
 For Z-Image, ComfyUI's own names join queries, keys and values in one layer, ``attention.qkv``. The
 rows of its second matrix are theirs one behind the other, so its three pairs are exact too.
@@ -39,7 +43,8 @@ class Pair:
     """The change of one layer: ``alpha / rank * up @ down``."""
 
     down: Tensor
-    """(rank, in), or (rank, in, height, width) of a convolution"""
+    """(rank, in), or (rank, in, height, width) of a convolution. LoHa and LoKr of a convolution do
+    not say the kernel: (rank, in * height * width)."""
 
     up: Tensor
     """(out, rank), or (out, rank, 1, 1) of a convolution"""
@@ -47,10 +52,18 @@ class Pair:
     alpha: float
     """The rank where the file has no alpha, as in the tools themselves."""
 
+    lengths: Tensor | None = None
+    """(out,), the length of every row of the changed weight; None: no DoRA."""
+
     @property
     def rank(self) -> int:
         """Rank of the pair."""
         return len(self.down)
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether the pair is written as a convolution's."""
+        return len(self.up.shape) > 2  # noqa: PLR2004 (a matrix)
 
 
 @dataclass(frozen=True)
@@ -160,7 +173,6 @@ def read_pairs(
             f"{odd or len(tensors)} of {len(tensors)} tensors are no part of a LoRA that we know"
         )
         raise UnknownFileError(message)
-    refuse_convolutions(layers)
     return split_fused(
         {
             layer: with_alpha(fitting_pair(parts), layer, parts, scales)
@@ -200,17 +212,19 @@ def split_fused(pairs: Mapping[str, Pair]) -> dict[str, Pair]:
             continue
         if len(pair.up) % len(_SPLIT):
             raise UnknownFileError("a joined layer of queries, keys and values has an odd size")
-        for ending, up in zip(_SPLIT, pair.up.chunk(len(_SPLIT)), strict=True):
+        ups = pair.up.chunk(len(_SPLIT))
+        lengths = (None,) * len(_SPLIT) if pair.lengths is None else pair.lengths.chunk(len(_SPLIT))
+        for ending, up, own in zip(_SPLIT, ups, lengths, strict=True):
             name = layer.removesuffix(_FUSED) + ending
             if name in pairs:
                 raise UnknownFileError("a layer is there twice, joined with others and by itself")
-            split[name] = Pair(pair.down, up.contiguous(), pair.alpha)
+            split[name] = Pair(pair.down, up.contiguous(), pair.alpha, own)
     return split
 
 
 def refuse_by_name(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse a format that has no equal plain pair."""
-    if kind := refused_kind(tensors):
+    """Refuse a format that equals neither a plain pair nor a DoRA of outputs."""
+    if kind := refused_kind({name: tuple(tensor.shape) for name, tensor in tensors.items()}):
         message = (
             f"{kind.tensors} of {len(tensors)} tensors are of {kind.name}, which no plain pair of"
             " matrices can express exactly; merge it into a base with its own tool, or train it"
@@ -219,15 +233,16 @@ def refuse_by_name(tensors: Mapping[str, Tensor]) -> None:
         raise UnknownFileError(message)
 
 
-def refuse_convolutions(layers: Mapping[str, Parts]) -> None:
-    """Refuse LoHa and LoKr of a convolution, whose tensors do not say its kernel."""
-    for layer, parts in layers.items():
-        if _CONVOLUTION.search(layer) and any(
-            part.startswith(("hada_", "lokr_")) for part in parts
-        ):
+def refuse_without_kernel(pairs: Mapping[str, Pair]) -> None:
+    """Refuse pairs of convolutions whose tensors do not say the kernel: LoHa's and LoKr's.
+
+    A base would tell it; a file alone does not.
+    """
+    for layer, pair in pairs.items():
+        if _CONVOLUTION.search(layer) and pair.down.dim() == 2:  # noqa: PLR2004 (a matrix)
             message = (
                 "LoHa or LoKr of a convolution cannot be converted: its tensors do not say the"
-                " kernel; train without conv_dim, or use LoCon"
+                " kernel; train without conv_dim, use LoCon, or import it, which reads the base"
             )
             raise UnknownFileError(message)
 
@@ -277,6 +292,18 @@ def z_image_name(layer: str) -> str:
 
 
 def pair_of(parts: Parts) -> Pair:
+    """Return the pair of a layer, with DoRA's lengths if it has any."""
+    pair = plain_pair_of(parts)
+    lengths = parts.get("lengths")
+    if lengths is None:
+        return pair
+    if lengths.numel() != len(pair.up):
+        message = "a layer of a DoRA has not one length for each of its outputs"
+        raise UnknownFileError(message)
+    return replace(pair, lengths=lengths.flatten())
+
+
+def plain_pair_of(parts: Parts) -> Pair:
     """Return the plain pair of a layer."""
     if any(part.startswith("hada_") for part in parts):
         return loha(parts)
@@ -294,50 +321,66 @@ def pair_of(parts: Parts) -> Pair:
 
 def loha(parts: Parts) -> Pair:
     """Return the pair of a Hadamard product: its columns are products of the factors' columns."""
-    refuse_tucker(parts, "hada_t")
-    a1, b1 = part_of(parts, "hada_w1_a"), part_of(parts, "hada_w1_b")
-    a2, b2 = part_of(parts, "hada_w2_a"), part_of(parts, "hada_w2_b")
+    (a1, b1), (a2, b2) = (low_rank(parts, f"hada_w{n}", f"hada_t{n}") for n in (1, 2))
     up = torch.einsum("or,os->ors", a1, a2).flatten(1)
     down = torch.einsum("ri,si->rsi", b1, b2).flatten(0, 1)
-    rank = a1.shape[1]
-    return Pair(down, up, alpha_of(parts, rank) / rank * len(down))
+    rank = len(b1)
+    pair = Pair(down, up, alpha_of(parts, rank) / rank * len(down))
+    return with_kernel(pair, parts.get("hada_t1"))
 
 
 def lokr(parts: Parts) -> Pair:
     """Return the pair of a Kronecker product.
 
     ``kron(L, R)`` with ``L = La Lb`` and ``R = Ra Rb`` is ``kron(La, Ra) kron(Lb, Rb)``. A factor
-    that is whole is itself times the identity, on the side where that is smaller.
+    that is whole is itself times the identity, on the side where that is smaller. The kernel of a
+    convolution belongs to R.
     """
-    refuse_tucker(parts, "lokr_t")
     (la, lb), (ra, rb) = factors(parts, "lokr_w1"), factors(parts, "lokr_w2")
-    up, down = (
-        torch.kron(la.contiguous(), ra.contiguous()),
-        torch.kron(lb.contiguous(), rb.contiguous()),
-    )
+    up, down = kron(la, ra), kron(lb, rb)
     ranks = [parts[name].shape[0] for name in ("lokr_w1_b", "lokr_w2_b") if name in parts]
     # LyCORIS scales by alpha only where a factor has a rank, and takes the second one's.
     scale = alpha_of(parts, ranks[-1]) / ranks[-1] if ranks else 1.0
-    return Pair(down, up, scale * len(down))
+    kernel = parts.get("lokr_t2", parts.get("lokr_w2"))
+    return with_kernel(Pair(down, up, scale * len(down)), kernel)
+
+
+def kron(left: Tensor, right: Tensor) -> Tensor:
+    """Return the Kronecker product of two matrices; torch's own fails for some transposed ones."""
+    return torch.einsum("ab,cd->acbd", left, right).flatten(0, 1).flatten(1)
 
 
 def factors(parts: Parts, name: str) -> tuple[Tensor, Tensor]:
     """Return two matrices whose product is one factor of a Kronecker product."""
     whole = parts.get(name)
     if whole is None:
-        return part_of(parts, f"{name}_a"), part_of(parts, f"{name}_b")
-    if whole.dim() != 2:  # noqa: PLR2004 (a matrix)
-        message = "LoKr of a convolution has no equal plain pair here"
-        raise UnknownFileError(message)
+        return low_rank(parts, name, name.replace("_w", "_t"))
+    whole = whole.flatten(1)
     rows, columns = whole.shape
     return (torch.eye(rows), whole) if rows < columns else (whole, torch.eye(columns))
 
 
-def refuse_tucker(parts: Parts, start: str) -> None:
-    """Refuse the Tucker form of a convolution's LoHa or LoKr."""
-    if any(part.startswith(start) for part in parts):
-        message = "LyCORIS in Tucker's form has no equal plain pair here; train without use_tucker"
-        raise UnknownFileError(message)
+def low_rank(parts: Parts, name: str, core: str) -> tuple[Tensor, Tensor]:
+    """Return two matrices whose product is a matrix of low rank.
+
+    In Tucker's form of a convolution, both halves have the rank as their first side, and the
+    core is (rank, rank, height, width).
+    """
+    up, down = part_of(parts, f"{name}_a"), part_of(parts, f"{name}_b")
+    if core not in parts:
+        return up, down
+    return up.T, torch.einsum("ijhw,jc->ichw", parts[core], down).flatten(1)
+
+
+def with_kernel(pair: Pair, kernel: Tensor | None) -> Pair:
+    """Return a pair of matrices as a convolution's, if a tensor of (.., .., height, width) says so.
+
+    ``down`` is (rank, in * height * width) before, and (rank, in, height, width) after.
+    """
+    if kernel is None or kernel.dim() == 2:  # noqa: PLR2004 (a matrix)
+        return pair
+    down = pair.down.unflatten(1, (-1, *kernel.shape[2:]))
+    return replace(pair, down=down, up=pair.up[..., None, None])
 
 
 def part_of(parts: Parts, name: str) -> Tensor:

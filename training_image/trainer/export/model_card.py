@@ -142,6 +142,7 @@ def about_import(recipe: Recipe, sha256: str, network: str = "UNet") -> str:
     """Return the table of an import, whose training is not known here."""
     rows: dict[str, object] = {
         "trained": "elsewhere; converted exactly",
+        "adapter": adapter_kind(recipe),
         "file's sha256": sha256,
         "rank": recipe.rank,
         "text encoders' rank": recipe.text_encoder_rank or "not changed",

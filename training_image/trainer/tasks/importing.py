@@ -2,8 +2,12 @@
 
 The conversion is exact: the pairs of trainer.export.foreign, filled with zeros to one rank for each
 kind of network, since the endpoint serves one rank. What cannot be exact is refused by its name.
+
+Where some layers of a network are a DoRA, the others get the row lengths that they have already:
+peft knows DoRA for a network as a whole.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +26,7 @@ from contracts.shared.weights.families import FAMILIES, Family
 from contracts.shared.weights.lora_names import is_of_text, with_text_model
 from trainer.config.recipe import Recipe, make_recipe
 from trainer.evaluation.gate import make_sampling_requests
-from trainer.export.adapter_files import list_files, write_adapter
+from trainer.export.adapter_files import MAGNITUDE, has_lengths, list_files, write_adapter
 from trainer.export.convert import AdapterFile, read_file
 from trainer.export.foreign import Pair, UnknownFileError, read_pairs
 from trainer.export.model_card import write_card
@@ -48,7 +52,7 @@ def import_adapter(job: Job, task: TrainingTask) -> TrainingResult:
     if task.adapter is None:
         raise TrainingError("plan_invalid", "the task has no adapter to import")
     names, modules = find_layers(job.base)
-    pairs = flattened(read_import(job, task.adapter, task.request.lora_alpha), modules)
+    pairs = shaped(read_import(job, task.adapter, task.request.lora_alpha), modules)
     check_layers(pairs, modules)
     check_packed(pairs, FAMILIES[job.base.card.family])
     recipe = recipe_of(make_recipe(task, job.base.card, NO_STEPS), pairs, names)
@@ -57,6 +61,7 @@ def import_adapter(job: Job, task: TrainingTask) -> TrainingResult:
         f"import job_id={task.job_id} layers={len(pairs)} rank={recipe.rank}"
         f" text_encoder_rank={recipe.text_encoder_rank or 0}"
     )
+    pairs = with_lengths(pairs, modules)
     weights = {names[layer]: pair for layer, pair in pairs.items()}
     networks = attach(job.base, recipe, padded(weights, recipe))
     return finish_import(job, task, recipe, networks)
@@ -102,7 +107,8 @@ def find_layers(base: Base) -> tuple[dict[str, str], Layers]:
         with_text_model(f"{network}.{path}"): f"{network}.{path}"
         for network, module in networks.items()
         for path, layer in module.named_modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d)
+        if isinstance(layer, nn.Linear)
+        or (isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.padding_mode == "zeros")
     }
     modules = {
         name: networks[own.split(".", 1)[0]].get_submodule(own.split(".", 1)[1])
@@ -111,14 +117,30 @@ def find_layers(base: Base) -> tuple[dict[str, str], Layers]:
     return names, modules
 
 
-def flattened(pairs: Mapping[str, Pair], modules: Layers) -> dict[str, Pair]:
-    """Return linear layers' pairs as matrices: some tools write them as convolutions of 1 x 1."""
-    return {
-        layer: replace(pair, down=as_matrix(pair.down), up=as_matrix(pair.up))
-        if isinstance(modules.get(layer), nn.Linear)
-        else pair
-        for layer, pair in pairs.items()
-    }
+def shaped(pairs: Mapping[str, Pair], modules: Layers) -> dict[str, Pair]:
+    """Return pairs with the axes of the layers that they change; one that does not fit stays.
+
+    Some tools write a linear layer as a convolution of 1 x 1, and LyCORIS writes a convolution as a
+    matrix.
+    """
+    return {layer: shaped_as(modules.get(layer), pair) for layer, pair in pairs.items()}
+
+
+def shaped_as(module: nn.Module | None, pair: Pair) -> Pair:
+    """Return a pair with the axes of a layer."""
+    if isinstance(module, nn.Linear):
+        return replace(pair, down=as_matrix(pair.down), up=as_matrix(pair.up))
+    if isinstance(module, nn.Conv2d):
+        sides = (module.in_channels, *module.kernel_size)
+        down, up = as_matrix(pair.down), as_matrix(pair.up)
+        if down.shape[1:] == (math.prod(sides),):
+            down = down.unflatten(1, sides)
+        return replace(pair, down=down, up=up[..., None, None] if up.dim() == MATRIX else up)
+    return pair
+
+
+MATRIX = 2
+"""Axes of a matrix."""
 
 
 def as_matrix(tensor: Tensor) -> Tensor:
@@ -131,19 +153,15 @@ def as_matrix(tensor: Tensor) -> Tensor:
 
 
 def check_layers(pairs: Mapping[str, Pair], modules: Layers) -> None:
-    """Refuse a LoRA that is for another base, or changes what the endpoint cannot change.
+    """Refuse a LoRA that is for another base.
 
     Raises:
-        TrainingError: ``import_base_differs`` or ``import_layers_refused``, with counts.
+        TrainingError: ``import_base_differs``, with counts.
     """
     missing = sum(layer not in modules for layer in pairs)
     if missing:
         message = f"{missing} of {len(pairs)} layers are none of this base"
         raise TrainingError("import_base_differs", message)
-    convolutions = sum(isinstance(modules[layer], nn.Conv2d) for layer in pairs)
-    if convolutions:
-        message = f"{convolutions} of {len(pairs)} layers are convolutions"
-        raise TrainingError("import_layers_refused", message)
     unlike = sum(not fits(pair, modules[layer]) for layer, pair in pairs.items())
     if unlike:
         message = f"{unlike} of {len(pairs)} layers have another size in this base"
@@ -166,11 +184,8 @@ def check_packed(pairs: Mapping[str, Pair], family: Family) -> None:
 def fits(pair: Pair, layer: nn.Module) -> bool:
     """Return whether a pair changes a layer of this size."""
     shapes = (tuple(pair.down.shape), tuple(pair.up.shape))
-    rank = pair.rank
-    return isinstance(layer, nn.Linear) and shapes == (
-        (rank, layer.in_features),
-        (layer.out_features, rank),
-    )
+    weight = tuple(layer.weight.shape)
+    return shapes == ((pair.rank, *weight[1:]), (weight[0], pair.rank, *(1,) * len(weight[2:])))
 
 
 def recipe_of(recipe: Recipe, pairs: Mapping[str, Pair], names: Mapping[str, str]) -> Recipe:
@@ -183,6 +198,7 @@ def recipe_of(recipe: Recipe, pairs: Mapping[str, Pair], names: Mapping[str, str
     rank = ranks[False] or ranks[True]
     return replace(
         recipe,
+        use_dora=any(pair.lengths is not None for pair in pairs.values()),
         rank=rank,
         alpha=float(rank),
         target_modules=tuple(own),
@@ -199,12 +215,45 @@ def check_size(pairs: Mapping[str, Pair], recipe: Recipe) -> None:
         TrainingError: ``import_too_large``.
     """
     values = sum(
-        recipe.rank_of(layer.split(".", 1)[0]) * (pair.down.shape[1] + pair.up.shape[0])
+        recipe.rank_of(network_of(layer)) * (math.prod(pair.down.shape[1:]) + len(pair.up))
         for layer, pair in pairs.items()
     )
+    dora = networks_of_dora(pairs)
+    values += sum(len(pair.up) for layer, pair in pairs.items() if network_of(layer) in dora)
     if values * BYTES_PER_VALUE > MAX_ADAPTER_BYTES:
         message = f"it has {values * BYTES_PER_VALUE >> 20} MiB as pairs of rank {recipe.rank}"
         raise TrainingError("import_too_large", message)
+
+
+def network_of(layer: str) -> str:
+    """Return the network of a layer that is named ``<network>.<path>``."""
+    return layer.split(".", 1)[0]
+
+
+def networks_of_dora(pairs: Mapping[str, Pair]) -> set[str]:
+    """Return the networks of which a layer has row lengths."""
+    return {network_of(layer) for layer, pair in pairs.items() if pair.lengths is not None}
+
+
+def with_lengths(pairs: Mapping[str, Pair], modules: Layers) -> dict[str, Pair]:
+    """Return the pairs, all with row lengths in the networks where one has them.
+
+    The row lengths of ``W + B A`` itself change nothing.
+    """
+    dora = networks_of_dora(pairs)
+    return {
+        layer: replace(pair, lengths=own_lengths(pair, modules[layer]))
+        if pair.lengths is None and network_of(layer) in dora
+        else pair
+        for layer, pair in pairs.items()
+    }
+
+
+def own_lengths(pair: Pair, layer: nn.Module) -> Tensor:
+    """Return the length of every row of a layer's weight with a pair's change, (out,)."""
+    change = pair.up.flatten(1) @ pair.down.flatten(1) * (pair.alpha / pair.rank)
+    weight = layer.weight.detach().to(change).flatten(1)
+    return torch.linalg.vector_norm(weight + change, dim=1)
 
 
 def padded(pairs: Mapping[str, Pair], recipe: Recipe) -> dict[str, Tensor]:
@@ -214,13 +263,27 @@ def padded(pairs: Mapping[str, Pair], recipe: Recipe) -> dict[str, Tensor]:
     """
     weights: dict[str, Tensor] = {}
     for layer, pair in pairs.items():
-        missing = recipe.rank_of(layer.split(".", 1)[0]) - pair.rank
+        rank = recipe.rank_of(network_of(layer))
         up = pair.up * (pair.alpha / pair.rank)
-        weights[f"{layer}.lora_A.weight"] = nn.functional.pad(pair.down, (0, 0, 0, missing))
-        weights[f"{layer}.lora_B.weight"] = nn.functional.pad(up, (0, missing))
+        weights[f"{layer}.lora_A.weight"] = filled(pair.down, rank, 0)
+        weights[f"{layer}.lora_B.weight"] = filled(up, rank, 1)
+        if pair.lengths is not None:
+            sides = (1, -1, 1, 1) if pair.is_convolution else (-1,)
+            weights[f"{layer}.{MAGNITUDE}.weight"] = pair.lengths.reshape(sides)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
         raise TrainingError("import_unreadable", "its values are not finite once they are scaled")
     return weights
+
+
+def filled(tensor: Tensor, size: int, axis: int) -> Tensor:
+    """Return a tensor with zeros behind its values, so that an axis has this size.
+
+    >>> filled(torch.ones(2, 1), 3, 0).tolist()
+    [[1.0], [1.0], [0.0]]
+    """
+    sides = list(tensor.shape)
+    sides[axis] = size - sides[axis]
+    return torch.cat([tensor, tensor.new_zeros(sides)], dim=axis)
 
 
 def attach(base: Base, recipe: Recipe, weights: dict[str, Tensor]) -> lora.Networks:
@@ -239,6 +302,7 @@ def attach(base: Base, recipe: Recipe, weights: dict[str, Tensor]) -> lora.Netwo
             rank=recipe.rank_of(name),
             alpha=float(recipe.rank_of(name)),
             seed=recipe.seed,
+            dora=has_lengths(name, weights),
         )
     lora.restore(networks, weights)
     return networks

@@ -1,12 +1,17 @@
-"""What a file's tensors say by their names: kinds that equal no plain pair, and whose layers."""
+"""What a file's tensors say by name and shape: kinds that are not served, and whose layers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+DORA_SCALE = "dora_scale"
+"""LyCORIS' name of DoRA's lengths; its shape says whose they are."""
+
+DORA_OF_INPUTS = "DoRA of inputs"
+"""DoRA with a length for each input of a layer, instead of each output."""
+
 REFUSED = {
-    "dora_scale": "DoRA",
-    "lora_magnitude_vector": "DoRA",
+    "wd_for_diff": "DoRA of differences",
     "on_input": "(IA)3",
     "ia3_l": "(IA)3",
     "oft_blocks": "OFT",
@@ -19,7 +24,7 @@ REFUSED = {
     "string_to_param": "embeddings",
     "dyn_up": "DyLoRA",
 }
-"""Formats without an equal plain pair, by a part of a tensor's name."""
+"""Formats that equal neither a plain pair nor a DoRA of outputs, by a part of a tensor's name."""
 
 
 _HALVES = {
@@ -35,6 +40,9 @@ _HALVES = {
     "_lora.down.weight": "down",
     "_lora.up.weight": "up",
     "alpha": "alpha",
+    DORA_SCALE: "lengths",
+    "lora_magnitude_vector": "lengths",
+    "lora_magnitude_vector.weight": "lengths",
 }
 """Ends of the names of a layer's tensors, and what each of them is."""
 
@@ -64,20 +72,40 @@ class RefusedKind(NamedTuple):
     """Number of tensors of this kind."""
 
 
-def refused_kind(names: Iterable[str]) -> RefusedKind | None:
-    """Return the kind of a file that has no equal plain pair; None: it may have one.
+def refused_kind(shapes: Mapping[str, tuple[int, ...]]) -> RefusedKind | None:
+    """Return the kind of a file that cannot be served exactly; None: it may be.
 
-    >>> refused_kind(["lora_unet_mid_block_attentions_0_proj_in.dora_scale"])
-    RefusedKind(name='DoRA', tensors=1)
-    >>> refused_kind(["unet.conv_in.lora_A.weight"]) is None
+    Args:
+        shapes: the shape of each tensor by its name.
+
+    >>> refused_kind({"lora_unet_mid_block_attentions_0_proj_in.dora_scale": (1, 320)})
+    RefusedKind(name='DoRA of inputs', tensors=1)
+    >>> refused_kind({"lora_unet_mid_block_attentions_0_proj_in.dora_scale": (320, 1)}) is None
     True
+    >>> refused_kind({"unet.mid_block.resnets.0.conv1.on_input": (4,)})
+    RefusedKind(name='(IA)3', tensors=1)
     """
-    keys = list(names)
     for part, name in REFUSED.items():
-        count = sum(key.endswith(f".{part}") or f".{part}." in key for key in keys)
+        count = sum(key.endswith(f".{part}") or f".{part}." in key for key in shapes)
         if count:
             return RefusedKind(name, count)
-    return None
+    of_inputs = sum(
+        key.endswith(f".{DORA_SCALE}") and not has_output_axis(shape)
+        for key, shape in shapes.items()
+    )
+    return RefusedKind(DORA_OF_INPUTS, of_inputs) if of_inputs else None
+
+
+def has_output_axis(shape: tuple[int, ...]) -> bool:
+    """Return whether LyCORIS' lengths of this shape are those of a layer's outputs.
+
+    A layer's weight is (out, in, ...), and the lengths keep its axes: (out, 1, ...) or (1, in,
+    ...). So the shape tells them apart where a layer has as many inputs as outputs, too.
+
+    >>> has_output_axis((320, 1, 1, 1)), has_output_axis((1, 320, 1, 1)), has_output_axis((320,))
+    (True, False, False)
+    """
+    return len(shape) > 1 and all(side == 1 for side in shape[1:])
 
 
 _UNET_BLOCK = re.compile(r"(?:down|up|input|output)_blocks[._]\d|mid(?:dle)?_block[._]")

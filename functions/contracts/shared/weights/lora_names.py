@@ -106,6 +106,18 @@ def is_of_text(name: str) -> bool:
     return name.startswith(TEXT_ENCODER)
 
 
+def lengths_name(layer: str) -> str:
+    """Return the name in diffusers' file of DoRA's row lengths of a layer.
+
+    diffusers finds those of a text encoder by the parameter's whole name only, and those of a
+    denoising network by peft's short one.
+
+    >>> lengths_name("unet.conv_in"), lengths_name("text_encoder.fc1")
+    ('unet.conv_in.lora_magnitude_vector', 'text_encoder.fc1.lora_magnitude_vector.weight')
+    """
+    return f"{layer}.lora_magnitude_vector" + (".weight" if is_of_text(layer) else "")
+
+
 def to_sgm(path: str, layers_per_block: int = OFFICIAL_LAYERS_PER_BLOCK) -> str:
     """Return the path in Stability AI's UNet of a layer of diffusers' UNet.
 
