@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.documents.upload.imported import ImportReport
+from domain.requests.import_state import without_effect
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
 from domain.requests.request_json import RequestRefusedError
 from domain.requests.tools.recognition import tool_of
-from domain.requests.tools.translation import without_effect
 
 PHOTOS = tuple(f"20_ohwx man/{n}.jpg" for n in range(10))
 DIFFUSERS: dict[str, Any] = {
