@@ -8,11 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from contracts.base import BaseCard
 from contracts.codes import CODES
 from contracts.documents.job import PinnedObject
 from contracts.documents.photos import PhotoVerdict
 from contracts.errors import StageError
-from contracts.shared.layout import REQUEST_FILE, upload_prefix
+from contracts.shared.base_options import unfit_options
+from contracts.shared.layout import BASE_FILE, REQUEST_FILE, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.people.consent_texts import CURRENT
 from contracts.shared.people.retention import UPLOADS
@@ -21,7 +25,8 @@ from contracts.shared.words.tokens import trigger_codes
 from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
-from domain.intake.trigger_words import words_of
+from domain.intake.trigger_words import ReadFile, words_of
+from domain.intake.unfit_prompts import prompts_refused_on
 from domain.intake.uploads import PinnedUpload, pin_upload
 from domain.ports.storage import ObjectTooLargeError
 from domain.requests.consent import ConsentRules, refuse_consent
@@ -50,7 +55,7 @@ class CheckOptions(NamedTuple):
     resolution: int | None = None
     """The base model's; None: the smallest."""
     base: Path | None = None
-    """Folder of a base, whose tokenizer judges the trigger word."""
+    """Folder of a base, which judges the trigger word, options and prompts."""
     explain: bool = False
     """Whether to list what became of each setting of another tool's files."""
 
@@ -123,6 +128,7 @@ def judge(storage: FolderStorage, wanted: CheckOptions) -> bool:
     good = print_verdicts(judged, trigger_word)
     if wanted.base is not None:
         print_trigger(trigger_word, wanted.base)
+        problems += print_unfit(merged, wanted.base)
     return good >= MIN_PHOTOS and problems == 0
 
 
@@ -195,17 +201,39 @@ def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:
 
 def print_trigger(trigger_word: str, base: Path) -> None:
     """Print the advice on the trigger word that the base's tokenizer gives."""
-
-    def read(path: str) -> bytes | None:
-        file = base / path
-        return file.read_bytes() if file.is_file() else None
-
-    known = words_of(read)
+    known = words_of(files_in(base))
     if known is None:
         _print(f"{shown(base)} has no tokenizer of CLIP's kind: the trigger word is not judged.")
         return
     for code in trigger_codes(trigger_word, known):
         _print(f"advice    {CODES[code].text} {CODES[code].hint}")
+
+
+def print_unfit(merged: MergedRequest | None, base: Path) -> int:
+    """Print the options and prompts that the base cannot be asked for; return how many."""
+    read = files_in(base)
+    try:
+        card = BaseCard.model_validate_json(read(BASE_FILE) or b"")
+    except ValidationError:
+        _print(f"{shown(base)} has no {BASE_FILE}: whether options and prompts fit is not judged.")
+        return 0
+    if merged is None:
+        return 0
+    request = merged.request
+    unfit = {**unfit_options(request, card), **prompts_refused_on(request, card, read)}
+    for field, why in unfit.items():
+        _print(f"{REQUEST_FILE}: {field}: {why}")
+    return len(unfit)
+
+
+def files_in(base: Path) -> ReadFile:
+    """Return what reads a file of a base in a folder."""
+
+    def read(path: str) -> bytes | None:
+        file = base / path
+        return file.read_bytes() if file.is_file() else None
+
+    return read
 
 
 def words(verdict: PhotoVerdict) -> list[str]:

@@ -61,6 +61,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "prompt_not_drawable": CodeEntry(
+        "A prompt cannot be drawn",
+        "A prompt is longer than the base model reads, or asks for what the endpoint refuses.",
+        "Shorten or change the prompts that are listed here, and send the request again.",
+        "owner",
+        False,
+    ),
     "consent_missing": CodeEntry(
         "Consent is missing",
         "Photos of people need the consent of the person on them, and this request has none.",

@@ -31,7 +31,8 @@ def add_check(commands: Commands) -> None:
         "--base",
         type=Path,
         metavar="FOLDER",
-        help="a base's folder: its tokenizer says whether the trigger word is a rare, short one",
+        help="a base's folder: says whether the trigger word is rare and short, and what the base"
+        " cannot be asked for",
     )
     check.add_argument(
         "--explain",

@@ -7,9 +7,9 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from contracts.shared.words.prompt_weights import READERS, PromptError, Syntax, WeightedPrompt
 from serving.adapters.hooks import Mix
-from serving.prompt_weights import READERS, WeightedPrompt
-from serving.tensors import Sampling, SecondPass, Syntax
+from serving.tensors import PictureError, Sampling, SecondPass
 
 Network = Literal["base", "refiner"]
 """Which network draws."""
@@ -30,7 +30,7 @@ class Row:
     mask: Image | None = None
     """Where the image may change: white; in the picture's size, of one channel."""
     syntax: Syntax = "literal"
-    """How the prompts are read (serving.prompt_weights)."""
+    """How the prompts are read (contracts.shared.words.prompt_weights)."""
     clip_skip: int | None = None
     """Number of the text encoders' last layers that are left out, as diffusers counts."""
     second_pass: SecondPass | None = None
@@ -39,8 +39,16 @@ class Row:
     """Share of the noise schedule after which the base's refiner draws; None: it does not."""
 
     def read(self, text: str) -> WeightedPrompt:
-        """Return a prompt's words and weights."""
-        return READERS[self.syntax](text)
+        """Return a prompt's words and weights.
+
+        Raises:
+            PictureError: ``invalid_argument``; the prompt asks for what nobody here draws.
+        """
+        try:
+            return READERS[self.syntax](text)
+        except PromptError as error:
+            message = f"prompt: {error}; with prompt_weights false brackets are text"
+            raise PictureError("invalid_argument", message) from None
 
 
 class Conditions(Protocol):

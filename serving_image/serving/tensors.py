@@ -4,11 +4,10 @@ import binascii
 import io
 import json
 import secrets
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -29,12 +28,14 @@ from contracts.documents.picture import (
     PictureCode,
 )
 from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS
-from contracts.shared.pictures.abilities import ABILITIES
+from contracts.shared.pictures.abilities import ABILITIES, syntax_of
 from contracts.shared.pictures.sampler_names import KNOWN, rename_arguments
 from contracts.shared.pictures.sent_image import base64_of, decode_sent
 from contracts.shared.pictures.upright import turn_upright
 from contracts.shared.pictures.upscalers import DEFAULT_UPSCALER
 from contracts.shared.weights.families import FAMILIES
+from contracts.shared.words.chunks import CHUNK_TOKENS
+from contracts.shared.words.prompt_weights import CONTROL_SIGN, Syntax, has_control_sign
 from contracts.shared.words.styles import apply_style
 from serving.output.pictures_bucket import NoPictureError
 
@@ -56,10 +57,6 @@ OPAQUE = 255
 
 WHITE = 128
 """Smallest grey value of a mask at which the image may change."""
-
-
-Syntax = Literal["weights", "tags", "literal"]
-"""How a prompt is read: with weights; as text without other tools' tags; as it stands."""
 
 
 class PictureError(Exception):
@@ -230,7 +227,7 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
         else None,
         strength=strength,
         second_pass=second_pass,
-        syntax=choose_syntax(arguments, base),
+        syntax=syntax_of(base.family, prompt_weights=arguments.prompt_weights),
     )
 
 
@@ -242,13 +239,6 @@ def check_abilities(arguments: PictureArguments, base: BaseCard) -> None:
             takes = [one for one in list_arguments() if one not in lacks]
             text = f"{name}: not with this endpoint's base; it takes {', '.join(takes)}, hr_..."
             raise PictureError("invalid_argument", text)
-
-
-def choose_syntax(arguments: PictureArguments, base: BaseCard) -> Syntax:
-    """Return how the prompts are read."""
-    if not arguments.prompt_weights:
-        return "literal"
-    return "weights" if ABILITIES[base.family].reads_weights else "tags"
 
 
 def check_sides(size: tuple[int, int], step: int) -> None:
@@ -467,9 +457,8 @@ def parse_text(value: bytes, name: str, *, at_least: int) -> str:
         text = value.decode().removeprefix(BOM).strip()
     except UnicodeDecodeError:
         raise PictureError("invalid_argument", f"{name}: the text is not UTF-8") from None
-    if any(unicodedata.category(sign) == "Cc" and not sign.isspace() for sign in text):
-        problem = "it has a control character, such as NUL; leave it out"
-        raise PictureError("invalid_argument", f"{name}: {problem}")
+    if has_control_sign(text):
+        raise PictureError("invalid_argument", f"{name}: {CONTROL_SIGN}")
     if not at_least <= len(text) <= MAX_PROMPT_CHARACTERS:
         limits = f"{at_least} to {MAX_PROMPT_CHARACTERS} characters"
         raise PictureError("invalid_argument", f"{name}: {limits}")
@@ -485,7 +474,8 @@ def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
 def check_chunks(chunks: int) -> int:
     """Return the number of chunks of a request's longer prompt."""
     if chunks > MAX_PROMPT_CHUNKS:
-        text = f"prompt, negative_prompt: at most {MAX_PROMPT_CHUNKS * 75} of CLIP's tokens each"
+        most = MAX_PROMPT_CHUNKS * CHUNK_TOKENS
+        text = f"prompt, negative_prompt: at most {most} of CLIP's tokens each"
         raise PictureError("invalid_argument", text)
     return chunks
 

@@ -102,7 +102,7 @@ def test_a_picture_follows_the_prompt_that_clip_finds_nearest(judge: ClipJudge) 
 def test_the_gate_varies_the_prompts_and_scores_them_by_clip(judge: ClipJudge) -> None:
     subject = RecipeSubject("sks", "a photo of a sks dog", "a photo of a dog")
     wanted = replace(full_recipe(), subjects=(subject,))
-    requests = make_sampling_requests(wanted, [], judge)
+    requests = make_sampling_requests(wanted, [], judge, "weights")
     right = [COLOURS[n % 4] for n in range(8)]
     wrong = [COLOURS[(n + 1) % 4] for n in range(8)]
     floors = GateFloors(min_effect=0, min_prompt_following=0.5)

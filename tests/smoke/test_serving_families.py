@@ -3,6 +3,8 @@
 Runs in the serving environment; needs no tritonserver.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,11 @@ from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, Dif
 from PIL import Image
 
 from contracts.shared.pictures.samplers import CLASSES, SAMPLERS, SPACINGS
+from contracts.shared.words.prompt_weights import literal, read_weights
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
-from serving.bases.clip_text import encode
+from serving.bases.clip_text import encode, weigh
 from serving.generator import Generator, to_image
-from serving.prompt_weights import literal, read_weights
 from serving.rows import Row
 from serving.tensors import PictureError, Sampling, SecondPass
 from tests.smoke import serving_kit as kit
@@ -256,9 +258,21 @@ def test_chunks_are_encoded_each_as_a_prompt_and_the_first_is_pooled(sides: Both
         assert torch.equal(whole["pooled_prompt_embeds"], parts[0]["pooled_prompt_embeds"])
 
 
+@contextmanager
+def trained_norms(pipeline: Any) -> Iterator[None]:
+    """Give the embeddings a mean while the block runs, as those of trained encoders have."""
+    biases = [getattr(one, "text_model", one).final_layer_norm.bias for one in encoders(pipeline)]
+    before = [bias.detach().clone() for bias in biases]
+    for bias in biases:
+        bias.data += 0.4
+    yield
+    for bias, own in zip(biases, before, strict=True):
+        bias.data.copy_(own)
+
+
 def test_weights_multiply_their_words_and_keep_the_mean(sides: BothSides) -> None:
     pipeline = sides.generator.pipeline
-    with torch.inference_mode():
+    with torch.inference_mode(), trained_norms(pipeline):
         plain = encode(pipeline, [literal("a b c")], 1)
         weighed = encode(pipeline, [read_weights("a (b:1.5) c")], 1)
     a, b = plain["prompt_embeds"].double(), weighed["prompt_embeds"].double()
@@ -270,6 +284,16 @@ def test_weights_multiply_their_words_and_keep_the_mean(sides: BothSides) -> Non
         assert after.mean() == pytest.approx(before.mean().item(), abs=1e-5)
     if "pooled_prompt_embeds" in plain:
         assert torch.equal(plain["pooled_prompt_embeds"], weighed["pooled_prompt_embeds"])
+
+
+def test_words_are_weighed_alone_where_the_embeddings_have_no_mean() -> None:
+    states = torch.randn(2, 77, 32, generator=torch.Generator().manual_seed(1))
+    states -= states.mean(dim=(1, 2), keepdim=True)
+    weights = torch.ones(2, 77)
+    weights[:, 3] = 1.5
+    weighed = weigh(states, weights)
+    assert torch.equal(weighed, states * weights[..., None])
+    assert torch.equal(weigh(states + 1e-5, weights), (states + 1e-5) * weights[..., None])
 
 
 def encoders(pipeline: Any) -> list[Any]:

@@ -147,7 +147,9 @@ def test_the_worse_subject_decides_and_mixed_ones_fail(
 
 
 def test_a_sample_prompt_is_ranked_with_the_subject_that_it_names() -> None:
-    requests = make_sampling_requests(two_subjects(), ["a rex in Rome", "anna at sea"], None)
+    requests = make_sampling_requests(
+        two_subjects(), ["a rex in Rome", "(anna:1.2) at sea"], None, "weights"
+    )
     pictures = images_of(*[RED] * 18, *[GREEN] * 16)
     pictures[16] = images_of(BLUE)[0]
     evidence = Evidence(requests, images_of(*[GREEN] * 34), pictures)

@@ -376,7 +376,7 @@ def test_likeness_is_a_mean_of_cosines() -> None:
 
 def test_the_gate_looks_at_the_same_pictures_for_every_attempt() -> None:
     own = small_recipe()
-    shots = make_sampling_requests(own, ["a wish"], None)
+    shots = make_sampling_requests(own, ["a wish"], None, "weights")
     assert [shot.seed for shot in shots.subject] == list(range(1000, 1008))
     assert [shot.seed for shot in shots.of_class] == list(range(1000, 1008))
     assert [(shot.prompt, shot.seed) for shot in shots.sample_prompts] == [("a wish", 1000)]

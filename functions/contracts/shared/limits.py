@@ -93,6 +93,10 @@ Every user's picture waits while it is decoded. The largest picture has 2.4 mill
 MAX_PROMPT_CHUNKS = 8
 """Largest number of chunks of 75 tokens in a picture's prompt; each makes every step longer."""
 
+MAX_ZIMAGE_TOKENS = 512
+"""Largest number of tokens in a prompt of ZImagePipeline, with the words of the chat around it;
+diffusers cuts the rest off."""
+
 MAX_PAYLOAD_BYTES = 6_291_456
 """Largest body of a request to a real-time endpoint and of its answer.
 

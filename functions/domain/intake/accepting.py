@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,8 @@ from domain.appeals.allowing import is_allowed
 from domain.intake.adapter_files import problem_with_adapter
 from domain.intake.archives import is_archive
 from domain.intake.file_kinds import is_request
+from domain.intake.trigger_words import files_of
+from domain.intake.unfit_prompts import prompts_refused_on
 from domain.intake.uploads import (
     PinnedUpload,
     Place,
@@ -78,7 +81,8 @@ def accept_request(
         InvalidUploadError: the request's key is not one of a request.
         InvalidRequestError: the request has problems, which are stored for the notice, or asks for
             a captioner or a machine that the stack does not have, or for an option that its base
-            does not have, or names somebody on the operator's list.
+            does not have, or names somebody on the operator's list, or has a prompt that nobody can
+            draw.
         ConsentRefusedError: the request lacks the consent that the stack requires for people.
         TooManyPhotosError: there are more photos than one training may use.
         SubjectErasedError: the tenant, the upload or a model of the same content was erased.
@@ -120,6 +124,7 @@ def accept_place(
     check_run(merged.request, services, place)
     base = services.bases.card(services.bases.base_id)
     check_base_options(merged.request, base, services, place)
+    check_prompts(merged.request, base, services, place)
     merged = crop_to_faces(merged, base)
     captioner = services.captioner_id if merged.request.autocaption else None
     models = base.sha256 if captioner is None else f"{base.sha256} {captioner}"
@@ -316,14 +321,37 @@ def check_base_options(
     Raises:
         InvalidRequestError: with the code ``option_not_for_base``.
     """
-    unfit = unfit_options(request, base)
-    if unfit:
-        problems = tuple(
-            RequestProblem(field=field, message=f"{why[:1].upper()}{why[1:]}.")
-            for field, why in unfit.items()
-        )
-        store_problems(services, place, problems)
-        raise InvalidRequestError(code="option_not_for_base", problems=len(problems))
+    refuse_fields(unfit_options(request, base), "option_not_for_base", services, place)
+
+
+def check_prompts(
+    request: TrainingRequest, base: BaseCard, services: IntakeServices, place: Place
+) -> None:
+    """Refuse prompts that the endpoint would refuse, as the gate draws them.
+
+    Raises:
+        InvalidRequestError: with the code ``prompt_not_drawable``.
+    """
+    refused = prompts_refused_on(request, base, files_of(base, services.bases))
+    refuse_fields(refused, "prompt_not_drawable", services, place)
+
+
+def refuse_fields(
+    unfit: Mapping[str, str], code: str, services: IntakeServices, place: Place
+) -> None:
+    """Store the problem with each field, if there are any.
+
+    Raises:
+        InvalidRequestError: there is a problem.
+    """
+    if not unfit:
+        return
+    problems = tuple(
+        RequestProblem(field=field, message=f"{why[:1].upper()}{why[1:]}.")
+        for field, why in unfit.items()
+    )
+    store_problems(services, place, problems)
+    raise InvalidRequestError(code=code, problems=len(problems))
 
 
 def store_problems(

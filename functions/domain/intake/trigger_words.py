@@ -19,8 +19,18 @@ MAX_TOKENIZER_BYTES = 16 << 20
 """Largest tokenizer file that is read; CLIP's has 3.6 MB."""
 
 
+ReadFile = Callable[[str], bytes | None]
+"""Returns a file of a base by its path in the base's folder; None where it cannot be used."""
+
+
 def advice_on_trigger(trigger_word: str, card: BaseCard, bases: Bases) -> tuple[str, ...]:
     """Return the codes for a trigger word; none where the base has another kind of tokenizer."""
+    known = words_of(files_of(card, bases))
+    return () if known is None else trigger_codes(trigger_word, known)
+
+
+def files_of(card: BaseCard, bases: Bases) -> ReadFile:
+    """Return what reads a tokenizer's file of a base in the bucket; a changed one is none."""
 
     def read(path: str) -> bytes | None:
         if path not in card.files:
@@ -31,11 +41,10 @@ def advice_on_trigger(trigger_word: str, card: BaseCard, bases: Bases) -> tuple[
             return None
         return body if sha256(body).hexdigest() == card.files[path] else None
 
-    known = words_of(read)
-    return () if known is None else trigger_codes(trigger_word, known)
+    return read
 
 
-def words_of(read: Callable[[str], bytes | None]) -> Vocabulary | None:
+def words_of(read: ReadFile) -> Vocabulary | None:
     """Return the words of the base whose files are read; None where they are not those of CLIP."""
     tokenizer = read(FOLDER + "tokenizer.json")
     if tokenizer is not None:

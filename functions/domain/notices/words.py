@@ -32,7 +32,7 @@ why."""
 LISTED = frozenset(
     {
         *("invalid_request", "run_not_allowed", "name_refused", "option_not_for_base"),
-        *("consent_missing", "consent_not_enough", "consent_expired"),
+        *("prompt_not_drawable", "consent_missing", "consent_not_enough", "consent_expired"),
     }
 )
 """Codes whose problems AcceptRequest has stored, one by one."""
@@ -50,6 +50,7 @@ _FACTS = {
     "invalid_request": "Problems found: {problems}.",
     "run_not_allowed": "Problems found: {problems}.",
     "option_not_for_base": "Problems found: {problems}.",
+    "prompt_not_drawable": "Problems found: {problems}.",
     "name_refused": "Fields with such a name: {problems}.",
 }
 

@@ -1,33 +1,23 @@
 """Encodes prompts that diffusers' pipelines do not: with weights, of more than CLIP's 75 tokens.
 
-CLIP reads 77 tokens, of which the first and the last are its own. A longer text is split after each
-75 tokens, and each chunk is encoded as a text of its own, as AUTOMATIC1111 does (but chunks are not
-moved to a comma). The pooled embedding is the first chunk's. The embeddings of a chunk are
-multiplied by its tokens' weights, and then scaled so that their mean is as before.
+Each chunk (contracts.shared.words.chunks) is encoded as a text of its own. The pooled embedding is
+the first chunk's. The embeddings of a chunk are multiplied by its tokens' weights, and then scaled
+so that their mean is as before (``scale_of``). The trainer's ``model/clip_chunks.py`` does the same
+for the gate; ``tests/smoke/test_gate_and_endpoint.py`` compares the two.
 """
 
 import copy
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from serving.prompt_weights import WeightedPrompt, literal
+from contracts.shared.words.chunks import ClipTokens, count_chunks, make_chunks, scale_of
+from contracts.shared.words.prompt_weights import WeightedPrompt, literal
 from serving.rows import Row
 from serving.tensors import PictureError
-
-
-class Token(NamedTuple):
-    """A token of a text, without CLIP's own ones."""
-
-    id: int
-    weight: float
-
-
-Chunks = list[list[Token]]
-"""Tokens of a text by chunk."""
 
 
 class ClipText:
@@ -59,7 +49,7 @@ class ClipText:
         """
         prompts = [row.read(row.prompt), row.read(row.negative_prompt or "")]
         with self.counting:
-            return count_chunks(self.counter, *prompts)
+            return count_chunks(ClipTokens.of(self.counter), *prompts)
 
     def encode(
         self,
@@ -105,24 +95,6 @@ class ClipText:
             negative = literal("")
         encoded = encode_prompts(pipeline, prompt, negative, chunks, row.clip_skip)
         return {"prompt": None, **encoded}
-
-
-def count_chunks(tokenizer: Any, *prompts: WeightedPrompt) -> int:  # noqa: ANN401
-    """Return how many chunks the longest prompt needs, at least 1."""
-    return max(len(split(tokenizer, prompt)) for prompt in prompts)
-
-
-def split(tokenizer: Any, prompt: WeightedPrompt) -> Chunks:  # noqa: ANN401
-    """Split a prompt's tokens into chunks; an empty prompt is one empty chunk."""
-    size, chunks = tokenizer.model_max_length - 2, Chunks()
-    for part in prompt.parts:
-        tokens = [
-            Token(id_, span.weight)
-            for span in part
-            for id_ in tokenizer(span.text, add_special_tokens=False).input_ids
-        ]
-        chunks += [tokens[start : start + size] for start in range(0, len(tokens), size)] or [[]]
-    return chunks
 
 
 def check_clip_skip(pipeline: Any, clip_skip: int | None) -> None:  # noqa: ANN401
@@ -171,7 +143,7 @@ def encode(
     """
     skipped = clip_skip or 0
     if getattr(pipeline, "text_encoder_2", None) is None:
-        encoder, chunked = pipeline.text_encoder, make_chunks(pipeline.tokenizer, prompts, chunks)
+        encoder, chunked = pipeline.text_encoder, chunk_tensors(pipeline.tokenizer, prompts, chunks)
         parts = []
         for ids, weights in chunked:
             output = encoder(ids.to(pipeline.device), output_hidden_states=True)
@@ -187,7 +159,7 @@ def encode(
     )
     for tokenizer, encoder in both if pipeline.text_encoder is not None else both[1:]:
         parts, pooled = [], []
-        for ids, weights in make_chunks(tokenizer, prompts, chunks):
+        for ids, weights in chunk_tensors(tokenizer, prompts, chunks):
             output = encoder(ids.to(pipeline.device), output_hidden_states=True)
             parts.append(weigh(output.hidden_states[-(skipped + 2)], weights))
             pooled.append(output[0])
@@ -201,7 +173,7 @@ def final_norm(encoder: Any) -> Any:  # noqa: ANN401
 
 
 def weigh(states: Tensor, weights: Tensor) -> Tensor:
-    """Multiply a chunk's embeddings by its tokens' weights; each row keeps its mean.
+    """Multiply a chunk's embeddings by its tokens' weights; each row keeps its mean if it can.
 
     Args:
         states: (rows, 77, width)
@@ -211,33 +183,21 @@ def weigh(states: Tensor, weights: Tensor) -> Tensor:
         return states
     wide = states.float()
     weighed = wide * weights.to(wide.device)[..., None]
-    scale = wide.mean(dim=(1, 2), keepdim=True) / weighed.mean(dim=(1, 2), keepdim=True)
-    return (weighed * torch.where(scale.isfinite(), scale, 1.0)).to(states.dtype)
+    means = [rows.mean(dim=(1, 2)).tolist() for rows in (wide, weighed, wide.abs())]
+    scales = [scale_of(*of_row) for of_row in zip(*means, strict=True)]
+    return (weighed * weighed.new_tensor(scales)[:, None, None]).to(states.dtype)
 
 
-def make_chunks(
+def chunk_tensors(
     tokenizer: Any,  # noqa: ANN401
     prompts: Sequence[WeightedPrompt],
     chunks: int,
 ) -> list[tuple[Tensor, Tensor]]:
     """Return token ids and weights of each chunk, (rows, 77) both, between CLIP's own tokens."""
-    rows = [split(tokenizer, prompt) for prompt in prompts]
-    padded = [row + [[]] * (chunks - len(row)) for row in rows]
-    framed = [[frame(tokenizer, row[index]) for row in padded] for index in range(chunks)]
     return [
         (
             torch.tensor([[token.id for token in row] for row in chunk]),
             torch.tensor([[token.weight for token in row] for row in chunk]),
         )
-        for chunk in framed
+        for chunk in make_chunks(prompts, ClipTokens.of(tokenizer), chunks)
     ]
-
-
-def frame(tokenizer: Any, tokens: list[Token]) -> list[Token]:  # noqa: ANN401
-    """Return one chunk as the tokenizer returns a text of these tokens."""
-    first, last, padding = (
-        Token(id_, 1.0)
-        for id_ in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-    )
-    framed = [first, *tokens, last]
-    return framed + [padding] * (tokenizer.model_max_length - len(framed))

@@ -17,7 +17,7 @@ from diffusers import (
 from torch import Tensor, nn
 
 from contracts.base import BaseCard
-from contracts.shared.pictures.samplers import SAMPLERS, without_clipping
+from contracts.shared.pictures.samplers import SAMPLERS, arguments_of, without_clipping
 from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.pipeline_files import variant_of
 from serving.adapters.reader import Layers, find_layers
@@ -29,11 +29,6 @@ from serving.bases.unet_pass import UNetConditions, guide, predict
 from serving.engine.memory import Needs, trace_needs, trace_unet, weight_bytes
 from serving.output.truth import Pixels
 from serving.rows import Conditions, Drawing, Kept, Row, Start
-
-SCHEDULER_OPTIONS = {"PNDMScheduler": {"skip_prk_steps": True}}
-"""Options that a base's configuration lacks when it was written for another scheduler.
-
-Stable Diffusion always uses PNDM without PRK steps; with them diffusers fails below four steps."""
 
 PIPELINES: dict[str, Any] = {
     "sd1": StableDiffusionPipeline,
@@ -165,9 +160,9 @@ class UNetBase:
 
     def make_scheduler(self, name: str) -> Any:  # noqa: ANN401 (diffusers has no common type)
         """Return a new scheduler, as a scheduler keeps the state of its row."""
-        kind, options, _ = SAMPLERS[name]
-        options = {**SCHEDULER_OPTIONS.get(kind, {}), **options}
-        return getattr(diffusers, kind).from_config(self.scheduler_config, **options)
+        sampler = SAMPLERS[name]
+        scheduler = getattr(diffusers, sampler.scheduler)
+        return scheduler.from_config(self.scheduler_config, **arguments_of(sampler))
 
     def start(self, row: Row, given: Tensor | None = None) -> Start:
         """Return the beginning of a row; ``given`` are latents instead of the row's image."""

@@ -20,6 +20,7 @@ from diffusers.pipelines.z_image.pipeline_z_image import (
 from torch import Tensor, nn
 
 from contracts.base import BaseCard
+from contracts.shared.limits import MAX_ZIMAGE_TOKENS
 from contracts.shared.pictures.samplers import FLOW_SAMPLERS
 from contracts.shared.weights.families import FAMILIES, Family
 from contracts.shared.weights.pipeline_files import variant_of
@@ -30,10 +31,6 @@ from serving.engine.memory import Needs, peak_bytes, trace_needs, weight_bytes
 from serving.output.truth import Pixels
 from serving.rows import Conditions, Drawing, Row, Start
 from serving.tensors import PictureError
-
-MAX_TOKENS = 512
-"""Longest prompt of ZImagePipeline, with the words of the chat around it; diffusers cuts the rest
-off."""
 
 
 class ZImageConditions(NamedTuple):
@@ -99,8 +96,10 @@ class ZImageBase:
         """
         with self.counting:
             longest = max(self.count_tokens(text) for text in texts_of(row))
-        if longest > MAX_TOKENS:
-            text = f"prompt, negative_prompt: at most {MAX_TOKENS} tokens each with this base"
+        if longest > MAX_ZIMAGE_TOKENS:
+            text = (
+                f"prompt, negative_prompt: at most {MAX_ZIMAGE_TOKENS} tokens each with this base"
+            )
             raise PictureError("invalid_argument", text)
         return 1
 
@@ -122,7 +121,7 @@ class ZImageBase:
             negative_prompt=[negative],
             device=self.device,
             do_classifier_free_guidance=self.is_guided(row),
-            max_sequence_length=MAX_TOKENS,
+            max_sequence_length=MAX_ZIMAGE_TOKENS,
         )
         return ZImageConditions((*texts, *negatives))
 
@@ -258,6 +257,6 @@ def trace_transformer(transformer: Any, latent: tuple[int, ...]) -> int:  # noqa
         lambda: transformer(
             [torch.empty(channels, 1, height, width, dtype=dtype)],
             torch.empty(1),
-            [torch.empty(MAX_TOKENS, config.cap_feat_dim, dtype=dtype)],
+            [torch.empty(MAX_ZIMAGE_TOKENS, config.cap_feat_dim, dtype=dtype)],
         )
     )

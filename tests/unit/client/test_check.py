@@ -237,3 +237,17 @@ def test_a_decoder_that_does_not_start_is_told(
     monkeypatch.setattr("runtime.imaging.sandbox.__package__", "nowhere")
     assert main(["check", str(tmp_path)]) == 2
     assert "is Pillow installed for" in capsys.readouterr().err
+
+
+def test_what_the_base_cannot_be_asked_for_is_told_before_the_upload(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = ["a [cat|dog]", "小" * 400]
+    body = {"instance_prompt": "TOK", "class_prompt": "b", "sample_prompts": prompts}
+    folder = folder_with(tmp_path, {**photos(), "request.json": json.dumps(body).encode()})
+    assert main(["check", str(folder)]) == 0, "no base is named"
+    capsys.readouterr()
+    assert main(["check", str(folder), "--base", str(PORTRAITS)]) == 1
+    printed = capsys.readouterr().out
+    assert "request.json: sample_prompts.0: [from:to:when] and [one|other]" in printed
+    assert "request.json: sample_prompts.1: at most 8 of CLIP's chunks" in printed

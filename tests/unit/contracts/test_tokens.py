@@ -38,6 +38,8 @@ def known() -> Vocabulary:
         ("my_dog", ["my</w>", "_</w>", "dog</w>"]),
         ("a12", ["a</w>", "1</w>", "2</w>"]),
         ("é", ["Ã", "©</w>"]),
+        ("dog's", ["dog</w>", "'", "s</w>"]),
+        ("dog!'s", ["dog</w>", "!", "'</w>", "s</w>"]),
     ],
 )
 def test_a_word_is_split_into_the_pairs_that_were_learnt(text: str, tokens: list[str]) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from contracts.base import GateFloors
 from contracts.documents.training import GateReport
+from contracts.shared.words.prompt_weights import Syntax
 from trainer.config.recipe import Recipe
 from trainer.evaluation.judge import Judge
 from trainer.evaluation.ranking import rank
@@ -75,20 +76,20 @@ class Evidence:
 
 
 def make_sampling_requests(
-    recipe: Recipe, sample_prompts: list[str], judge: Judge | None
+    recipe: Recipe, sample_prompts: list[str], judge: Judge | None, syntax: Syntax
 ) -> SamplingRequests:
     """Return the gate's prompts and seeds; they are the same for every attempt.
 
     A judge that knows circumstances gets the subject and the class in each of them. Otherwise the
-    images vary by seed alone.
+    images vary by seed alone. ``syntax`` is how the endpoint reads the prompts.
     """
     subject: list[SamplingRequest] = []
     for one in recipe.subjects:
-        subject += _requests(_varied(one.instance_prompt, one.class_prompt, judge))
+        subject += _requests(_varied(one.instance_prompt, one.class_prompt, judge), syntax)
     of_class: list[SamplingRequest] = []
     for prompt in recipe.class_prompts:
-        of_class += _requests(_varied(prompt, prompt, judge))
-    return SamplingRequests(subject, _requests(sample_prompts), of_class)
+        of_class += _requests(_varied(prompt, prompt, judge), syntax)
+    return SamplingRequests(subject, _requests(sample_prompts, syntax), of_class)
 
 
 def _varied(prompt: str, class_prompt: str, judge: Judge | None) -> list[str]:
@@ -98,8 +99,8 @@ def _varied(prompt: str, class_prompt: str, judge: Judge | None) -> list[str]:
     return [prompt + suffixes[i % len(suffixes)] for i in range(PICTURES)]
 
 
-def _requests(prompts: list[str]) -> list[SamplingRequest]:
-    return [SamplingRequest(prompt, FIRST_SEED + i) for i, prompt in enumerate(prompts)]
+def _requests(prompts: list[str], syntax: Syntax) -> list[SamplingRequest]:
+    return [SamplingRequest(prompt, FIRST_SEED + i, syntax) for i, prompt in enumerate(prompts)]
 
 
 def draw_evidence(
@@ -200,8 +201,8 @@ def measure_likeness(
     images, base = to_images(evidence.with_adapter), to_images(evidence.without)
     subject, of_class = evidence.subject(), evidence.of_class()
     real = found.real
-    subject_prompts = [request.prompt for request in evidence.requests.all[: of_class.start]]
-    class_prompts = [request.prompt for request in evidence.requests.of_class]
+    subject_prompts = [request.words for request in evidence.requests.all[: of_class.start]]
+    class_prompts = [request.words for request in evidence.requests.of_class]
     forgotten = share_forgotten(
         measure_following(judge, class_prompts, base[of_class]),
         measure_following(judge, class_prompts, images[of_class]),

@@ -106,7 +106,7 @@ def part_of(requests: SamplingRequests, recipe: Recipe, number: int) -> Part:
     samples = [
         first_sample + place
         for place, one in enumerate(requests.sample_prompts)
-        if owner_of(one.prompt, recipe) == number
+        if owner_of(one.words, recipe) == number
     ]
     first_class = first_sample + len(requests.sample_prompts) + of_class * recipe.class_of(number)
     classes = range(first_class, first_class + of_class)

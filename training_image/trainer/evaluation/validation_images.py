@@ -69,7 +69,7 @@ class ValidationSampler:
         prompts = [self.recipe.subjects[number].instance_prompt for number in subjects]
         prompts += self.prompts
         return [
-            SamplingRequest(prompt, FIRST_SEED + i)
+            SamplingRequest(prompt, FIRST_SEED + i, self.base.syntax)
             for i, prompt in enumerate(prompts[:MAX_VALIDATION_PICTURES])
         ]
 
@@ -103,7 +103,7 @@ class ValidationSampler:
         figures = {
             "identity": min(self.likenesses(self.judge, images), default=None),
             "prompt_following": measure_following(
-                self.judge, [request.prompt for request in self.requests()], images
+                self.judge, [request.words for request in self.requests()], images
             ),
         }
         return {name: value for name, value in figures.items() if value is not None}

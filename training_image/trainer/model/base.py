@@ -1,6 +1,7 @@
 """The base model: a local diffusers folder, verified against its hash before it is used."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from contracts.base import BaseCard, hash_of_files
 from contracts.shared.layout import BASE_FILE
-from contracts.shared.pictures.samplers import without_clipping
+from contracts.shared.pictures.abilities import ABILITIES, syntax_of
+from contracts.shared.pictures.samplers import arguments_of, without_clipping
 from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.pipeline_files import (
     MODEL_INDEX,
@@ -21,6 +23,8 @@ from contracts.shared.weights.pipeline_files import (
     unused_components,
     variant_of,
 )
+from contracts.shared.words.prompt_limits import PromptReader
+from contracts.shared.words.prompt_weights import Syntax, WeightedPrompt
 from trainer.model.architectures import ARCHITECTURES, Architecture
 from trainer.model.denoiser import Denoiser
 from trainer.model.latents import LatentCodec
@@ -44,7 +48,7 @@ class Base:
     """
     objective: Objective
 
-    prompt_cache: dict[tuple[str, ...], PromptEmbeds] = field(default_factory=dict)
+    prompt_cache: dict[tuple[WeightedPrompt, ...], PromptEmbeds] = field(default_factory=dict)
     """Embeddings of the prompts that will be sampled, from the frozen text encoders."""
 
     @property
@@ -73,14 +77,40 @@ class Base:
         self.onload_text_encoders()
         return self.architecture.text.encode(self.pipeline, prompts)
 
-    def prompt_embeds(self, prompts: tuple[str, ...]) -> PromptEmbeds:
-        """Return the pipeline's keyword arguments for these prompts, from the cache if possible."""
+    @property
+    def syntax(self) -> Syntax:
+        """How the endpoint reads prompts for this base."""
+        return syntax_of(self.card.family)
+
+    def count_chunks(self, prompt: WeightedPrompt) -> int:
+        """Return the length of a prompt, in the unit by which prompts share a pass."""
+        return self.architecture.text.count_chunks(self.pipeline, prompt)
+
+    @property
+    def reader(self) -> PromptReader:
+        """What tells how long a prompt is."""
+        return self.architecture.text.reader(self.pipeline)
+
+    def prompt_embeds(self, prompts: tuple[WeightedPrompt, ...]) -> PromptEmbeds:
+        """Return the pipeline's keyword arguments for prompts that the endpoint could be sent.
+
+        They come from the cache if possible. All prompts have equally many chunks.
+        """
         cached = self.prompt_cache.get(prompts)
         if cached is None:
             self.onload_text_encoders()
             text, own = self.architecture.text, list(prompts)
             cached = text.prompt_embeds(self.pipeline, own, guided=self.is_guided)
-        return {name: _moved(embeds, self.device) for name, embeds in cached.items()}
+        return self._on_device(cached)
+
+    def caption_embeds(self, captions: list[str]) -> PromptEmbeds:
+        """Return the pipeline's keyword arguments for texts that are read as captions are."""
+        self.onload_text_encoders()
+        text = self.architecture.text
+        return self._on_device(text.caption_embeds(self.pipeline, captions, guided=self.is_guided))
+
+    def _on_device(self, found: PromptEmbeds) -> PromptEmbeds:
+        return {name: _moved(embeds, self.device) for name, embeds in found.items()}
 
     def onload_text_encoders(self) -> None:
         """Move the text encoders back to the device; ``memory.offload`` may have moved them."""
@@ -160,7 +190,8 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
     """Load a verified base and freeze its networks.
 
     Raises:
-        TrainingError: ``base_mismatch``; the scheduler is not what the card says.
+        TrainingError: ``base_mismatch``; the scheduler is not what the card says, or is none that
+            the endpoint draws with.
     """
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
@@ -178,7 +209,24 @@ def load_base(folder: Path, card: BaseCard, device: torch.device, dtype: torch.d
         if isinstance(network, torch.nn.Module):
             network.requires_grad_(requires_grad=False).eval()
     objective = make_objective(card, pipeline.scheduler, device)
-    sampler = getattr(diffusers, card.inference.scheduler)
-    pipeline.scheduler = sampler.from_config(without_clipping(pipeline.scheduler.config))
+    pipeline.scheduler = make_scheduler(card, pipeline.scheduler.config)
     architecture = ARCHITECTURES[card.family]
     return Base(card, folder, pipeline, architecture, device, dtype, objective)
+
+
+def make_scheduler(card: BaseCard, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Return the scheduler that the endpoint draws with where a request names none.
+
+    Raises:
+        TrainingError: ``base_mismatch``; the endpoint would refuse every request without one.
+    """
+    inference, samplers = card.inference, ABILITIES[card.family].samplers
+    sampler = samplers.get(inference.scheduler)
+    if sampler is None:
+        message = f"base.json: no base of family {card.family} draws with {inference.scheduler}"
+        raise TrainingError("base_mismatch", message)
+    if sampler.max_steps is not None and inference.num_inference_steps > sampler.max_steps:
+        message = f"base.json: {inference.scheduler} takes at most {sampler.max_steps} steps"
+        raise TrainingError("base_mismatch", message)
+    scheduler = getattr(diffusers, sampler.scheduler)
+    return scheduler.from_config(without_clipping(config), **arguments_of(sampler))

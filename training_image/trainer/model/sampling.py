@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from contracts.shared.words.prompt_weights import READERS, Syntax, WeightedPrompt
 from trainer.model.base import Base
 from trainer.process.results import log
 from trainer.process.time_limit import TimeLimit
@@ -36,6 +37,20 @@ class SamplingRequest:
 
     prompt: str
     seed: int
+    syntax: Syntax | None = None
+    """How the endpoint reads the prompt. None: it is read as captions are, as text whose end is
+    cut off where the text encoder reads no further."""
+
+    @property
+    def weighted(self) -> WeightedPrompt | None:
+        """The prompt as the endpoint reads it; None: it is read as captions are."""
+        return None if self.syntax is None else READERS[self.syntax](self.prompt)
+
+    @property
+    def words(self) -> str:
+        """The prompt without what is no word: brackets, weights and tags."""
+        weighted = self.weighted
+        return self.prompt if weighted is None else weighted.words
 
 
 def cache_prompts(base: Base, requests: list[SamplingRequest], side: int) -> None:
@@ -44,12 +59,31 @@ def cache_prompts(base: Base, requests: list[SamplingRequest], side: int) -> Non
     Only for text encoders that are not trained.
     """
     base.prompt_cache.clear()
-    for prompts in _batches(requests, side):
-        base.prompt_cache[prompts] = base.prompt_embeds(prompts)
+    for batch in in_batches(requests, side):
+        for rows in rows_of_one_length(base, batch):
+            prompts = prompts_of([batch[row] for row in rows])
+            if prompts is not None:
+                base.prompt_cache[prompts] = base.prompt_embeds(prompts)
 
 
-def _batches(requests: list[SamplingRequest], side: int) -> list[tuple[str, ...]]:
-    return [tuple(request.prompt for request in batch) for batch in in_batches(requests, side)]
+def prompts_of(requests: list[SamplingRequest]) -> tuple[WeightedPrompt, ...] | None:
+    """Return the prompts of requests that are read alike; None: they are read as captions are."""
+    found = tuple(one.weighted for one in requests)
+    prompts = tuple(one for one in found if one is not None)
+    return prompts if len(prompts) == len(found) else None
+
+
+def rows_of_one_length(base: Base, batch: list[SamplingRequest]) -> list[list[int]]:
+    """Return the rows of a batch, those together whose prompts can share a pass.
+
+    A shorter prompt beside a longer one would get empty chunks, which change its picture.
+    """
+    by_length: dict[int, list[int]] = {}
+    for row, request in enumerate(batch):
+        prompt = request.weighted
+        chunks = 0 if prompt is None else base.count_chunks(prompt)
+        by_length.setdefault(chunks, []).append(row)
+    return list(by_length.values())
 
 
 def in_batches(requests: list[SamplingRequest], side: int) -> list[list[SamplingRequest]]:
@@ -64,7 +98,8 @@ def make_latents(
     """Return the latents of images of ``side`` pixels, (N, C, H, W) float32 on the CPU, scaled.
 
     Sampling is that of the serving image: the base's scheduler, steps and guidance scale, one
-    generator for each seed, no negative prompt. ``purpose`` names the images in the log.
+    generator for each seed, no negative prompt; prompts are read as each request says. ``purpose``
+    names the images in the log.
     """
     parts = []
     for batch in in_batches(requests, side):
@@ -79,12 +114,27 @@ def sample_batch(base: Base, batch: list[SamplingRequest], side: int, limit: Tim
     Raises:
         PreemptedError: SIGTERM has come.
     """
+    drawn: dict[int, Tensor] = {}
+    for rows in rows_of_one_length(base, batch):
+        latents = sample_together(base, [batch[row] for row in rows], side, limit)
+        drawn |= zip(rows, latents, strict=True)
+    return torch.stack([drawn[row] for row in range(len(batch))])
+
+
+def sample_together(
+    base: Base, requests: list[SamplingRequest], side: int, limit: TimeLimit
+) -> Tensor:
+    """Return the latents of requests whose prompts share a pass, as ``sample_batch`` does."""
 
     def stop_if_preempted(*_: object) -> dict[str, object]:
         limit.raise_if_preempted()
         return {}
 
-    embeds = base.prompt_embeds(tuple(request.prompt for request in batch))
+    prompts = prompts_of(requests)
+    if prompts is None:
+        embeds = base.caption_embeds([request.prompt for request in requests])
+    else:
+        embeds = base.prompt_embeds(prompts)
     with torch.no_grad():
         answer = base.pipeline(
             **embeds,
@@ -92,7 +142,7 @@ def sample_batch(base: Base, batch: list[SamplingRequest], side: int, limit: Tim
             guidance_scale=base.card.inference.guidance_scale,
             height=side,
             width=side,
-            generator=[torch.Generator().manual_seed(request.seed) for request in batch],
+            generator=[torch.Generator().manual_seed(request.seed) for request in requests],
             output_type="latent",
             callback_on_step_end=stop_if_preempted,
         )

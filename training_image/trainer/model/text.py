@@ -14,6 +14,11 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
+from contracts.shared.words.chunks import ClipTokens, count_chunks
+from contracts.shared.words.prompt_limits import PromptReader
+from contracts.shared.words.prompt_weights import WeightedPrompt
+from trainer.model.clip_chunks import encode_guided
+
 TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
 """The layers of a CLIP text encoder that get an adapter."""
 
@@ -108,35 +113,81 @@ class TextEncoding(Protocol):
         """Encode prompts for training; the autograd graph is kept for trained text encoders."""
         ...
 
-    def prompt_embeds(
-        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    def caption_embeds(
+        self, pipeline: DiffusionPipeline, captions: list[str], *, guided: bool
     ) -> PromptEmbeds:
-        """Encode prompts for sampling, as the pipeline itself does."""
+        """Encode captions for sampling, as the pipeline itself does: a long one is cut off."""
+        ...
+
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[WeightedPrompt], *, guided: bool
+    ) -> PromptEmbeds:
+        """Encode prompts for sampling, as the endpoint does. All have equally many chunks."""
+        ...
+
+    def count_chunks(self, pipeline: DiffusionPipeline, prompt: WeightedPrompt) -> int:
+        """Return the length of a prompt, in the unit by which prompts share a pass."""
+        ...
+
+    def reader(self, pipeline: DiffusionPipeline) -> PromptReader:
+        """Return what tells how long a prompt is."""
         ...
 
 
-class ClipText:
+class ClipPrompts:
+    """CLIP's prompts: in chunks of 75 tokens, with weights."""
+
+    embeds: ClassVar[tuple[str, ...]]
+    """What the outputs of the pipeline's ``encode_prompt`` are called as its arguments."""
+
+    def caption_embeds(
+        self, pipeline: DiffusionPipeline, captions: list[str], *, guided: bool
+    ) -> PromptEmbeds:
+        """Return the outputs of ``encode_prompt`` for captions and the empty prompt."""
+        return _encode_prompt(pipeline, captions, self.embeds, guided=guided)
+
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[WeightedPrompt], *, guided: bool
+    ) -> PromptEmbeds:
+        """Return the same for prompts, some of which the pipeline itself cannot read."""
+        chunks = self.count_chunks(pipeline, prompts[0])
+        plain = [prompt.plain for prompt in prompts]
+        if chunks == 1 and None not in plain:
+            captions = [text for text in plain if text is not None]
+            return self.caption_embeds(pipeline, captions, guided=guided)
+        with torch.no_grad():
+            return _on_cpu_all(encode_guided(pipeline, prompts, chunks, guided=guided))
+
+    def count_chunks(self, pipeline: DiffusionPipeline, prompt: WeightedPrompt) -> int:
+        """Return the number of a prompt's chunks."""
+        return count_chunks(ClipTokens.of(pipeline.tokenizer), prompt)
+
+    def reader(self, pipeline: DiffusionPipeline) -> PromptReader:
+        """Return what counts a text's tokens, without CLIP's own."""
+        clip = ClipTokens.of(pipeline.tokenizer)
+        return PromptReader(lambda text: len(clip.tokenize(text)), clip.text_length)
+
+
+class ClipText(ClipPrompts):
     """SD 1.x and 2.x: one text encoder, whose last layer the UNet attends to."""
 
     networks: ClassVar[tuple[str, ...]] = ("text_encoder",)
+    embeds = ("prompt_embeds", "negative_prompt_embeds")
 
     def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
         """Return the last hidden state, after the final layer norm."""
         ids = tokenize(pipeline.tokenizer, prompts, pipeline.text_encoder.device)
         return EncodedPrompts(pipeline.text_encoder(ids)[0], None)
 
-    def prompt_embeds(
-        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
-    ) -> PromptEmbeds:
-        """Return the hidden states of the prompts and of the empty prompt."""
-        names = ("prompt_embeds", "negative_prompt_embeds")
-        return _encode_prompt(pipeline, prompts, names, guided=guided)
 
-
-class TwoClipTexts:
+class TwoClipTexts(ClipPrompts):
     """SDXL: two text encoders, and the pooled text of the second."""
 
     networks: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
+    embeds = (
+        *ClipText.embeds,
+        *(name.replace("prompt", "pooled_prompt") for name in ClipText.embeds),
+    )
 
     def encode(self, pipeline: DiffusionPipeline, prompts: list[str]) -> EncodedPrompts:
         """Return both last-but-one hidden states, and the second encoder's pooled text."""
@@ -147,14 +198,6 @@ class TwoClipTexts:
         return EncodedPrompts(
             torch.cat([one.hidden_states[-2], two.hidden_states[-2]], dim=-1), two[0]
         )
-
-    def prompt_embeds(
-        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
-    ) -> PromptEmbeds:
-        """Return hidden states and pooled texts of the prompts and of the empty prompt."""
-        both = ("prompt_embeds", "negative_prompt_embeds")
-        names = (*both, *(name.replace("prompt", "pooled_prompt") for name in both))
-        return _encode_prompt(pipeline, prompts, names, guided=guided)
 
 
 class QwenText:
@@ -171,15 +214,39 @@ class QwenText:
         lengths = torch.tensor([len(state) for state in states])
         return EncodedPrompts(pad_sequence(states, batch_first=True), None, lengths=lengths)
 
-    def prompt_embeds(
-        self, pipeline: DiffusionPipeline, prompts: list[str], *, guided: bool
+    def caption_embeds(
+        self, pipeline: DiffusionPipeline, captions: list[str], *, guided: bool
     ) -> PromptEmbeds:
-        """Return the hidden states of the prompts and, for guidance, of the empty prompt."""
-        found: PromptEmbeds = {"prompt_embeds": _on_cpu(_read_by_pipeline(pipeline, prompts))}
+        """Return the hidden states of the captions and, for guidance, of the empty prompt."""
+        found: PromptEmbeds = {"prompt_embeds": _on_cpu(_read_by_pipeline(pipeline, captions))}
         if guided:
             empty = _on_cpu(_read_by_pipeline(pipeline, [""]))
-            found["negative_prompt_embeds"] = empty * len(prompts)
+            found["negative_prompt_embeds"] = empty * len(captions)
         return found
+
+    def prompt_embeds(
+        self, pipeline: DiffusionPipeline, prompts: list[WeightedPrompt], *, guided: bool
+    ) -> PromptEmbeds:
+        """Return the same for prompts: brackets are text, and nothing has a weight."""
+        return self.caption_embeds(pipeline, [one.words for one in prompts], guided=guided)
+
+    def count_chunks(self, pipeline: DiffusionPipeline, prompt: WeightedPrompt) -> int:  # noqa: ARG002
+        """Return 1: prompts share a pass whatever their length."""
+        return 1
+
+    def reader(self, pipeline: DiffusionPipeline) -> PromptReader:
+        """Return what counts a prompt's tokens, with the words of the chat around it."""
+        return PromptReader(lambda text: _count_chat(pipeline.tokenizer, text))
+
+
+def _count_chat(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
+    chat = tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}],
+        tokenize=False,
+        add_generation_prompt=True,
+        enable_thinking=True,
+    )
+    return len(tokenizer(chat).input_ids)
 
 
 def _read_by_pipeline(pipeline: DiffusionPipeline, prompts: list[str]) -> list[Tensor]:
@@ -195,6 +262,10 @@ def _read_by_pipeline(pipeline: DiffusionPipeline, prompts: list[str]) -> list[T
             )
             states += own
     return states
+
+
+def _on_cpu_all(found: dict[str, Tensor]) -> PromptEmbeds:
+    return {name: tensor.cpu() for name, tensor in found.items()}
 
 
 def _on_cpu(tensors: list[Tensor]) -> list[Tensor]:

@@ -28,6 +28,7 @@ from contracts.documents.photos import PhotoCaptions
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import CAPTIONER_CHANNEL, PHOTOS_CHANNEL
+from contracts.shared.pictures.abilities import ABILITIES
 from contracts.shared.words.prompts import caption_for, names_subject
 from trainer.model.base import Base
 from trainer.process.resources import has_bf16
@@ -304,6 +305,9 @@ def caption_codes(captions: Sequence[Caption], base: Base) -> list[tuple[str, ..
 
 def is_truncated(text: str, base: Base) -> bool:
     """Return whether the base's text encoder cuts off the end of a caption."""
+    most = ABILITIES[base.card.family].max_tokens
+    if most is not None:
+        return base.reader.count(text) > most
     tokenizer = base.pipeline.tokenizer
     length, limit = len(tokenizer(text, truncation=False).input_ids), tokenizer.model_max_length
     return bool(length > limit)

@@ -25,7 +25,6 @@ from contracts.shared.steps import NO_STEPS
 from contracts.shared.weights.families import FAMILIES, Family
 from contracts.shared.weights.lora_names import is_of_text, with_text_model
 from trainer.config.recipe import Recipe, make_recipe
-from trainer.evaluation.gate import make_sampling_requests
 from trainer.export.adapter_files import MAGNITUDE, has_lengths, list_files, write_adapter
 from trainer.export.convert import AdapterFile, read_file
 from trainer.export.foreign import Pair, UnknownFileError, read_pairs
@@ -35,7 +34,7 @@ from trainer.model.base import Base
 from trainer.model.sampling import cache_prompts
 from trainer.process.results import TrainingError, log, sha256_of, write_result
 from trainer.tasks.judging import Judged, failure_of_gate, judge_adapter
-from trainer.tasks.shared import Job, sample_prompts_of, task_folder
+from trainer.tasks.shared import Job, refuse_unfit, sampling_requests, task_folder
 
 BYTES_PER_VALUE = 4
 
@@ -47,10 +46,12 @@ def import_adapter(job: Job, task: TrainingTask) -> TrainingResult:
     """Convert the LoRA, attach it to the base, run the gate and commit the result.
 
     Raises:
-        TrainingError: the file cannot be read, or does not fit the base exactly.
+        TrainingError: the file cannot be read, or does not fit the base exactly; or as
+            ``refuse_unfit``.
     """
     if task.adapter is None:
         raise TrainingError("plan_invalid", "the task has no adapter to import")
+    refuse_unfit(task.request, job.base)
     names, modules = find_layers(job.base)
     pairs = shaped(read_import(job, task.adapter, task.request.lora_alpha), modules)
     check_layers(pairs, modules)
@@ -317,7 +318,7 @@ def finish_import(
     folder = task_folder(job.root, task)
     manifest = write_adapter(folder, job.base, recipe, lora.weights(networks))
     if recipe.text_encoder_lr is None:
-        requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+        requests = sampling_requests(job, task, recipe)
         cache_prompts(job.base, requests.all, recipe.resolution)
     report = judge_adapter(job, Judged(task, recipe), networks)
     metrics = TrainingMetrics(steps=0, images=0, final_loss=None, train_seconds=0)

@@ -12,7 +12,7 @@ from contracts.documents.training import (
 from contracts.shared.layout import ADAPTER_FOLDER
 from trainer.config.recipe import Recipe
 from trainer.evaluation.contact_sheet import make_contact_sheet
-from trainer.evaluation.gate import draw_evidence, make_sampling_requests
+from trainer.evaluation.gate import draw_evidence
 from trainer.evaluation.marked_pictures import encoder_of
 from trainer.evaluation.ranking import file_of
 from trainer.evaluation.safety import show, withheld_of
@@ -21,7 +21,7 @@ from trainer.model import lora
 from trainer.model.sampling import to_images
 from trainer.photos.photos import Photo
 from trainer.process.results import log, write_atomically
-from trainer.tasks.shared import Job, sample_prompts_of, task_folder
+from trainer.tasks.shared import Job, sampling_requests, task_folder
 
 REPORT_FILE, SHEET_FILE = "report.json", "samples.png"
 
@@ -45,7 +45,7 @@ def judge_adapter(job: Job, judged: Judged, networks: lora.Networks) -> GateRepo
     Writes ``report.json``, ``samples.png`` and the images of the request's sample prompts.
     """
     task, recipe, photos = judged.task, judged.recipe, judged.photos
-    requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+    requests = sampling_requests(job, task, recipe)
     evidence = draw_evidence(job.base, networks, requests, recipe.resolution, job.limit)
     shown = Shown(photos, judged.learnt)
     report = examine_subjects(evidence, recipe, shown, job.judge, job.base.card.gate)

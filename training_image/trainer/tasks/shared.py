@@ -5,11 +5,16 @@ from pathlib import Path
 
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import TrainingFailure, TrainingResult, TrainingTask
+from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.base_options import unfit_options
 from contracts.shared.pictures.safety_stages import Checker
+from contracts.shared.words.prompt_limits import unfit_prompts
 from contracts.shared.words.prompts import name_subject
+from trainer.config.recipe import Recipe
+from trainer.evaluation.gate import SamplingRequests, make_sampling_requests
 from trainer.evaluation.judge import Judge
 from trainer.model.base import Base
-from trainer.process.results import log, write_result
+from trainer.process.results import TrainingError, log, write_result
 from trainer.process.time_limit import TimeLimit
 
 
@@ -29,6 +34,30 @@ def sample_prompts_of(task: TrainingTask) -> list[str]:
     """Return the request's sample prompts, with the placeholders replaced."""
     request = task.request
     return [name_subject(prompt, request.trigger_word) for prompt in request.sample_prompts]
+
+
+def sampling_requests(job: Job, task: TrainingTask, recipe: Recipe) -> SamplingRequests:
+    """Return what the gate samples for a task; its prompts are read as the endpoint reads them."""
+    return make_sampling_requests(recipe, sample_prompts_of(task), job.judge, job.base.syntax)
+
+
+def refuse_unfit(request: TrainingRequest, base: Base) -> None:
+    """Refuse options that mean nothing on this base, and prompts that the endpoint refuses.
+
+    AcceptRequest has done so where it could: it knows CLIP's tokenizer and no other.
+
+    Raises:
+        TrainingError: ``option_not_for_base`` or ``prompt_not_drawable``; the message names each
+            field and the reason.
+    """
+    found = {
+        "option_not_for_base": unfit_options(request, base.card),
+        "prompt_not_drawable": unfit_prompts(request, base.card.family, base.reader),
+    }
+    for code, unfit in found.items():
+        if unfit:
+            message = "; ".join(f"{name}: {why}" for name, why in unfit.items())
+            raise TrainingError(code, message)
 
 
 def fail_task(

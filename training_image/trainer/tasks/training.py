@@ -7,7 +7,6 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from contracts.base import BaseCard
 from contracts.codes import CODES
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.rung import Rung
@@ -19,8 +18,6 @@ from contracts.documents.training import (
     TrainingResult,
     TrainingTask,
 )
-from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.base_options import unfit_options
 from contracts.shared.layout import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
 from contracts.shared.steps import StepBudget
 from contracts.shared.weights.lora_names import is_of_text
@@ -48,7 +45,13 @@ from trainer.process.distributed import ProcessGroup
 from trainer.process.results import TrainingError, log, write_result
 from trainer.tasks.gathering import gather_examples
 from trainer.tasks.judging import Judged, failure_of_gate, judge_adapter
-from trainer.tasks.shared import Job, sample_prompts_of, task_folder
+from trainer.tasks.shared import (
+    Job,
+    refuse_unfit,
+    sample_prompts_of,
+    sampling_requests,
+    task_folder,
+)
 
 
 def make_adapter(job: Job, task: TrainingTask) -> TrainingResult:
@@ -85,7 +88,7 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     """
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
-    refuse_unfit(task.request, job.base.card)
+    refuse_unfit(task.request, job.base)
     side = task.request.resolution or job.base.card.resolution
     photos, verdicts = process_all(job, task, side)
     learnt, held_out = split(photos)
@@ -111,7 +114,7 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
         earlier=earlier_states(job.root, task),
     )
     if recipe.text_encoder_lr is None:
-        requests = make_sampling_requests(recipe, sample_prompts_of(task), job.judge)
+        requests = sampling_requests(job, task, recipe)
         cache_prompts(job.base, requests.all, recipe.resolution)
     return PreparedTask(task, run, plan, reference_photos, learnt, verdicts)
 
@@ -148,18 +151,6 @@ def finish(
         shutil.rmtree(prepared.run.folder, ignore_errors=True)
     log(f"task {task.job_id} {result.status}")
     return result
-
-
-def refuse_unfit(request: TrainingRequest, card: BaseCard) -> None:
-    """Refuse options that mean nothing on this base, as AcceptRequest does.
-
-    Raises:
-        TrainingError: ``option_not_for_base``; the message names each option and the reason.
-    """
-    unfit = unfit_options(request, card)
-    if unfit:
-        message = "; ".join(f"{name}: {why}" for name, why in unfit.items())
-        raise TrainingError("option_not_for_base", message)
 
 
 def process_all(
@@ -223,7 +214,7 @@ def log_training_summary(recipe: Recipe, plan: StepBudget) -> None:
 def log_forecast(job: Job, prepared: PreparedTask, networks: lora.Networks) -> None:
     """Log the expected time and memory, and reserve the time for the gate's images."""
     recipe = prepared.run.recipe
-    requests = make_sampling_requests(recipe, sample_prompts_of(prepared.task), job.judge)
+    requests = sampling_requests(job, prepared.task, recipe)
     expected = forecast(job.base, prepared.run, networks, requests)
     job.limit.export_seconds = expected.export_seconds
     log(
@@ -266,7 +257,7 @@ def choose_checkpoint(
         return ()
     evaluation = CheckpointEvaluation(
         run.recipe,
-        make_sampling_requests(run.recipe, [], job.judge),
+        make_sampling_requests(run.recipe, [], job.judge, job.base.syntax),
         Shown(prepared.reference_photos, prepared.learnt_photos),
         job.judge,
         job.limit,

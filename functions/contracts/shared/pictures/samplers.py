@@ -53,6 +53,11 @@ CLASSES = {
 }
 """Diffusers' class names; each keeps the options of the base's configuration."""
 
+CLASS_OPTIONS: dict[str, Options] = {"PNDMScheduler": {"skip_prk_steps": True}}
+"""Options that a base's configuration lacks when it was written for another scheduler.
+
+Stable Diffusion always uses PNDM without PRK steps; with them diffusers fails below four steps."""
+
 SPACINGS: dict[str, Options] = {
     "": {"use_karras_sigmas": False},
     " Karras": {"use_karras_sigmas": True},
@@ -142,6 +147,15 @@ call the even spacing, which is the pipeline's own."""
 
 NAMES = tuple(dict.fromkeys([*SAMPLERS, *FLOW_SAMPLERS]))
 """Every value of ``scheduler``; a base takes those of its family."""
+
+
+def arguments_of(sampler: Sampler) -> Options:
+    """Return what is set on top of a base's own configuration, by the server and by the gate.
+
+    >>> arguments_of(SAMPLERS["PLMS"]), arguments_of(SAMPLERS["DDIM"])
+    ({'skip_prk_steps': True}, {})
+    """
+    return {**CLASS_OPTIONS.get(sampler.scheduler, {}), **sampler.options}
 
 
 def without_clipping(config: Mapping[str, Any]) -> dict[str, Any]:

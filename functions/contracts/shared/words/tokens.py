@@ -6,9 +6,10 @@ the base's own ``tokenizer.json``, or ``vocab.json`` and ``merges.txt``.
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 END = "</w>"
@@ -16,6 +17,9 @@ END = "</w>"
 
 MAX_TOKENS = 4
 """Number of tokens of a trigger word, above which it counts as split. ``ohwx`` has two in CLIP."""
+
+_CONTRACTION = re.compile("'(?:s|t|re|ve|m|ll|d)")
+"""An end of a word that CLIP takes for a word of its own."""
 
 COMMON_SHARE = 0.8
 """Share of the vocabulary that is common words: it is in the order in which it was learnt, the most
@@ -68,6 +72,11 @@ def tokens_of(text: str, known: Vocabulary) -> list[str]:
     return [token for word in _words(text) for token in _joined(_as_bytes(word), known)]
 
 
+def count_tokens(text: str, known: Vocabulary) -> int:
+    """Return the number of a text's tokens."""
+    return len(tokens_of(text, known))
+
+
 def trigger_codes(trigger_word: str, known: Vocabulary) -> tuple[str, ...]:
     """Return the advice on a trigger word: it is split, or it means something already."""
     tokens = tokens_of(trigger_word, known)
@@ -82,9 +91,22 @@ def trigger_codes(trigger_word: str, known: Vocabulary) -> tuple[str, ...]:
 def _words(text: str) -> Iterator[str]:
     """Yield the words of a text as CLIP parts them: letters, each digit, other signs."""
     for part in unicodedata.normalize("NFC", text).lower().split():
-        for kind, letters in groupby(part, _kind):
-            word = "".join(letters)
-            yield from word if kind == "digit" else [word]
+        place = 0
+        while place < len(part):
+            word = _word_at(part, place)
+            yield word
+            place += len(word)
+
+
+def _word_at(part: str, place: int) -> str:
+    """Return the word that begins at a place of a text without spaces."""
+    short = _CONTRACTION.match(part, place)
+    if short:
+        return short[0]
+    kind = _kind(part[place])
+    if kind == "digit":
+        return part[place]
+    return "".join(takewhile(lambda letter: _kind(letter) == kind, part[place:]))
 
 
 def _kind(letter: str) -> str:

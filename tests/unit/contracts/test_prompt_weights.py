@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.prompt_weights import literal, read_tags, read_weights
-from serving.tensors import PictureError
+from contracts.shared.words.prompt_weights import PromptError, literal, read_tags, read_weights
 
 
 def spans(text: str) -> list[tuple[str, float]]:
@@ -60,7 +59,7 @@ def test_what_changes_between_steps_is_refused_or_never_misread(text: str) -> No
     if text == "[a|b":  # not closed, so A1111 reads it as text too
         assert spans(text) == [("a|b", 0.9091)]
         return
-    with pytest.raises(PictureError, match="are not supported"):
+    with pytest.raises(PromptError, match="are not supported"):
         read_weights(text)
 
 
@@ -77,7 +76,7 @@ def test_what_changes_between_steps_is_refused_or_never_misread(text: str) -> No
     ],
 )
 def test_a_weight_beyond_all_sense_is_refused(text: str) -> None:
-    with pytest.raises(PictureError, match="prompt: a weight is beyond 10"):
+    with pytest.raises(PromptError, match=r"^a weight is beyond 10$"):
         read_weights(text)
 
 
@@ -93,6 +92,7 @@ def test_break_begins_a_new_chunk_as_a_word_of_its_own() -> None:
     parts = read_weights("a dog BREAK (red:1.2) BREAKFAST").parts
     assert [[span.text for span in part] for part in parts] == [["a dog"], ["red", " BREAKFAST"]]
     assert read_weights("a BREAK b").plain is None
+    assert read_weights("a (big:1.2) dog BREAK [red] <lora:x:1>").words == "a big dog red "
     weighed = read_weights("(a BREAK b:1.2) BREAK").parts
     assert weighed == ((("a", 1.2),), (("b", 1.2),), ())
 
@@ -121,8 +121,8 @@ SIGNS = st.text(alphabet="ab ()[]:|\\.12<>-", max_size=40)
 def test_every_text_is_read_or_refused_in_our_words(text: str) -> None:
     try:
         prompt = read_weights(text)
-    except PictureError as error:
-        assert str(error).startswith("likeness/invalid_argument: prompt: ")  # noqa: PT017 (not always)
+    except PromptError as error:
+        assert str(error).startswith(("a weight is", "[from:to:when]"))  # noqa: PT017 (not always)
         return
     for part in prompt.parts:
         assert all(span.text for span in part)

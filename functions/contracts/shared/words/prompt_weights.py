@@ -8,12 +8,15 @@ Source: the page "Features" of AUTOMATIC1111's wiki, "Attention/emphasis" and "B
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from contracts.documents.package import Ignored
-from serving.tensors import PictureError, Syntax
+
+Syntax = Literal["weights", "tags", "literal"]
+"""How a prompt is read: with weights; as text without other tools' tags; as it stands."""
 
 ROUND, SQUARE = 1.1, 1 / 1.1
 """Weights of a pair of brackets without a number."""
@@ -41,10 +44,14 @@ PIECE = re.compile(
 )
 OPENED_BY = {")": "(", "]": "["}
 
-UNSUPPORTED = (
-    r"prompt: [from:to:when] and [one|other] are not supported; write \[ for a bracket,"
-    " or prompt_weights false to have brackets read as text"
-)
+UNSUPPORTED = r"[from:to:when] and [one|other] are not supported; write \[ for a bracket"
+
+
+CONTROL_SIGN = "it has a control character, such as NUL; leave it out"
+
+
+class PromptError(ValueError):
+    """A prompt asks for what nobody here draws. The text never repeats the prompt."""
 
 
 class Span(NamedTuple):
@@ -69,6 +76,20 @@ class WeightedPrompt:
         if len(self.parts) > 1 or any(span.weight != 1 for span in self.parts[0]):
             return None
         return "".join(span.text for span in self.parts[0])
+
+    @property
+    def words(self) -> str:
+        """The text without brackets, weights and tags."""
+        return " ".join("".join(span.text for span in part) for part in self.parts)
+
+
+def has_control_sign(text: str) -> bool:
+    r"""Return whether a text has a control character, such as NUL, which is no blank.
+
+    >>> has_control_sign("a\x00dog"), has_control_sign("a\tdog")
+    (True, False)
+    """
+    return any(unicodedata.category(sign) == "Cc" and not sign.isspace() for sign in text)
 
 
 def literal(text: str) -> WeightedPrompt:
@@ -103,7 +124,7 @@ def read_weights(text: str) -> WeightedPrompt:
     'a dog (small)'
 
     Raises:
-        PictureError: it asks for what changes between steps, or for a weight beyond MAX_WEIGHT.
+        PromptError: it asks for what changes between steps, or for a weight beyond MAX_WEIGHT.
     """
     remaining = FOREIGN_FILE.sub("", text)
     found: tuple[Ignored, ...] = ("lora_tag",) if remaining != text else ()
@@ -132,7 +153,7 @@ class Reader:
         """Take one piece in.
 
         Raises:
-            PictureError: a square bracket asks for what changes between steps.
+            PromptError: a square bracket asks for what changes between steps.
         """
         sign = found["closing"] or found["weighing"]
         if found["opening"]:
@@ -141,7 +162,7 @@ class Reader:
             self.add(None)
         elif sign and self.opened[OPENED_BY[sign]]:
             if sign == "]" and (self.is_choice or found["number"]):
-                raise PictureError("invalid_argument", UNSUPPORTED)
+                raise PromptError(UNSUPPORTED)
             usual = ROUND if sign == ")" else SQUARE
             self.close(OPENED_BY[sign], float(found["number"]) if found["number"] else usual)
         else:
@@ -162,7 +183,7 @@ class Reader:
         """Return the spans of each part; brackets that were never closed end with the text.
 
         Raises:
-            PictureError: a weight is beyond MAX_WEIGHT.
+            PromptError: a weight is beyond MAX_WEIGHT.
         """
         for sign, usual in (("(", ROUND), ("[", SQUARE)):
             while self.opened[sign]:
@@ -174,8 +195,8 @@ class Reader:
             elif abs(weight) <= MAX_WEIGHT:  # no NaN, as 0 times infinity is
                 parts[-1].append(Span(text, weight))
             else:
-                message = f"prompt: a weight is beyond {MAX_WEIGHT:g}"
-                raise PictureError("invalid_argument", message)
+                message = f"a weight is beyond {MAX_WEIGHT:g}"
+                raise PromptError(message)
         return tuple(map(join, parts))
 
 
