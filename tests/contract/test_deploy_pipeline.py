@@ -108,8 +108,9 @@ def test_a_stage_is_deployed_with_samconfig_s_values_and_the_operator_s_own_last
     place = asked.index("--parameter-overrides")
     given = [f"{name}={value}" for name, value in overrides(stage).items()]
     assert asked[place + 1 :] == [*given, "TrainingQuota=7", "LogRetentionDays=14"]
-    assert asked[:3] == ["deploy", "--config-env", stage]
-    options = dict(zip(asked[4:place:2], asked[5:place:2], strict=False))
+    config = ["--config-file", str(tmp_path / "samconfig.toml"), "--config-env", stage]
+    assert asked[:5] == ["deploy", *config], "sam looks for the file beside the template only"
+    options = dict(zip(asked[6:place:2], asked[7:place:2], strict=False))
     assert options["--template-file"] == "packaged.yaml"
     without = subprocess.run(script, cwd=tmp_path, env={"PATH": path}, check=False)
     assert without.returncode != 0, "images and bases bucket are nobody's default"
