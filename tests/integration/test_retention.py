@@ -17,8 +17,13 @@ import pytest
 from aws.api.appeals import DynamoAppeals
 from aws.api.consents import DynamoConsents
 from aws.api.exports import DynamoExports
+from aws.api.front_door import DynamoShortMemory
+from aws.api.pictures import DynamoPictures
 from aws.api.takedowns import DynamoTakedowns
+from aws.api.webhooks import DynamoWebhooks
 from aws.audit import DynamoAudit
+from contracts.documents.api.pictures import PictureRow
+from contracts.documents.api.webhooks import WebhookDelivery, WebhookMessage, WebhookTask
 from contracts.documents.appeal import AppealRow
 from contracts.documents.audit import AuditEntry
 from contracts.documents.consent_record import ConsentRecord
@@ -26,6 +31,7 @@ from contracts.documents.export import ExportRow, ExportSubject
 from contracts.documents.takedown import TakedownCase
 from contracts.documents.upload.consent import Consent
 from contracts.shared.people.retention import RETENTION, Kept
+from domain.ports.front_door import Remembered
 from local.demo.upload import consent
 from tests.contract.files import template
 from tests.contract.test_local_lifecycle import DAY, keys, sweep
@@ -136,6 +142,7 @@ def test_what_only_an_erasure_ends_outlives_ten_years(
 
 
 NOW = datetime.now(UTC)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 WRITTEN: dict[str, tuple[str, Callable[[Any, timedelta], object]]] = {
     "rows of exports": (
         "ApiTable",
@@ -165,6 +172,39 @@ WRITTEN: dict[str, tuple[str, Callable[[Any, timedelta], object]]] = {
             )
         ),
     ),
+    "rows of ordered pictures": (
+        "ApiTable",
+        lambda store, kept: DynamoPictures(store).add(
+            PictureRow(
+                picture_id=f"pic_{1:024x}", tenant="acme", model_id=f"{1:032x}", seed=1, count=1,
+                created_at=NOW.isoformat(), updated_at=NOW.isoformat(),
+                delete_at=int((NOW + kept).timestamp()),
+            )
+        ),
+    ),
+    "deliveries to webhooks": (
+        "ApiTable",
+        lambda store, kept: DynamoWebhooks(store).record(
+            WebhookDelivery(
+                task=WebhookTask(
+                    webhook_id=f"wh_{1:016x}", message_id=f"msg_{1:032x}",
+                    message=WebhookMessage(type="ping", timestamp=NOW.isoformat(), data={}),
+                ),
+                tenant="acme", updated_at=NOW.isoformat(),
+            ),
+            NOW + kept,
+        ),
+    ),
+    "answers that a repeated call gets": (
+        "ApiTable",
+        lambda store, _kept: DynamoShortMemory(store).answered(
+            "a", Remembered("digest", 200, "{}"), NOW
+        ),
+    ),
+    "counters of calls": (
+        "ApiTable",
+        lambda store, _kept: DynamoShortMemory(store).count("a", DAY, MIDNIGHT),
+    ),
     "audit trail": (
         "AuditTable",
         lambda store, kept: DynamoAudit(store, kept.days).add(
@@ -188,6 +228,10 @@ WRITTEN: dict[str, tuple[str, Callable[[Any, timedelta], object]]] = {
 """The table of each kind of row, and what writes one now that is kept for so long."""
 
 
+KEPT_FROM = {"records of consents": NOW + timedelta(days=1), "counters of calls": MIDNIGHT}
+"""What is kept from another time on: a consent's end, the begin of the day that is counted."""
+
+
 @rules("ttl")
 def test_a_row_goes_after_its_time_and_not_before(cloud: Cloud, row: Kept) -> None:
     resource, write = WRITTEN[row.what]
@@ -195,7 +239,7 @@ def test_a_row_goes_after_its_time_and_not_before(cloud: Cloud, row: Kept) -> No
     assert row.after is not None
     store = table(cloud, resource)
     write(store, row.after)
-    begin = NOW + timedelta(days=1) if row.what == "records of consents" else NOW
+    begin = KEPT_FROM.get(row.what, NOW)
     let_rows_end(store, resource, begin + row.after - timedelta(hours=1))
     assert store.scan()["Count"] == 1
     let_rows_end(store, resource, begin + row.after + timedelta(hours=1))
