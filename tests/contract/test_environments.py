@@ -87,3 +87,10 @@ def test_the_set_that_comes_with_the_base_is_whole_and_small() -> None:
     assert sha256(data).hexdigest() == prior.sha256
     assert len(data) <= MAX_SET_BYTES
     assert {path.name for path in folder.iterdir()} == {CLASS_IMAGES_FILE, prior.file}
+
+
+def test_every_smoke_test_of_the_server_is_in_a_file_that_smoke_serving_runs() -> None:
+    files = (ROOT / "tests" / "smoke").glob("test_*.py")
+    marked = {file.name for file in files if "pytest.mark.serving" in file.read_text()}
+    assert marked
+    assert not {name for name in marked if not name.startswith("test_serv")}

@@ -1,7 +1,8 @@
 """A vision transformer for classification, in numpy: Lambda has no PyTorch.
 
 It computes what transformers' ViTForImageClassification computes, from the same folder;
-tests/smoke/test_safety_stages.py compares the two. N tokens: one for each patch, and one more.
+tests/smoke/test_serving_safety_stages.py compares the two. N tokens: one for each patch, and one
+more.
 
 Source: Dosovitskiy et al. 2020, arXiv 2010.11929.
 """
