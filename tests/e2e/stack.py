@@ -34,6 +34,9 @@ SEVERAL_GPUS = "ml.p4d.24xlarge"
 BLOCKED = "forbidden phrase"
 """What no prompt of the stack may have."""
 
+LAUNCHERS = ("launch-training", "reconcile")
+"""Functions that start trainings: reconcile looks each minute for a job that nobody launched."""
+
 SMALL = {
     "instance_prompt": "a photo of a sks person",
     "class_prompt": "a photo of a person",
@@ -222,12 +225,20 @@ class Stack:
     @contextmanager
     def stub_trainer(self) -> Iterator[None]:
         """Train with the stub trainer: the real one's start takes as long as all else together."""
-        settings = self.settings("launch-training")
-        self.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{STUB_IMAGE}:1"})
+        with self.launching(TRAINING_IMAGE_URI=f"{STUB_IMAGE}:1"):
+            yield
+
+    @contextmanager
+    def launching(self, **variables: str) -> Iterator[None]:
+        """Change the environment of every function that starts trainings."""
+        before = {stage: self.settings(stage) for stage in LAUNCHERS}
+        for stage, own in before.items():
+            self.configure(stage, own | variables)
         try:
             yield
         finally:
-            self.configure("launch-training", settings)
+            for stage, own in before.items():
+                self.configure(stage, own)
 
     def configure(self, stage: str, variables: dict[str, str]) -> None:
         """Change a function's environment, to break a stage or to repair it."""

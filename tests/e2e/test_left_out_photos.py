@@ -14,10 +14,8 @@ SECRET = "anna-schmidt"
 @pytest.fixture
 def refusing_training(stack: Stack) -> Iterator[None]:
     """Use the trainer that refuses photos with a certain caption, for one test."""
-    settings = stack.settings("launch-training")
-    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{REFUSING}:1"})
-    yield
-    stack.configure("launch-training", settings)
+    with stack.launching(TRAINING_IMAGE_URI=f"{REFUSING}:1"):
+        yield
 
 
 @pytest.mark.usefixtures("refusing_training")

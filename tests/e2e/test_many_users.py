@@ -5,24 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cloud import eventually
-from tests.e2e.stack import SMALL, Stack, job_of, photos
+from tests.e2e.stack import LAUNCHERS, SMALL, Stack, job_of, photos
 
 UPLOADS = ("many-1", "many-2", "many-3")
 ALIKE = SMALL | {"train_text_encoder": False}
 """Users whose text encoders are trained share no step, and this base would train them."""
 
-LAUNCHERS = ("launch-training", "reconcile")
-
 
 @pytest.fixture
 def queue_is_held(stack: Stack) -> Iterator[None]:
     """Let nothing be launched until the test asks for it."""
-    settings = {stage: stack.settings(stage) for stage in LAUNCHERS}
-    for stage, variables in settings.items():
-        stack.configure(stage, variables | {"TRAINING_QUOTA": "0"})
-    yield
-    for stage, variables in settings.items():
-        stack.configure(stage, variables)
+    with stack.launching(TRAINING_QUOTA="0"):
+        yield
 
 
 @pytest.mark.usefixtures("queue_is_held")

@@ -69,13 +69,12 @@ def test_a_permission_that_is_taken_away_is_a_notice_and_no_queue_that_stands(st
 
 def test_a_captioner_that_is_not_there_ends_the_job_and_not_the_queue(stack: Stack) -> None:
     """As after a typing error in CaptionerId."""
-    stages = {name: stack.settings(name) for name in ("accept-request", "launch-training")}
-    for name, variables in stages.items():
-        stack.configure(name, variables | {"CAPTIONER_ID": "gone"})
-    stack.upload("no-captioner", photos(38), {**SMALL, "autocaption": True})
-    execution = stack.execution("no-captioner")
-    for name, variables in stages.items():
-        stack.configure(name, variables)
+    accepting = stack.settings("accept-request")
+    stack.configure("accept-request", accepting | {"CAPTIONER_ID": "gone"})
+    with stack.launching(CAPTIONER_ID="gone"):
+        stack.upload("no-captioner", photos(38), {**SMALL, "autocaption": True})
+        execution = stack.execution("no-captioner")
+    stack.configure("accept-request", accepting)
     assert execution["error"] == "TrainingFailedError"
     notice = stack.notice("no-captioner")
     assert (notice["code"], notice["retryable"]) == ("training_refused", True)

@@ -69,12 +69,11 @@ def test_a_canceled_training_stops_and_is_told_once(stack: Stack) -> None:
 @pytest.fixture
 def captioner_that_waits(stack: Stack) -> Iterator[None]:
     """Use a training container that works until it is stopped, and give it a captioner."""
-    settings, s3 = stack.settings("launch-training"), stack.cloud.client("s3")
+    s3 = stack.cloud.client("s3")
     place = {"Bucket": BASES_BUCKET, "Key": captioner_prefix(CAPTIONER_ID) + "of-one-test"}
     s3.put_object(Body=b"weights", **place)
-    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": f"{WAITING}:1"})
-    yield
-    stack.configure("launch-training", settings)
+    with stack.launching(TRAINING_IMAGE_URI=f"{WAITING}:1"):
+        yield
     s3.delete_object(**place)
 
 

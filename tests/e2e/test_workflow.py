@@ -145,11 +145,9 @@ def test_the_same_upload_twice_is_one_job_and_one_message(stack: Stack) -> None:
 
 @pytest.mark.usefixtures("quick_training")
 def test_a_failing_training_is_told_once_and_can_be_redriven(stack: Stack) -> None:
-    settings = stack.settings("launch-training")
-    stack.configure("launch-training", settings | {"TRAINING_IMAGE_URI": "no-such-image:1"})
-    stack.upload("broken-image", photos(6), SMALL)
-    execution = stack.execution("broken-image")
-    stack.configure("launch-training", settings)
+    with stack.launching(TRAINING_IMAGE_URI="no-such-image:1"):
+        stack.upload("broken-image", photos(6), SMALL)
+        execution = stack.execution("broken-image")
     assert execution["error"] == "TrainingFailedError"
     assert stack.notice("broken-image")["code"] == "training_failed"
     stack.redrive(execution)
