@@ -130,3 +130,18 @@ def test_nothing_that_holds_data_is_made_before_the_name_is_checked(kind: str) -
     found = [r for r in template()["Resources"].values() if r["Type"] == kind]
     assert found
     assert {r["DependsOn"] for r in found} == {NAME_CHECK}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "taken"),
+    [
+        ("none", True),
+        ("https://issuer.example.org/people", True),
+        ("https://issuer.example.org:8443/people", True),
+        ("https://issuer.example.org:port", False),
+        ("http://issuer.example.org", False),
+    ],
+)
+def test_an_issuer_is_an_https_address_that_may_have_a_port(issuer: str, taken: bool) -> None:
+    pattern = template()["Parameters"]["OidcIssuer"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, issuer)) is taken

@@ -91,7 +91,7 @@ def test_a_convolution_whose_kernel_no_tensor_says_is_refused(kind: str) -> None
 
 
 def test_row_lengths_are_kept_in_both_formats() -> None:
-    """Of a linear layer and of a convolution, and of layers that one file joins."""
+    """Convert a linear layer, a convolution, and layers that one file joins."""
     linear = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
     convolution = "unet.mid_block.resnets.0.conv1"
     text = "text_encoder.text_model.encoder.layers.3.self_attn.q_proj"

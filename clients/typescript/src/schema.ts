@@ -1184,7 +1184,7 @@ export interface TrainingRequest {
   trigger_word?: string;
   /** Store AdamW's moments in 8 bits. */
   use_8bit_adam?: boolean;
-  /** Also train the length of every row of the UNet's adapted weights (DoRA); text encoders stay plain LoRA, since diffusers does not load their lengths. */
+  /** Also train the length of every row of the UNet's adapted weights (DoRA); text encoders stay plain LoRA. */
   use_dora?: boolean;
   /** Deliver an exponential moving average of the weights instead of the last weights. */
   use_ema?: boolean;

@@ -37,6 +37,9 @@ MAX_TRIALS = 60
 MAX_TRAINED_CHARACTERS = 400
 """Largest length of a prompt or caption in training."""
 
+MAX_SAMPLE_PROMPTS = 8
+"""Largest number of a request's own prompts for the gate's pictures."""
+
 MAX_COST_USD = 1000
 """Largest value of ``max_cost_usd``."""
 

@@ -12,9 +12,6 @@ from domain.requests.request_json import printable
 MAX_NOTE = 200
 """Characters of a note in a report."""
 
-MAX_SAMPLES = 8
-"""Sample prompts of a request."""
-
 
 @dataclass(kw_only=True)
 class ImportState:

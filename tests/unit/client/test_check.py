@@ -251,3 +251,15 @@ def test_what_the_base_cannot_be_asked_for_is_told_before_the_upload(
     printed = capsys.readouterr().out
     assert "request.json: sample_prompts.0: [from:to:when] and [one|other]" in printed
     assert "request.json: sample_prompts.1: at most 8 of CLIP's chunks" in printed
+
+
+def test_an_option_that_means_nothing_on_the_base_is_told_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_zimage = ["feed_forward.w1"]
+    body = {"instance_prompt": "TOK", "class_prompt": "b", "target_modules": of_zimage}
+    folder = folder_with(tmp_path, {**photos(), "request.json": json.dumps(body).encode()})
+    assert main(["check", str(folder)]) == 0, "no base is named"
+    capsys.readouterr()
+    assert main(["check", str(folder), "--base", str(PORTRAITS)]) == 1
+    assert "request.json: target_modules: this base has no layers" in capsys.readouterr().out

@@ -55,7 +55,7 @@ class AdapterFile(NamedTuple):
 
     tensors: Tensors
     layers_per_block: int
-    """Of the UNet; our own files say it."""
+    """Number of layers in a block of the UNet; our own files say it."""
     scales: Scales
 
 

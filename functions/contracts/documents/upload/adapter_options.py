@@ -24,7 +24,7 @@ class AdapterOptions(Document):
 
     use_dora: bool = False
     """Also train the length of every row of the UNet's adapted weights (DoRA); text encoders stay
-    plain LoRA, since diffusers does not load their lengths."""
+    plain LoRA."""
 
     use_rslora: bool = False
     """Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (rsLoRA)."""

@@ -24,6 +24,7 @@ from contracts.shared.limits import (
     MAX_COST_USD,
     MAX_LEARNING_RATE,
     MAX_RANK,
+    MAX_SAMPLE_PROMPTS,
     MAX_SIDE,
     MAX_SUBJECTS,
     MAX_TRAIN_STEPS,
@@ -106,7 +107,7 @@ class TrainingRequest(PhotoOptions, TrainingOptions):
     photos and consent. ``trigger_word``, ``instance_prompt`` and ``class_prompt`` are then the
     first one's. Empty: the request describes the only subject."""
 
-    sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=8)] = ()
+    sample_prompts: Annotated[tuple[Prompt, ...], Field(max_length=MAX_SAMPLE_PROMPTS)] = ()
     """Prompts of the pictures that are drawn after training and delivered with the model."""
 
     max_cost_usd: Annotated[float, Field(gt=0, le=MAX_COST_USD)] | None = None

@@ -143,7 +143,7 @@ class Reader:
         self.texts: list[str | None] = []
         """What was read; None is a ``BREAK``."""
         self.weights: list[float] = []
-        """Of each of ``texts``."""
+        """The weight of each of ``texts``."""
         self.opened: dict[str, list[int]] = {"(": [], "[": []}
         """For each sign, where in ``texts`` the brackets begin that are open."""
         self.is_choice = False

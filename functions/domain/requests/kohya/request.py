@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.subject import with_first_subject
-from domain.requests.import_state import MAX_SAMPLES
+from contracts.shared.limits import MAX_SAMPLE_PROMPTS
 from domain.requests.kohya import settings as names
 from domain.requests.kohya.datasets import Flat, flatten
 from domain.requests.kohya.hyperparameters import carry_arguments, carry_rates, carry_sizes
@@ -161,8 +161,12 @@ def carry_samples(state: KohyaState) -> None:
     if not prompts:
         state.report("ignored", "sample_prompts", None, "Not set.")
         return
-    note = f"The first {MAX_SAMPLES} prompts count." if len(prompts) > MAX_SAMPLES else ""
-    state.put("mapped", "sample_prompts", "sample_prompts", prompts[:MAX_SAMPLES], note)
+    note = (
+        f"The first {MAX_SAMPLE_PROMPTS} prompts count."
+        if len(prompts) > MAX_SAMPLE_PROMPTS
+        else ""
+    )
+    state.put("mapped", "sample_prompts", "sample_prompts", prompts[:MAX_SAMPLE_PROMPTS], note)
 
 
 def list_others(state: KohyaState) -> None:

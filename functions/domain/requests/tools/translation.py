@@ -9,9 +9,9 @@ from contracts.documents.upload.imported import ImportReport, Tool
 from contracts.documents.upload.options import Scheduler, TargetModule
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.limits import MAX_TRAIN_STEPS, MAX_TRAINED_CHARACTERS
+from contracts.shared.limits import MAX_SAMPLE_PROMPTS, MAX_TRAIN_STEPS, MAX_TRAINED_CHARACTERS
 from domain.requests.aliases import ALIASES
-from domain.requests.import_state import MAX_SAMPLES, ImportState, without_effect
+from domain.requests.import_state import ImportState, without_effect
 from domain.requests.kohya.settings import ADAMW, MAX_GRAD_NORM, NOT_CLIPPED
 from domain.requests.kohya.syntax import is_class
 from domain.requests.presets import PRESETS
@@ -297,13 +297,15 @@ class _Translation(ImportState):
         lines = [plain_prompt(text) for text in texts]
         fit = [line for line in lines if 0 < len(line) <= MAX_TRAINED_CHARACTERS]
         notes = [
-            f"The first {MAX_SAMPLES} prompts count." if len(fit) > MAX_SAMPLES else "",
+            f"The first {MAX_SAMPLE_PROMPTS} prompts count."
+            if len(fit) > MAX_SAMPLE_PROMPTS
+            else "",
             OTHER_LENGTH if len(fit) < len(lines) else "",
             OWN_SYNTAX if lines != [" ".join(text.split()) for text in texts] else "",
         ]
         note = " ".join(filter(None, notes))
         if fit:
-            self.put("mapped", shown, "sample_prompts", fit[:MAX_SAMPLES], note)
+            self.put("mapped", shown, "sample_prompts", fit[:MAX_SAMPLE_PROMPTS], note)
         else:
             self.report("ignored", shown, None, note or NOT_HERE)
 

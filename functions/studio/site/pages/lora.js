@@ -10,7 +10,7 @@ const NAME = "000.safetensors";
 const MAX_LORA_BYTES = 419_430_400;
 const WORD = /^[\p{L}\p{M}\p{N}_-]+( [\p{L}\p{M}\p{N}_-]+)*$/u;
 
-let sent = null; // the file that lies in an upload without an import: what was refused is sent again without it
+let sent = null; // a file whose upload has no import yet: after a refusal it is not sent again
 
 const promptsOf = (subject, word, thing) => {
   if (subject === "face") return { instance_prompt: `a photo of ${word} person`, class_prompt: "a photo of a person" };
