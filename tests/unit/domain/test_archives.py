@@ -166,7 +166,9 @@ def test_too_many_members_are_refused(pack: Callable[[dict[str, bytes]], bytes])
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"no archive", b"\x1f\x8bbroken", zipped(FILES)[:-30], tarred(FILES)[:40]]
+    "body",
+    [b"", b"no archive", b"\x1f\x8bbroken", zipped(FILES)[:-30], tarred(FILES)[:40]],
+    ids=["empty", "text", "gzip's first bytes", "half a zip", "half a tar.gz"],
 )
 def test_what_cannot_be_read_is_damaged(body: bytes) -> None:
     assert refusal(body) == "archive_damaged"
