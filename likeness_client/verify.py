@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from contracts.shared.people.mark_keys import MarkSecret, MarkSecretError, mark_id, parse_secret
+from contracts.shared.pictures.mark_keys import MarkSecret, MarkSecretError, mark_id, parse_secret
 from likeness_client import stack as stacks
 from likeness_client.aws_errors import CONFIG
 from likeness_client.exit_codes import ExitCode
@@ -75,7 +75,7 @@ def print_root(question: Question) -> int:
     """
     with _extra():
         from contracts.marks.certificates import root_pem  # noqa: PLC0415 (an optional extra)
-        from contracts.shared.people.mark_keys import reading_keys  # noqa: PLC0415 (with it)
+        from contracts.shared.pictures.mark_keys import reading_keys  # noqa: PLC0415 (with it)
 
         secret = find_operator(question).secret
         sys.stdout.writelines(root_pem(keys) for keys in reading_keys(secret))

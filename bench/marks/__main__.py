@@ -23,7 +23,7 @@ from PIL import Image
 from bench.report import Figure, finish
 from contracts.marks import verifying, watermark
 from contracts.marks.marking import Marker, Origin, Output
-from contracts.shared.people.mark_keys import MarkSecret, mark_id, marking_keys, reading_keys
+from contracts.shared.pictures.mark_keys import MarkSecret, mark_id, marking_keys, reading_keys
 from local.portraits.albums import album
 
 SECRET = MarkSecret(seed="the seed of the benchmark, which marks nothing else")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from contracts.marks.marking import Marker
 from contracts.marks.settings import settings_of
-from contracts.shared.people.mark_keys import MarkSecretError, marking_keys, parse_secret
+from contracts.shared.pictures.mark_keys import MarkSecretError, marking_keys, parse_secret
 
 FILE = "marks.json"
 """File in LIKENESS_RUN_DIR with the secret, for the base's process and its restarts. An environment

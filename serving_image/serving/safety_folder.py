@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from contracts.shared.people import classifier
-from contracts.shared.people.classifier import (
+from contracts.shared.pictures import classifier
+from contracts.shared.pictures.classifier import (
     CHECKER_FILES,
     ClassifierError,
     chosen_labels,

@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import WaiterError
 
 from contracts.shared.layout import checkpoints_prefix, classifier_prefix, names_key
-from contracts.shared.people.classifier import CHECKER_FILES
-from contracts.shared.people.mark_keys import MarkSecret
+from contracts.shared.pictures.classifier import CHECKER_FILES
+from contracts.shared.pictures.mark_keys import MarkSecret
 from local import deployment
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber

@@ -14,7 +14,7 @@ from PIL import Image
 
 from contracts.marks import watermark
 from contracts.marks.marking import Marker, Origin, Output
-from contracts.shared.people.mark_keys import MarkSecret, mark_id, marking_keys, parse_secret
+from contracts.shared.pictures.mark_keys import MarkSecret, mark_id, marking_keys, parse_secret
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT
 from local.front_door import address, make_key

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.shared.people.classifier import CONFIG, PREPROCESSOR, WEIGHTS
+from contracts.shared.pictures.classifier import CONFIG, PREPROCESSOR, WEIGHTS
 
 Array: TypeAlias = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
-from contracts.shared.people.classifier import ClassifierError
+from contracts.shared.pictures.classifier import ClassifierError
 from contracts.shared.pictures.safety_stages import Stages, Verdict
 from runtime.imaging.vision_transformer import load
 from serving.output.safety import (

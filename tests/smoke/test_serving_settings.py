@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from contracts.marks import verifying
-from contracts.shared.people.mark_keys import MarkSecret, mark_id
+from contracts.shared.pictures.mark_keys import MarkSecret, mark_id
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
 

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from contracts.marks.verifying import verify  # noqa: E402
 from contracts.marks.watermark import MIN_SIDE  # noqa: E402
-from contracts.shared.people.mark_keys import MarkSecret  # noqa: E402
+from contracts.shared.pictures.mark_keys import MarkSecret  # noqa: E402
 from domain.training.marks import MarksOfTrainings  # noqa: E402
 from domain.training.sagemaker_job import METRICS  # noqa: E402
 from local.embedded_base import PORTRAITS  # noqa: E402

@@ -8,7 +8,7 @@ from PIL import Image
 from aws import settings
 from aws.clients import client
 from contracts.marks import watermark
-from contracts.shared.people.mark_keys import MarkSecret, parse_secret, reading_keys
+from contracts.shared.pictures.mark_keys import MarkSecret, parse_secret, reading_keys
 from domain.ports.takedown import FoundMarks
 
 

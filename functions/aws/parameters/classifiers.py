@@ -10,7 +10,7 @@ from aws import settings
 from aws.storage import S3Storage
 from contracts.errors import ClassifierUnusableError
 from contracts.shared.layout import classifier_prefix
-from contracts.shared.people.classifier import (
+from contracts.shared.pictures.classifier import (
     FILES,
     MAX_CONFIG_BYTES,
     MAX_WEIGHTS_BYTES,

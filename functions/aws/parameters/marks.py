@@ -4,7 +4,7 @@ from functools import cache
 
 from aws import settings
 from aws.clients import client
-from contracts.shared.people.mark_keys import MarkSecret, parse_secret
+from contracts.shared.pictures.mark_keys import MarkSecret, parse_secret
 from domain.training.marks import MarksOfTrainings
 
 ON, NO_LABEL = "on", "none"

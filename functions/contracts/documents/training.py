@@ -11,7 +11,7 @@ from contracts.documents.photos import Code, PhotoVerdict, StoredFile
 from contracts.documents.rung import Rung
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.limits import MAX_REPEATS, MAX_SUBJECTS
-from contracts.shared.people.classifier import DEFAULT_LABELS, DEFAULT_THRESHOLD
+from contracts.shared.pictures.classifier import DEFAULT_LABELS, DEFAULT_THRESHOLD
 
 
 class TaskPhoto(Document):
@@ -37,7 +37,7 @@ class TaskPhoto(Document):
 
 
 class TaskMarks(Document):
-    """How the trainer marks what it draws for a task; see contracts/shared/people/mark_keys.py."""
+    """How the trainer marks what a task draws; see contracts/shared/pictures/mark_keys.py."""
 
     watermark_key: str
     """Base64 of the key of the watermarks of all trainings."""

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from contracts.shared.people.mark_keys import MarkKeys, MarkSecretError
+from contracts.shared.pictures.mark_keys import MarkKeys, MarkSecretError
 
 ORGANISATION = "Likeness"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -7,7 +7,7 @@ from PIL import Image
 
 from contracts.marks import credentials, label, metadata, watermark
 from contracts.marks.certificates import credentials_of
-from contracts.shared.people.mark_keys import MarkKeys, mark_id
+from contracts.shared.pictures.mark_keys import MarkKeys, mark_id
 
 
 @dataclass(frozen=True)

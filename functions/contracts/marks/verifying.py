@@ -12,7 +12,7 @@ from PIL import Image
 from contracts.documents.api.verification import WatermarkStated
 from contracts.marks import credentials, watermark
 from contracts.marks.certificates import root_pem, signing_serial
-from contracts.shared.people.mark_keys import MarkSecret, reading_keys, task_reading_keys
+from contracts.shared.pictures.mark_keys import MarkSecret, reading_keys, task_reading_keys
 from contracts.shared.pictures.upright import turn_upright
 
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}

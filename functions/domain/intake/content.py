@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from contracts.documents.photos import ContentScores, PhotoVerdict, StoredFile
 from contracts.shared import layout
-from contracts.shared.people.classifier import share_of
+from contracts.shared.pictures.classifier import share_of
 from contracts.shared.rejection import PhotoRejectedError
 from domain.intake.faces import MAX_COPY_BYTES, refused
 from domain.ports.classifier import Box, Classifier

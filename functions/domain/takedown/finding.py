@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from contracts.documents.takedown import MAX_MODELS, MAX_PICTURE_BYTES, TakedownCase
 from contracts.shared import layout
-from contracts.shared.people.mark_keys import mark_id
+from contracts.shared.pictures.mark_keys import mark_id
 from domain.ports.storage import Storage
 from domain.ports.takedown import FoundMarks, MarkReader, ModelIds, Operators, TakedownCases
 

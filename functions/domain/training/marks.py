@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from contracts.documents.training import TaskMarks
-from contracts.shared.people.mark_keys import MarkSecret, derive_keys, task_keys, to_text
+from contracts.shared.pictures.mark_keys import MarkSecret, derive_keys, task_keys, to_text
 
 
 class MarksOfTrainings(NamedTuple):

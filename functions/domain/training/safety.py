@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from contracts.documents.training import PictureSafety
-from contracts.shared.people.classifier import DEFAULT_LABELS, DEFAULT_THRESHOLD
+from contracts.shared.pictures.classifier import DEFAULT_LABELS, DEFAULT_THRESHOLD
 
 
 class SafetyStages(NamedTuple):

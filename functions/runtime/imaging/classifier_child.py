@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.shared.limits import MAX_CLASSIFIER_SECONDS, MAX_CLASSIFYING_SECONDS
-from contracts.shared.people.classifier import ViT
+from contracts.shared.pictures.classifier import ViT
 from runtime.imaging.child_limits import STARTED, grant_seconds, limit_process
 from runtime.imaging.vision_transformer import VisionTransformer, load
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contracts.shared.people.classifier import (
+from contracts.shared.pictures.classifier import (
     WEIGHTS,
     ClassifierError,
     Preprocessor,

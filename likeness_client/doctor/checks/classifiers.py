@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from contracts.shared.layout import classifier_prefix, safety_prefix
-from contracts.shared.people.classifier import (
+from contracts.shared.pictures.classifier import (
     CHECKER_FILES,
     CONFIG,
     FILES,

@@ -9,7 +9,7 @@ from contracts.documents.package import GenerationInfo
 from contracts.documents.picture import PictureArguments
 from contracts.marks.marking import Marked, Marker, Origin, Output
 from contracts.marks.settings import settings_of
-from contracts.shared.people.mark_keys import marking_keys, parse_secret
+from contracts.shared.pictures.mark_keys import marking_keys, parse_secret
 
 
 def make_marker(secret: str | None, variables: Mapping[str, str]) -> Marker:

@@ -14,7 +14,7 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL.Image import Image
 from transformers import CLIPImageProcessor, ViTForImageClassification, ViTImageProcessor
 
-from contracts.shared.people.classifier import (
+from contracts.shared.pictures.classifier import (
     DEFAULT_LABELS,
     DEFAULT_THRESHOLD,
     chosen_labels,

@@ -6,7 +6,7 @@ import pytest
 
 from aws.parameters.classifiers import fetched
 from contracts.shared.layout import classifier_prefix
-from contracts.shared.people.classifier import CONFIG, FILES, WEIGHTS, ClassifierError
+from contracts.shared.pictures.classifier import CONFIG, FILES, WEIGHTS, ClassifierError
 from tests.fakes.storage import MemoryStorage
 from tests.fakes.tiny_vit import AGES, FILTER, tiny_vit
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.shared.people.classifier import (
+from contracts.shared.pictures.classifier import (
     CONFIG,
     FILES,
     PREPROCESSOR,

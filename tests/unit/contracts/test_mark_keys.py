@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from contracts.shared.people.mark_keys import (
+from contracts.shared.pictures.mark_keys import (
     PURPOSES,
     MarkSecret,
     MarkSecretError,

@@ -18,7 +18,7 @@ from contracts.marks import certificates, credentials, verifying, watermark
 from contracts.marks.marking import Marker, MarkSettings, Origin, Output
 from contracts.marks.metadata import CHANGED, GENERATED, Format
 from contracts.marks.settings import MarkSettingError, settings_of
-from contracts.shared.people.mark_keys import (
+from contracts.shared.pictures.mark_keys import (
     MarkKeys,
     MarkSecret,
     MarkSecretError,

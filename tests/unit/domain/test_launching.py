@@ -18,7 +18,7 @@ from contracts.documents.training import TaskPhoto, TrainingPlan
 from contracts.errors import TrainingFailedError
 from contracts.shared import layout
 from contracts.shared.instances.quotas import refusal_sentence
-from contracts.shared.people.mark_keys import PURPOSES, MarkSecret, derive_keys, to_text
+from contracts.shared.pictures.mark_keys import PURPOSES, MarkSecret, derive_keys, to_text
 from domain.ports.cost_records import CostRecord
 from domain.ports.jobs import Attempt
 from domain.ports.storage import read_document, write_document

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from contracts.documents.job import JobSpec
 from contracts.documents.takedown import NewTakedown, TakedownAnswer, TakedownCase, TakedownOrder
 from contracts.shared import layout
-from contracts.shared.people.mark_keys import mark_id
+from contracts.shared.pictures.mark_keys import mark_id
 from domain.operating.orders import OPERATORS
 from domain.ports.takedown import FoundMarks
 from domain.takedown.deciding import DecidingServices, appeal, decide, oldest_waiting

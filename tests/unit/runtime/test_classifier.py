@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from contracts.errors import DecoderBrokenError
-from contracts.shared.people.classifier import WEIGHTS, ClassifierError
+from contracts.shared.pictures.classifier import WEIGHTS, ClassifierError
 from runtime.imaging.classifier import ChildClassifier
 from runtime.imaging.vision_transformer import load
 from tests.fakes.people import png

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.shared.people.classifier import CHECKER_FILES
+from contracts.shared.pictures.classifier import CHECKER_FILES
 from serving import server
 from serving.safety_folder import SafetyFolderError, resolve_checker, resolve_filter
 from serving.supervision import Found, engine_environment

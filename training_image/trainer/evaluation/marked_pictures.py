@@ -6,7 +6,7 @@ from PIL import Image
 
 from contracts.documents.training import TaskMarks
 from contracts.marks.marking import Marker, MarkSettings, Origin, Output
-from contracts.shared.people.mark_keys import MarkKeys, from_text
+from contracts.shared.pictures.mark_keys import MarkKeys, from_text
 
 PictureEncoder = Callable[[Image.Image], bytes]
 """Returns a picture's file."""

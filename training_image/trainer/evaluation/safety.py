@@ -20,7 +20,7 @@ from transformers import CLIPImageProcessor, ViTForImageClassification, ViTImage
 
 from contracts.documents.training import PictureSafety
 from contracts.shared.layout import CHECKER_CHANNEL, FILTER_CHANNEL
-from contracts.shared.people.classifier import (
+from contracts.shared.pictures.classifier import (
     CHECKER_FILES,
     ClassifierError,
     chosen_labels,

@@ -1,1 +1,1 @@
-"""Rules about the people in the photos: faces, consent, how long things are kept, marks."""
+"""Rules about the people in the photos: faces, consent, thresholds, how long things are kept."""

@@ -1,1 +1,1 @@
-"""How a picture is asked for, and where it is."""
+"""How a picture is asked for, checked and marked, and where it is."""
