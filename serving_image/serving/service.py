@@ -37,7 +37,6 @@ from serving.rows import Row
 from serving.tensors import (
     PictureError,
     PictureRequest,
-    check_chunks,
     erased_error,
     parse_request,
 )
@@ -204,7 +203,7 @@ class PictureService:
 
     def begin(self, pending: PendingRequest) -> None:
         """Have a request drawn, unless an equal one is being drawn already."""
-        chunks = check_chunks(self.count_chunks(pending.rows[0]))
+        chunks = self.count_chunks(pending.rows[0])
         request_id = pending.inputs.request_id
         with self.lock:
             if request_id in self.dropped:

@@ -22,20 +22,24 @@ from contracts.documents.picture import (
     MAX_IMAGE_BYTES,
     MAX_MASK_BYTES,
     MAX_MASK_CHARACTERS,
-    MAX_PROMPT_CHARACTERS,
-    MAX_SIDE,
     PictureArguments,
     PictureCode,
 )
-from contracts.shared.limits import MAX_PROMPT_CHUNKS, MAX_START_IMAGE_PIXELS
+from contracts.shared.limits import MAX_START_IMAGE_PIXELS
 from contracts.shared.pictures.abilities import ABILITIES, syntax_of
+from contracts.shared.pictures.colour import to_srgb
+from contracts.shared.pictures.picture_rules import (
+    TOO_LARGE,
+    argument_problems,
+    is_too_large,
+)
 from contracts.shared.pictures.sampler_names import KNOWN, rename_arguments
 from contracts.shared.pictures.sent_image import base64_of, decode_sent
 from contracts.shared.pictures.upright import turn_upright
 from contracts.shared.pictures.upscalers import DEFAULT_UPSCALER
 from contracts.shared.weights.families import FAMILIES
-from contracts.shared.words.chunks import CHUNK_TOKENS
-from contracts.shared.words.prompt_weights import CONTROL_SIGN, Syntax, has_control_sign
+from contracts.shared.words.picture_texts import read_text, text_problem
+from contracts.shared.words.prompt_weights import Syntax
 from contracts.shared.words.styles import apply_style
 from serving.output.pictures_bucket import NoPictureError
 
@@ -48,9 +52,6 @@ MAX_ARGUMENTS_BYTES = 4096
 
 S3, MAX_ADDRESS = b"s3://", 400
 """How the address of an image in S3 begins, and its largest length: own_place takes no longer."""
-
-BOM = "\ufeff"
-"""What Windows' tools write in front of a text; it is none of its words."""
 
 OPAQUE = 255
 """Alpha of a pixel that is not transparent at all."""
@@ -188,17 +189,13 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
     """
     arguments = parse_arguments(gen_args)
     check_abilities(arguments, base)
-    check_refiner(arguments, base)
+    check_together(arguments, base, has_image=bool(image))
     defaults = base.inference
     height, width = arguments.height or base.resolution, arguments.width or base.resolution
     check_sides((height, width), FAMILIES[base.family].side_step)
     steps = arguments.num_inference_steps or defaults.num_inference_steps
-    second_pass = plan_second_pass(arguments, steps, (height, width), base, has_image=bool(image))
-    given = None if second_pass else arguments.strength
-    strength = check_strength(given, steps, base, has_image=bool(image))
-    if arguments.mask_image is not None and not image:
-        text = "mask_image: it needs an image, and the request has none"
-        raise PictureError("invalid_argument", text)
+    second_pass = plan_second_pass(arguments, steps, (height, width), base)
+    strength = check_strength(arguments.strength, steps, base) if image else None
     texts = (
         parse_text(prompt, "prompt", at_least=1),
         parse_text(pick_negative(negative_prompt, arguments), "negative_prompt", at_least=0),
@@ -248,26 +245,17 @@ def check_sides(size: tuple[int, int], step: int) -> None:
         raise PictureError("invalid_argument", text)
 
 
-def check_refiner(arguments: PictureArguments, base: BaseCard) -> None:
-    """Raise if a request asks for a refiner that cannot draw."""
-    if arguments.refiner_switch_at is None:
-        return
-    if base.refiner is None:
+def check_together(arguments: PictureArguments, base: BaseCard, *, has_image: bool) -> None:
+    """Raise if an argument has no effect beside the others, or on a base without a refiner."""
+    if arguments.refiner_switch_at is not None and base.refiner is None:
         text = "refiner_switch_at: this endpoint's base has no refiner (docs/bases.md)"
         raise PictureError("invalid_argument", text)
-    for name in ("mask_image", "hr_scale"):
-        if getattr(arguments, name) is not None:
-            text = f"refiner_switch_at: not together with {name}; give one of them"
-            raise PictureError("invalid_argument", text)
+    for problem in argument_problems(arguments, has_image=has_image):
+        raise PictureError("invalid_argument", f"{problem.name}: {problem.text}")
 
 
 def plan_second_pass(
-    arguments: PictureArguments,
-    steps: int,
-    size: tuple[int, int],
-    base: BaseCard,
-    *,
-    has_image: bool,
+    arguments: PictureArguments, steps: int, size: tuple[int, int], base: BaseCard
 ) -> SecondPass | None:
     """Return how the picture is drawn a second time; None: it is not.
 
@@ -276,28 +264,19 @@ def plan_second_pass(
         steps: those of the first pass.
         size: height and width of the first pass.
         base: draws it.
-        has_image: whether the request has a start image.
 
     Raises:
-        PictureError: an argument has no effect, or the picture would be too large.
+        PictureError: the picture would be too large, or ``strength`` leaves no step.
     """
     scale = arguments.hr_scale
     if scale is None:
-        beside = ("hr_upscaler", "hr_second_pass_steps")
-        if any(getattr(arguments, name) is not None for name in beside):
-            raise PictureError("invalid_argument", f"{', '.join(beside)}: they need hr_scale")
         return None
-    if has_image:
-        text = "hr_scale: not with an image; ask for a larger width and height instead"
-        raise PictureError("invalid_argument", text)
     side_step = FAMILIES[base.family].side_step
+    if any(is_too_large(side, scale, side_step) for side in size):
+        raise PictureError("invalid_argument", f"hr_scale: {TOO_LARGE}")
     height, width = (int(side * scale) // side_step * side_step for side in size)
-    if max(height, width) > MAX_SIDE:
-        text = f"hr_scale: the picture would be larger than {MAX_SIDE} pixels"
-        raise PictureError("invalid_argument", text)
     again = arguments.hr_second_pass_steps or steps
-    strength = DEFAULT_HR_STRENGTH if arguments.strength is None else arguments.strength
-    check_strength(strength, again, base, has_image=True)
+    strength = check_strength(arguments.strength, again, base, default=DEFAULT_HR_STRENGTH)
     return SecondPass(arguments.hr_upscaler or DEFAULT_UPSCALER, again, height, width, strength)
 
 
@@ -318,13 +297,14 @@ def parse_image(
 def decode_image(
     value: bytes, name: str, limit: int, find_image: FindImage
 ) -> tuple[bytes, Image.Image]:
-    """Return a file and its picture, upright."""
+    """Return a file and its picture, upright and in sRGB."""
     size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
     try:
         file = read_image(value, limit, find_image)
         with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
             check_pixels(image, name)
-            return file, of_8_bits(turn_upright(image))
+            upright = of_8_bits(turn_upright(image))
+            return file, to_srgb(upright, image.info.get("icc_profile"))
     except NoPictureError:
         text = f"{name}: not an address of a picture of this tenant's, or it has more than {size}"
         raise PictureError("invalid_argument", text) from None
@@ -395,16 +375,14 @@ def check_pixels(image: Image.Image, name: str) -> None:
 
 
 def check_strength(
-    requested: float | None, steps: int, base: BaseCard, *, has_image: bool
-) -> float | None:
-    """Return the share of the image that may change; None without an image."""
-    if not has_image:
-        if requested is not None:
-            raise PictureError(
-                "invalid_argument", "strength: it needs an image, and the request has none"
-            )
-        return None
-    strength = DEFAULT_STRENGTH if requested is None else requested
+    requested: float | None, steps: int, base: BaseCard, default: float = DEFAULT_STRENGTH
+) -> float:
+    """Return the share of an image that may change.
+
+    Raises:
+        PictureError: it leaves no step.
+    """
+    strength = default if requested is None else requested
     if int(steps * strength) < 1 and not ABILITIES[base.family].rounds_steps_up:
         raise PictureError("invalid_argument", "strength: it leaves no step; ask for more steps")
     return strength
@@ -454,30 +432,19 @@ def list_arguments() -> list[str]:
 def parse_text(value: bytes, name: str, *, at_least: int) -> str:
     """Decode a prompt, and check that it is a text and how long it is."""
     try:
-        text = value.decode().removeprefix(BOM).strip()
+        text = value.decode()
     except UnicodeDecodeError:
         raise PictureError("invalid_argument", f"{name}: the text is not UTF-8") from None
-    if has_control_sign(text):
-        raise PictureError("invalid_argument", f"{name}: {CONTROL_SIGN}")
-    if not at_least <= len(text) <= MAX_PROMPT_CHARACTERS:
-        limits = f"{at_least} to {MAX_PROMPT_CHARACTERS} characters"
-        raise PictureError("invalid_argument", f"{name}: {limits}")
-    return text
+    problem = text_problem(text, at_least=at_least)
+    if problem is not None:
+        raise PictureError("invalid_argument", f"{name}: {problem}")
+    return read_text(text)
 
 
 def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
     """Return one seed for each picture, so that each picture can be drawn again alone."""
     start = secrets.randbelow(2**32) if first is None else first
     return tuple((start + index) % 2**32 for index in range(count))
-
-
-def check_chunks(chunks: int) -> int:
-    """Return the number of chunks of a request's longer prompt."""
-    if chunks > MAX_PROMPT_CHUNKS:
-        most = MAX_PROMPT_CHUNKS * CHUNK_TOKENS
-        text = f"prompt, negative_prompt: at most {most} of CLIP's tokens each"
-        raise PictureError("invalid_argument", text)
-    return chunks
 
 
 def pick_negative(tensor: bytes, arguments: PictureArguments) -> bytes:

@@ -292,7 +292,8 @@ def test_a_prompt_about_memory_is_only_a_prompt(server: kit.Server, users: list[
 def test_no_prompt_reaches_the_log(server: kit.Server, users: list[kit.User]) -> None:
     assert server.draw(users[0], "Rumpelstilzchen " * 30).status == 200
     assert server.draw(users[0], "Rumpelstilzchen " * 100).error == (
-        "likeness/invalid_argument: prompt, negative_prompt: at most 600 of CLIP's tokens each"
+        "likeness/invalid_argument: prompt, negative_prompt: at most 8 of CLIP's chunks, of 75"
+        " tokens each; BREAK begins one"
     )
     assert "umpelstilz" not in server.log.read_text(errors="replace")
 

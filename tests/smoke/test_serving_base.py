@@ -306,15 +306,6 @@ def test_only_prompts_of_as_many_chunks_share_a_pass(tmp_path: Path) -> None:
     assert artist.passes == [2, 2]
 
 
-def test_a_prompt_beyond_the_largest_number_of_chunks_is_refused(tmp_path: Path) -> None:
-    asked = [request(tmp_path, prompt="a" * count) for count in (599, 600)]
-    answers = Base(MemoryArtist(), tmp_path).execute(asked)
-    assert text_of(answers[0]) is None
-    assert text_of(answers[1]) == (
-        "likeness/invalid_argument: prompt, negative_prompt: at most 600 of CLIP's tokens each"
-    )
-
-
 def test_a_prompt_names_the_subject_as_the_trainer_and_the_notice_do(tmp_path: Path) -> None:
     prompts = ["a photo of TOK person in TOKYO", "<<TOK>>s", "<s0><s1> man", "tok"]
     drawn = []

@@ -13,6 +13,7 @@ from contracts.documents.package import GenerationInfo, TargetModel
 from contracts.shared.pictures.sampler_names import find_sampler
 from contracts.shared.pictures.samplers import NAMES
 from contracts.shared.pictures.upscalers import UPSCALERS, find_upscaler
+from contracts.shared.words.picture_texts import MAX_PROMPT_CHARACTERS
 from contracts.shared.words.styles import Style
 
 WIRE_SHAPE = (1, 1)
@@ -33,8 +34,6 @@ where all of them together are larger than MAX_INLINE_BYTES."""
 
 INFO = "info"
 """Name of the output with the JSON of GenerationInfo: ``[1, 1]`` BYTES."""
-
-MAX_PROMPT_CHARACTERS = 2000
 
 MAX_IMAGE_BYTES = 6 << 20
 """Largest size of the start image's file. Above about 4 MB it must be in S3: the whole request

@@ -26,6 +26,8 @@ from contracts.documents.api.pictures import (
 )
 from contracts.documents.api.problem import FieldProblem
 from contracts.shared.pictures.picture_places import is_s3, own_place, tenant_hash
+from contracts.shared.pictures.picture_rules import ArgumentProblem, argument_problems
+from contracts.shared.words.picture_texts import text_problem
 from domain.pictures.ordering import (
     ENDED,
     UnknownPictureError,
@@ -189,6 +191,7 @@ def ordered(stores: Services, who: Caller, model_id: str, wanted: NewPicture) ->
         ApiError: there is no such model of the tenant, or it has ordered too much.
     """
     tenant, alias = who.tenant, None
+    check_drawable(wanted)
     check_own(stores, tenant, wanted)
     if ALIAS.fullmatch(model_id):
         alias = model_id
@@ -210,6 +213,22 @@ def assigned(stores: Services, who: Caller, name: str, user: str | None) -> str:
     if found is None:
         raise ApiError("not_found")
     return found.model_id
+
+
+def check_drawable(wanted: NewPicture) -> None:
+    """Refuse at once what the endpoint would refuse later, whatever its base.
+
+    Raises:
+        ApiError: it names every field that the endpoint would not take.
+    """
+    texts = {"prompt": (wanted.prompt, 1), "negative_prompt": (wanted.negative_prompt or "", 0)}
+    found = {name: text_problem(text, at_least=least) for name, (text, least) in texts.items()}
+    problems = [ArgumentProblem(name, problem) for name, problem in found.items() if problem]
+    arguments = wanted.arguments(seed=0)
+    problems += argument_problems(arguments, has_image=bool(wanted.image))
+    if problems:
+        faults = [FieldProblem(field=f"body.{one.name}", message=one.text) for one in problems]
+        raise ApiError("invalid_call", errors=faults)
 
 
 def check_own(stores: Services, tenant: str, wanted: NewPicture) -> None:

@@ -3,19 +3,19 @@
 The child first writes an empty line, which says that it has started. Then it writes one line of
 JSON with the size and the repairs, or with the code of the refusal. The PNG follows. Limits are set
 before the first byte of the photo is read. The module imports only Pillow, its neighbours, two
-limits, the EXIF orientations and PhotoRejectedError.
+limits, the rules of colours and EXIF orientations, and PhotoRejectedError.
 """
 
 import io
 import json
 import sys
 import warnings
-from contextlib import suppress
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import Image
 
 from contracts.shared.limits import MAX_PHOTO_SECONDS
+from contracts.shared.pictures.colour import to_srgb
 from contracts.shared.pictures.upright import UPRIGHT
 from contracts.shared.rejection import PhotoRejectedError
 from runtime.imaging.child_limits import STARTED, limit_process
@@ -68,11 +68,12 @@ def normalise(
     check_header(source.image, min_side)
     width, height, mode = *source.image.size, source.image.mode
     upright, turned = turn(source.decoded(max_side), source.facts.orientation)
-    rgb, managed = to_srgb(upright, source.profile)
+    managed = to_srgb(upright, source.profile)
+    rgb = managed.convert("RGB")
     rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     if all(low == high for low, high in _extrema(rgb)):
         raise PhotoRejectedError("blank_image")
-    converted = managed or mode != "RGB" or "transparency" in source.image.info
+    converted = managed is not upright or mode != "RGB" or "transparency" in source.image.info
     large = max(width, height) > max_side
     repairs = {"rotated": turned, "converted": converted, "downscaled": large}
     codes = [code for code, done in repairs.items() if done]
@@ -117,34 +118,13 @@ def mask_pixels(source: Source, max_side: int) -> Image.Image:
         alpha = source.image.getchannel("A")
         if alpha.getextrema() != (255, 255):
             return alpha
-    return to_srgb(decoded, source.profile)[0].convert("L")
+    return to_srgb(decoded, source.profile).convert("L")
 
 
 def turn(image: Image.Image, orientation: int | None) -> tuple[Image.Image, bool]:
     """Apply the EXIF orientation; ignore a broken one."""
     way = None if orientation is None else UPRIGHT.get(orientation)
     return (image, False) if way is None else (image.transpose(way), True)
-
-
-def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bool]:
-    """Return an opaque image in sRGB, and whether its colour profile was applied."""
-    managed = _profiled(image, profile)
-    return managed.convert("RGB"), managed is not image
-
-
-def _profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return the image in sRGB; the same object when it is sRGB or its profile is unusable."""
-    if not profile:
-        return image
-    with suppress(Exception):
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return image
-        converted = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-        return image if converted is None else converted
-    return image
 
 
 def _extrema(image: Image.Image) -> list[tuple[int, int]]:

@@ -14,7 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from contracts.shared.words.chunks import ClipTokens, count_chunks, make_chunks, scale_of
+from contracts.shared.words.chunks import (
+    ClipTokens,
+    chunks_problem,
+    count_chunks,
+    make_chunks,
+    scale_of,
+)
 from contracts.shared.words.prompt_weights import WeightedPrompt, literal
 from serving.rows import Row
 from serving.tensors import PictureError
@@ -41,6 +47,17 @@ class ClipText:
     def check(self, row: Row) -> None:
         """Raise if the text encoders have too few layers for a row."""
         check_clip_skip(self.pipeline, row.clip_skip)
+
+    def check_chunks(self, chunks: int) -> int:
+        """Return the number of chunks of a row's longer prompt.
+
+        Raises:
+            PictureError: there are too many.
+        """
+        problem = chunks_problem(chunks, ClipTokens.of(self.pipeline.tokenizer).text_length)
+        if problem is not None:
+            raise PictureError("invalid_argument", f"prompt, negative_prompt: {problem}")
+        return chunks
 
     def count_chunks(self, row: Row) -> int:
         """Return the number of chunks in the longer of a row's prompts.

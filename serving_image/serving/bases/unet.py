@@ -101,14 +101,15 @@ class UNetBase:
         return 2 if row.guidance_scale > 1 else 1
 
     def count_chunks(self, row: Row) -> int:
-        """Return the number of CLIP's chunks of 75 tokens in the longer of a row's prompts.
+        """Return the number of CLIP's chunks in the longer of a row's prompts.
 
         Raises:
-            PictureError: a weight in a prompt, ``clip_skip`` or ``refiner_switch_at`` cannot be.
+            PictureError: a prompt is too long; or a weight in it, ``clip_skip`` or
+                ``refiner_switch_at`` cannot be.
         """
         self.text.check(row)
         self.check_switch(row)
-        return self.text.count_chunks(row)
+        return self.text.check_chunks(self.text.count_chunks(row))
 
     def check_switch(self, row: Row) -> None:
         """Raise if the base or the refiner would draw no step of a row."""

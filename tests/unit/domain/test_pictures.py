@@ -17,7 +17,6 @@ from contracts.documents.api.pictures import (
 from contracts.documents.model import ModelRecord
 from contracts.documents.picture import (
     MAX_MASK_CHARACTERS,
-    MAX_PROMPT_CHARACTERS,
     StoredPictures,
 )
 from contracts.errors import (
@@ -28,6 +27,7 @@ from contracts.errors import (
 )
 from contracts.shared import layout
 from contracts.shared.pictures.picture_places import tenant_hash
+from contracts.shared.words.picture_texts import MAX_PROMPT_CHARACTERS
 from domain.pictures.drawing import (
     MAX_AGE,
     MAX_SLOW,

@@ -78,6 +78,33 @@ def test_a_picture_is_the_start_of_another_by_its_address_and_nobody_else_s_is()
         assert [one["field"] for one in refused.body["errors"]] == ["body.mask_image"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        ({"prompt": " \u3000\u200b"}, ["prompt"]),
+        ({"prompt": "a \x00 dog"}, ["prompt"]),
+        ({"prompt": "a \ud800 dog"}, ["prompt"]),
+        ({"negative_prompt": "a \x07 dog"}, ["negative_prompt"]),
+        ({"strength": 0.5}, ["strength"]),
+        ({"mask_image": "aGVsbG8="}, ["mask_image"]),
+        ({"image": "", "mask_image": "aGVsbG8="}, ["mask_image"]),
+        ({"hr_upscaler": "Latent"}, ["hr_upscaler"]),
+        ({"hr_second_pass_steps": 4}, ["hr_second_pass_steps"]),
+        ({"hr_scale": 2, "image": "aGVsbG8="}, ["hr_scale"]),
+        ({"hr_scale": 4, "width": 512}, ["hr_scale"]),
+        ({"hr_scale": 2, "refiner_switch_at": 0.8}, ["refiner_switch_at"]),
+    ],
+)
+def test_what_no_base_draws_is_refused_with_the_order(
+    asked: dict[str, Any], fields: list[str]
+) -> None:
+    refused = call(stack(), "POST", PATH, WANTED | asked)
+    assert (refused.status, refused.body["code"]) == (422, "invalid_call")
+    assert [one["field"] for one in refused.body["errors"]] == [f"body.{name}" for name in fields]
+    if "prompt" in asked:
+        assert call(stack(), "POST", "/v1/images/generations", OPENAI | asked).status == 422
+
+
 def test_what_takes_longer_is_202_and_asked_for_by_its_id() -> None:
     stores = stack()
     made = call(stores, "POST", PATH, WANTED, query={"wait": "0"})

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from PIL import Image, ImageFile
 
+from bench.intake.profiles import SPACES, difference, in_space, profile
 from contracts.base import BaseCard, InferenceDefaults, RefinerFiles
 from contracts.documents.picture import (
     DEFAULT_STRENGTH,
@@ -108,7 +109,7 @@ def test_a_second_pass_is_planned_from_a1111_s_arguments() -> None:
     ("arguments", "words"),
     [
         ({"hr_scale": 3.1}, "hr_scale: the picture would be larger than 1536 pixels"),
-        ({"hr_upscaler": "Latent"}, "hr_upscaler, hr_second_pass_steps: they need hr_scale"),
+        ({"hr_upscaler": "Latent"}, "hr_upscaler: it needs hr_scale"),
         ({"hr_scale": 2, "hr_upscaler": "ESRGAN"}, "hr_upscaler: unknown; known are Latent"),
         ({"enable_hr": 1}, "enable_hr: true or false"),
         ({"hr_scale": 2, "steps": 1, "strength": 0.5}, "strength: it leaves no step"),
@@ -267,7 +268,8 @@ def test_a_prompt_has_no_sign_that_nobody_sees(sign: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", [b"", b"  ", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"x" * 2001]
+    "prompt",
+    [b"", b"  ", b" \xe2\x80\x8b", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"x" * 2001],
 )
 def test_a_prompt_is_text_of_a_sensible_length(prompt: bytes) -> None:
     with pytest.raises(PictureError, match=r"^likeness/invalid_argument: prompt: "):
@@ -851,6 +853,16 @@ def test_the_grey_of_16_bits_that_a_file_calls_transparent_becomes_white() -> No
     request = ask_from(file.getvalue(), width=64, height=64)
     assert request.image is not None
     assert request.image.pixels.getpixel((9, 9)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_image_has_the_colours_that_its_profile_says(kind: str) -> None:
+    file, colour = io.BytesIO(), (220, 180, 150)
+    image = Image.new("RGB", (64, 64), in_space(colour, SPACES[0]))
+    image.save(file, kind, icc_profile=profile(SPACES[0]), quality=97)
+    request = ask_from(file.getvalue(), width=64, height=64)
+    assert request.image is not None
+    assert difference(request.image.pixels.getpixel((9, 9)), colour) <= 2  # type: ignore[arg-type]
 
 
 def test_a_mask_with_a_channel_that_hides_nothing_is_a_mask() -> None:

@@ -11,13 +11,13 @@ from contracts.documents.api.numbers import NUMBER
 from contracts.documents.appeal import REFUSAL_CODES
 from contracts.documents.picture import (
     MAX_MASK_CHARACTERS,
-    MAX_PROMPT_CHARACTERS,
     PictureArguments,
     PictureCode,
     Scheduler,
     Side,
     Upscaler,
 )
+from contracts.shared.words.picture_texts import MAX_PROMPT_CHARACTERS
 from contracts.shared.words.styles import Style
 
 PictureId = Annotated[str, StringConstraints(pattern=r"^pic_[0-9a-f]{24}$")]

@@ -3,16 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from contracts.document import Document
 from contracts.documents.upload.consent import Consent
 from contracts.shared.limits import MAX_TRAINED_CHARACTERS
+from contracts.shared.words.picture_texts import read_text
 from contracts.shared.words.prompts import has_placeholder, name_subject, names_subject
 from contracts.shared.words.triggers import composed, trigger_problem
 
+
+def _read(given: object) -> object:
+    return read_text(given) if isinstance(given, str) else given
+
+
 Prompt = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TRAINED_CHARACTERS)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_TRAINED_CHARACTERS),
+    BeforeValidator(_read),
 ]
 """Input of a text encoder. It is user text, so it is data and never a name."""
 

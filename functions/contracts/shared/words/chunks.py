@@ -8,6 +8,7 @@ moved to a comma).
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from contracts.shared.limits import MAX_PROMPT_CHUNKS
 from contracts.shared.words.prompt_weights import WeightedPrompt
 
 CHUNK_TOKENS, OWN_TOKENS = 75, 2
@@ -75,6 +76,22 @@ def split(prompt: WeightedPrompt, clip: ClipTokens) -> Chunks:
 def count_chunks(clip: ClipTokens, *prompts: WeightedPrompt) -> int:
     """Return how many chunks the longest prompt needs, at least 1."""
     return max(len(split(prompt, clip)) for prompt in prompts)
+
+
+def chunks_problem(chunks: int, chunk_tokens: int) -> str | None:
+    """Return why a prompt of so many chunks is too long; None if it is not.
+
+    >>> chunks_problem(8, 46), chunks_problem(9, 46)
+    (None, "at most 8 of CLIP's chunks, of 46 tokens each; BREAK begins one")
+
+    Args:
+        chunks: of the prompt.
+        chunk_tokens: tokens of a text in one of them, which each base's tokenizer says.
+    """
+    if chunks <= MAX_PROMPT_CHUNKS:
+        return None
+    most = f"at most {MAX_PROMPT_CHUNKS} of CLIP's chunks, of {chunk_tokens} tokens each"
+    return f"{most}; BREAK begins one"
 
 
 def make_chunks(

@@ -10,15 +10,13 @@ from typing import NamedTuple
 
 from contracts.base import Architecture
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.limits import MAX_PROMPT_CHUNKS
 from contracts.shared.pictures.abilities import ABILITIES, syntax_of
-from contracts.shared.words.chunks import CHUNK_TOKENS
+from contracts.shared.words.chunks import CHUNK_TOKENS, chunks_problem
+from contracts.shared.words.picture_texts import text_problem
 from contracts.shared.words.prompt_weights import (
-    CONTROL_SIGN,
     READERS,
     PromptError,
     WeightedPrompt,
-    has_control_sign,
 )
 from contracts.shared.words.prompts import name_subject
 from contracts.shared.words.triggers import composed
@@ -77,8 +75,9 @@ def prompts_of(request: TrainingRequest) -> Iterator[tuple[str, str]]:
 
 def prompt_problem(text: str, family: Architecture, reader: PromptReader) -> str | None:
     """Return why the bases of a family cannot draw a prompt; None if they can."""
-    if has_control_sign(text):
-        return CONTROL_SIGN
+    problem = text_problem(text, at_least=1)
+    if problem is not None:
+        return problem
     try:
         prompt = READERS[syntax_of(family)](text)
     except PromptError as error:
@@ -87,12 +86,7 @@ def prompt_problem(text: str, family: Architecture, reader: PromptReader) -> str
     if most is not None:
         too_long = reader.count(prompt.words) > most
         return f"at most {most} tokens on this base" if too_long else None
-    if chunks_of(prompt, reader) > MAX_PROMPT_CHUNKS:
-        return (
-            f"at most {MAX_PROMPT_CHUNKS} of CLIP's chunks, of {reader.chunk_tokens} tokens each;"
-            " BREAK begins one"
-        )
-    return None
+    return chunks_problem(chunks_of(prompt, reader), reader.chunk_tokens)
 
 
 def chunks_of(prompt: WeightedPrompt, reader: PromptReader) -> int:
