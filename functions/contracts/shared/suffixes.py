@@ -32,6 +32,9 @@ ADAPTER_TYPE = "application/x-safetensors"
 BACKENDS_STEM = "multidatabackend"
 """How the name of SimpleTuner's list of datasets begins; it ends with ``.json``."""
 
+LYCORIS_FILE = "lycoris_config.json"
+"""Name of SimpleTuner's file on the kind of the adapter, for its ``lora_type: lycoris``."""
+
 
 def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
     """Return whether a file's name has one of the suffixes, in any case.

@@ -16,6 +16,7 @@ from contracts.shared.suffixes import (
     BACKENDS_STEM,
     CONSENT_FILE,
     JUMPSTART_FILE,
+    LYCORIS_FILE,
     TOML_SUFFIX,
     YAML_SUFFIXES,
 )
@@ -34,7 +35,9 @@ _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ARCHIVES = "|".join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)
 _ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
-_NAMED = "|".join(re.escape(name) for name in (AVATAR_FILE, JUMPSTART_FILE, CONSENT_FILE))
+_NAMED = "|".join(
+    re.escape(name) for name in (AVATAR_FILE, JUMPSTART_FILE, CONSENT_FILE, LYCORIS_FILE)
+)
 _SETTINGS = re.compile(
     rf"(?P<archive>[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
     rf"(?:{_NAMED}|{_PLAIN}(?:{_ENDINGS})"
@@ -104,6 +107,8 @@ def is_settings(name: str) -> bool:
     [True, True, True]
     >>> is_settings("job.yaml"), is_settings("multidatabackend-1024px.json"), is_settings("a.json")
     (True, True, False)
+    >>> is_settings("config/lycoris_config.json")
+    True
     """
     return _SETTINGS.fullmatch(name) is not None
 

@@ -7,6 +7,8 @@ from typing import Any
 from contracts.documents.upload.imported import ImportedSetting, ImportReport, Tool
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_RANK
+from domain.requests.networks import NO_WHOLE_MATRIX
 from domain.requests.request_json import printable
 
 MAX_NOTE = 200
@@ -51,6 +53,13 @@ class ImportState:
         """Remove the fields that have no effect beside the others; tools write every setting."""
         for ours, why in without_effect(self.fields).items():
             self.take_back(ours, f"It has no effect {why}.")
+
+    def refuse_whole_matrix(self) -> None:
+        """Refuse a rank by which other tools' LoKr is known to mean a whole matrix: 10000."""
+        rank = self.fields.get("rank")
+        if self.fields.get("adapter_type") == "lokr" and type(rank) is int and rank > MAX_RANK:
+            del self.fields["rank"]
+            self.refuse(self.theirs.pop("rank", "rank"), NO_WHOLE_MATRIX)
 
     def report(self, kind: str, name: str, ours: str | None, note: str = "") -> None:
         """List a setting in the report."""

@@ -22,6 +22,7 @@ from contracts.shared.suffixes import (
     BACKENDS_STEM,
     CONSENT_FILE,
     JUMPSTART_FILE,
+    LYCORIS_FILE,
     TOML_SUFFIX,
     YAML_SUFFIXES,
 )
@@ -48,6 +49,7 @@ from domain.requests.subjects import folder_problems, subjects_in
 from domain.requests.tools.avatar_config import import_avatar, is_avatar
 from domain.requests.tools.foreign import read_foreign
 from domain.requests.tools.recognition import tool_of, undashed
+from domain.requests.tools.simpletuner import Beside
 from domain.requests.tools.translation import ForeignRequest
 from domain.requests.tools.yaml_syntax import parse_yaml
 
@@ -69,8 +71,8 @@ NAMED: dict[str, Origin] = {
 }
 """Kind of each settings file that is known by its name."""
 
-FileKind = Origin | Literal["backends"]
-"""Kind of a settings file; ``backends`` are SimpleTuner's datasets, which its config.json names."""
+FileKind = Origin | Literal["backends", "lycoris"]
+"""Kind of a settings file; the last two are files that SimpleTuner's config.json names."""
 
 NOT_KOHYAS: frozenset[Tool | None] = frozenset({"simpletuner", "onetrainer", "ai-toolkit"})
 """Tools whose settings may be TOML; other TOML files are kohya's, whose names diffusers shares."""
@@ -161,7 +163,7 @@ def kind_of(name: str) -> FileKind:
         return "yaml"
     if file.startswith(BACKENDS_STEM):
         return "backends"
-    return NAMED[file]
+    return "lycoris" if file == LYCORIS_FILE else NAMED[file]
 
 
 def joined(bodies: Sequence[bytes]) -> Settings:
@@ -189,7 +191,7 @@ def is_of_scripts(toml: Settings) -> bool:
 
 
 def _too_many(kind: FileKind) -> RequestRefusedError:
-    shown = f"{BACKENDS_STEM}.json" if kind == "backends" else kind
+    shown = {"backends": f"{BACKENDS_STEM}.json", "lycoris": LYCORIS_FILE}.get(kind, kind)
     more = "; two count if one of them is a dataset_config" if kind == "toml" else ""
     message = f"The upload holds more than one {shown} file; keep one{more}."
     return RequestRefusedError([RequestProblem(field="", message=message)])
@@ -259,7 +261,10 @@ class _Merge:
 
     def add_files(self, bodies: Mapping[FileKind, Sequence[bytes]]) -> None:
         """Add the settings files of other tools, in the order of their strength."""
-        backends = parse_list(bodies["backends"][0]) if "backends" in bodies else None
+        beside = Beside(
+            parse_list(bodies["backends"][0]) if "backends" in bodies else None,
+            parse_object(bodies["lycoris"][0]) if "lycoris" in bodies else None,
+        )
         documents: list[tuple[Origin, dict[str, Any]]] = []
         if "config.json" in bodies:
             documents.append(("config.json", parse_object(bodies["config.json"][0])))
@@ -269,23 +274,21 @@ class _Merge:
         if self.toml is not None and tool_of(self.toml, "toml") in NOT_KOHYAS:
             documents.append(("toml", self.toml))
             self.toml = None
-        if backends is not None and not documents:
+        if not beside.is_empty() and not documents:
             documents.append(("config.json", {}))
         if self.kohya_request is not None:
             self.add_window(None, self.kohya_request)
         for origin, given in documents:
-            self.add_document(origin, given, backends)
+            self.add_document(origin, given, beside)
         if self.toml is not None and is_of_scripts(self.toml):
             self.add_kohya("toml", partial(import_settings, self.toml))
         elif self.toml is not None:
             self.problems.append(RequestProblem(field="toml", message=OF_NOBODY))
 
-    def add_document(
-        self, origin: Origin, given: dict[str, Any], backends: Sequence[Any] | None
-    ) -> None:
+    def add_document(self, origin: Origin, given: dict[str, Any], beside: Beside) -> None:
         """Add a document of the tool that its names tell."""
         tool = tool_of(given, origin)
-        if backends is not None and tool in {None, "diffusers"}:
+        if not beside.is_empty() and tool in {None, "diffusers"}:
             tool = "simpletuner"
         if tool == "kohya":
             self.add_window(origin, given)
@@ -294,7 +297,7 @@ class _Merge:
         elif tool is None or tool == "avatar":
             self.problems.append(RequestProblem(field=origin, message=OF_NOBODY))
         else:
-            self.add_foreign(read_foreign(given, tool, backends), origin)
+            self.add_foreign(read_foreign(given, tool, beside), origin)
 
     def add_foreign(self, found: ForeignRequest, origin: Origin | None = None) -> None:
         """Add a translated document; no origin: it is request.json."""

@@ -334,7 +334,7 @@ def test_a_job_of_ai_toolkit_is_carried_and_every_setting_is_listed() -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"network": {"type": "lokr"}}, "network.type"),
+        ({"network": {"type": "lorm"}}, "network.type"),
         ({"datasets": [{}, {}]}, "datasets"),
     ],
 )

@@ -285,7 +285,7 @@ def test_wrong_types_are_reported_at_once_under_kohyas_names_and_without_values(
         ("learning_rate = 1.0", "learning_rate"),  # what Prodigy takes, AdamW does not
         ("max_train_epochs = 999", "max_train_epochs"),
         ("network_alpha = nan", "network_alpha"),
-        ('network_module = "lycoris.kohya"', "network_module"),
+        ('network_module = "networks.dylora"', "network_module"),
         ("network_train_text_encoder_only = true", "network_train_text_encoder_only"),
         ("text_encoder_lr = [1e-5, 2e-5]", "text_encoder_lr"),
         ("train_batch_size = 2\n[datasets]\nbatch_size = 4", "batch_size"),

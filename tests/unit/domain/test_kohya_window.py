@@ -186,7 +186,7 @@ def test_what_other_releases_of_the_window_write_is_read() -> None:
         ({"additional_parameters": '--a "'}, "additional_parameters"),
         ({"optimizer_args": "weight_decay=much"}, "optimizer_args"),
         ({"optimizer_args": "weight_decay"}, "optimizer_args"),
-        ({"LoRA_type": "LyCORIS/LoKr"}, "LoRA_type"),
+        ({"LoRA_type": "LyCORIS/Diag-OFT"}, "LoRA_type"),
         ({"LoRA_type": "Flux1"}, "LoRA_type"),
     ],
 )

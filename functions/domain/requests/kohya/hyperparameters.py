@@ -28,10 +28,12 @@ def carry_rates(state: KohyaState) -> None:
         for name in ("network_train_unet_only", "cache_text_encoder_outputs")
         if state.take(name)
     ]
-    if frozen or text_rate == 0:
-        for name in frozen or ["text_encoder_lr"]:
+    if frozen or text_rate == 0 or state.only_unet:
+        for name in frozen:
             state.put("mapped", name, "train_text_encoder", value=False)
-        if frozen and text_rate is not None:
+        if not frozen and not state.only_unet:
+            state.put("mapped", "text_encoder_lr", "train_text_encoder", value=False)
+        elif text_rate is not None:
             state.report("ignored", "text_encoder_lr", None, "The text encoders are not trained.")
     elif text_rate is not None:
         state.put("honoured", "text_encoder_lr", "text_encoder_lr", text_rate)
@@ -55,7 +57,7 @@ def rate_of_text(state: KohyaState) -> float | None:
 
 
 def carry_sizes(state: KohyaState) -> None:
-    """Translate resolution, seed, optimiser and network module."""
+    """Translate resolution, seed and optimiser."""
     resolution = state.take("resolution")
     if isinstance(resolution, tuple):
         carry_resolutions(state, resolution)
@@ -66,11 +68,6 @@ def carry_sizes(state: KohyaState) -> None:
         state.report("ignored", "seed", "seed", "A random seed; here the seed is always fixed.")
     elif seed is not None:
         state.put("honoured", "seed", "seed", seed)
-    module = state.take("network_module")
-    if module is not None and module != "networks.lora":
-        state.refuse("network_module", "Only networks.lora is supported.")
-    elif module is not None:
-        state.report("honoured", "network_module", None, "LoRA.")
     optimizer = state.take("optimizer_type")
     eight_bit = state.take("use_8bit_adam")
     if optimizer is not None and eight_bit:
@@ -122,16 +119,13 @@ def carry_resolution(state: KohyaState, value: object) -> None:
 
 
 def carry_arguments(state: KohyaState) -> None:
-    """Translate what kohya's scripts take as ``name=value`` lists."""
-    for name in ("optimizer_args", "network_args"):
-        given = state.take(name)
-        pairs = {} if given is None else pairs_of(given)
-        if pairs is None:
-            state.refuse(name, 'Must be name=value pairs: ["weight_decay=0.01"].')
-        elif name == "optimizer_args":
-            carry_optimizer_args(state, pairs, is_given=given is not None)
-        elif given is not None:
-            carry_network_args(state, pairs)
+    """Translate the optimiser's arguments, a list of ``name=value``."""
+    given = state.take("optimizer_args")
+    pairs = {} if given is None else pairs_of(given)
+    if pairs is None:
+        state.refuse("optimizer_args", 'Must be name=value pairs: ["weight_decay=0.01"].')
+    else:
+        carry_optimizer_args(state, pairs, is_given=given is not None)
 
 
 def carry_optimizer_args(state: KohyaState, pairs: dict[str, str], *, is_given: bool) -> None:
@@ -171,20 +165,6 @@ def carry_relative_step(state: KohyaState, pairs: dict[str, str]) -> None:
     for ours in ("learning_rate", "text_encoder_lr"):
         if ours in state.fields:
             state.take_back(ours, note)
-
-
-def carry_network_args(state: KohyaState, pairs: dict[str, str]) -> None:
-    """Translate the network's arguments: the rate ratio of LoRA+."""
-    ratio = pairs.get("loraplus_lr_ratio")
-    unused = [one for one in pairs if one != "loraplus_lr_ratio"]
-    note = f"Not used: {printable(', '.join(unused))}." if unused else ""
-    if ratio is None:
-        state.report("ignored", "network_args", None, note or "Not set.")
-        return
-    try:
-        state.put("mapped", "network_args", "loraplus_lr_ratio", float(ratio), note)
-    except ValueError:
-        state.refuse("network_args", "loraplus_lr_ratio must be a number.")
 
 
 def sides_of(value: object) -> tuple[int, int] | None:

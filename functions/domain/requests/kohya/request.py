@@ -18,6 +18,7 @@ from domain.requests.kohya import settings as names
 from domain.requests.kohya.datasets import Flat, flatten
 from domain.requests.kohya.hyperparameters import carry_arguments, carry_rates, carry_sizes
 from domain.requests.kohya.length import carry_prior, carry_steps, carry_warm_up
+from domain.requests.kohya.network import carry_network
 from domain.requests.kohya.state import KohyaState, takes
 from domain.requests.kohya.subjects import find_subject
 from domain.requests.kohya.syntax import Settings, Subject, parse_toml
@@ -90,6 +91,7 @@ def import_window(
 def _import(state: KohyaState, of_folder: Subject | None, photos: int) -> KohyaImport:
     check_types(state)
     carry_same(state)
+    carry_network(state)
     carry_rates(state)
     carry_sizes(state)
     carry_arguments(state)

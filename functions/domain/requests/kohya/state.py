@@ -24,6 +24,8 @@ class KohyaState(ImportState):
     """The scripts' name -> the window's; empty for a TOML file."""
     warm_up: object = None
     """Percentage of all steps; None: not given."""
+    only_unet: str = ""
+    """The setting by whose set of layers the text encoders have no adapter."""
     subjects: list[dict[str, Any]] = field(default_factory=list)
     """Several subjects of the request; empty: there is one."""
 

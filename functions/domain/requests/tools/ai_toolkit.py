@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, names_subject
+from domain.requests.networks import LAYERS, NO_CONVOLUTIONS, OWN_FACTOR, assumed_factor
 from domain.requests.request_json import printable
 from domain.requests.tools.hosted import MACHINE, PLACE, UPLOAD
 from domain.requests.tools.translation import ONLY_LORA, Reading, Setting
@@ -21,6 +22,8 @@ NAMES = {
     "network.linear_alpha": "lora_alpha",
     "network.alpha": "lora_alpha",
     "network.dropout": "lora_dropout",
+    "network.lokr_factor": "lycoris.factor",
+    "network.lokr_full_rank": "lycoris.full_matrix",
     "datasets.caption_dropout_rate": "caption_dropout_rate",
     "datasets.num_repeats": "repeats",
     "datasets.is_reg": "with_prior_preservation",
@@ -63,8 +66,10 @@ NOTES = {
     "datasets.shuffle_tokens": "Captions are used unchanged.",
     "datasets.cache_latents": MACHINE,
     "datasets.cache_latents_to_disk": MACHINE,
-    "network.conv": "Convolutions get no adapter.",
-    "network.conv_alpha": "Convolutions get no adapter.",
+    "network.conv": NO_CONVOLUTIONS,
+    "network.conv_alpha": NO_CONVOLUTIONS,
+    "network.network_kwargs": LAYERS,
+    "network.transformer_only": LAYERS,
     "train.noise_scheduler": "The base model's card decides this.",
     "model": "The stack's own base model is used.",
     "save": PLACE,
@@ -100,7 +105,16 @@ def read_job(given: Mapping[str, Any]) -> Reading:
     names = {name for name, _, _ in settings}
     settings = [_caption(setting, process) for setting in settings]
     alpha = {} if "lora_alpha" in names or "rank" not in names else {"lora_alpha": ALPHA}
-    return Reading(settings, {"": "", **NOTES}, alpha, tuple(_problems(process, len(processes))))
+    network = process.get("network")
+    kind = network.get("type") if isinstance(network, dict) else None
+    assumed = {**alpha, **assumed_factor(kind)}
+    return Reading(
+        settings,
+        {"": "", **NOTES},
+        assumed,
+        tuple(_problems(process, len(processes))),
+        {"decompose_factor": OWN_FACTOR},
+    )
 
 
 def _caption(setting: Setting, process: Mapping[str, Any]) -> Setting:
@@ -193,6 +207,8 @@ def _named(path: str, value: object) -> Setting:
     """Return a setting under the name by which it is translated or noted."""
     if path == "train.lr_scheduler" and isinstance(value, str):
         value = value.lower()
+    if path == "network.type" and str(value).lower() == "dora":
+        return "use_dora", path, True
     section = path.split(".", 1)[0]
     if path in NAMES:
         return NAMES[path], path, _as_ours(path, value)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.documents.upload.problems import RequestProblem
+from domain.requests.networks import OF_OUTPUTS, OWN_FACTOR, assumed_factor
 from domain.requests.tools.hosted import BASE, MACHINE, PLACE, UPLOAD
 from domain.requests.tools.translation import ONLY_LORA, Fields, Reading, Setting
 
@@ -16,8 +17,14 @@ NAMES = {
     "training_method": "network_type",
     "peft_type": "network_type",
     "lora_rank": "rank",
+    "lokr_dim": "rank",
+    "lokr_weight_decompose": "lycoris.dora_wd",
     "lora_alpha": "lora_alpha",
-    "lora_decompose": "use_dora",
+    "lora_decompose": "lycoris.dora_wd",
+    "lokr_decompose_factor": "lycoris.factor",
+    "lokr_decompose_both": "lycoris.decompose_both",
+    "lokr_full_matrix": "lycoris.full_matrix",
+    "lokr_use_tucker": "lycoris.use_tucker",
     "dropout_probability": "lora_dropout",
     "batch_size": "train_batch_size",
     "gradient_accumulation_steps": "gradient_accumulation_steps",
@@ -98,7 +105,7 @@ NOTES = {
                 "only_cache",
             ),
             *("fallback_train_dtype", "enable_autocast_cache", "caching_threads", "compile"),
-            *("lora_weight_dtype", "image_caching", "text_caching"),
+            *("lora_weight_dtype", "image_caching", "text_caching", "lokr_vec_trick"),
         ),
         MACHINE,
     ),
@@ -136,6 +143,8 @@ NOTES = {
     "loss_kind": "Its strength is used, as snr_gamma.",
     "loss_off": "It belongs to another weighting.",
     "second": "The text encoders are trained together.",
+    **dict.fromkeys(("lora_decompose_output_axis", "lokr_dora_on_output"), OF_OUTPUTS),
+    "other_kind": "It belongs to another peft_type.",
     "share": "It is a share of the steps; write lr_warmup_steps.",
 }
 """Known settings without effect here."""
@@ -147,8 +156,13 @@ RANK, ALPHA, EPOCHS, WARM_UP, GAMMA = 16, 1.0, 100, 200, 5.0
 def read_onetrainer(given: Mapping[str, Any]) -> Reading:
     """Return the settings of a configuration."""
     flat = dict(_paths(given))
-    settings = [_named(path, value, flat) for path, value in flat.items()]
-    return Reading(settings, NOTES, _assumed(flat), tuple(_problems(given, flat)))
+    others = {path for path, kinds in OF_KINDS.items() if _kind(flat) not in kinds}
+    settings = [
+        ("other_kind", path, value) if path in others else _named(path, value, flat)
+        for path, value in flat.items()
+    ]
+    notes = {"decompose_factor": OWN_FACTOR}
+    return Reading(settings, NOTES, _assumed(flat), tuple(_problems(given, flat)), notes)
 
 
 def _paths(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -244,6 +258,24 @@ NAMED_BY_WORDS = {
 """Settings whose values are words in OneTrainer -> their meaning."""
 
 
+OF_KINDS = {
+    "lora_rank": frozenset({"LORA", "LOHA"}),
+    "lora_decompose": frozenset({"LORA"}),
+    **dict.fromkeys(
+        (
+            *("lokr_dim", "lokr_decompose_factor", "lokr_decompose_both", "lokr_full_matrix"),
+            *("lokr_weight_decompose", "lokr_use_tucker"),
+        ),
+        frozenset({"LOKR"}),
+    ),
+}
+"""Settings that count for these values of peft_type alone; OneTrainer writes them all."""
+
+
+def _kind(flat: Mapping[str, Any]) -> str:
+    return str(flat.get("peft_type") or "LORA").upper()
+
+
 def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -251,6 +283,7 @@ def _whole(value: object) -> object:
 def _assumed(flat: Mapping[str, Any]) -> Fields:
     return {
         "rank": RANK,
+        **assumed_factor(_kind(flat)),
         "lora_alpha": ALPHA,
         "num_train_epochs": EPOCHS,
         "lr_scheduler": _scheduler("CONSTANT", flat),
@@ -265,6 +298,8 @@ def _problems(given: Mapping[str, Any], flat: Mapping[str, Any]) -> Iterator[Req
     if "training_method" not in flat:
         message = f"Is missing, and OneTrainer's default trains a whole model. {ONLY_LORA}"
         yield RequestProblem(field="training_method", message=message)
+    if _kind(flat) == "LOKR" and flat.get("lokr_dim") is None:
+        yield RequestProblem(field="lokr_dim", message="Is missing: LoKr's rank is never guessed.")
     second, first = flat.get("text_encoder_2.train"), _trains_encoder(flat)
     if second is not None and bool(second) != first:
         message = "Must be the same as text_encoder.train: the text encoders are trained together."

@@ -1,4 +1,4 @@
-"""Read SimpleTuner's config.json and multidatabackend.json as settings.
+"""Read SimpleTuner's config.json, and the files that it names, as settings.
 
 The names are those of github.com/bghira/SimpleTuner, OPTIONS.md and documentation/DATALOADER.md.
 The dashes of a command line may stand before a name.
@@ -7,12 +7,14 @@ The dashes of a command line may stand before a name.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from contracts.documents.upload.problems import RequestProblem
 from contracts.shared.limits import MAX_SIDE
+from domain.requests.networks import LAYERS
 from domain.requests.request_json import printable
 from domain.requests.tools.hosted import BASE, MACHINE, PLACE, UPLOAD
+from domain.requests.tools.lycoris import OWN_LORA, SWITCH, read_lycoris
 from domain.requests.tools.recognition import undashed
 from domain.requests.tools.translation import NOT_SET, ONLY_LORA, Fields, Reading, Setting
 
@@ -85,6 +87,13 @@ NOTES = {
     "offset_noise": "noise_offset says how much.",
     "backend": UPLOAD,
     "of_dataset": "The dataset's own value is used.",
+    "of_lycoris": "lycoris_config.json is used instead.",
+    SWITCH: "lycoris_config.json says which adapter.",
+    "lycoris_config": UPLOAD,
+    "validation_lycoris_strength": SAMPLES,
+    "layers": LAYERS,
+    "unused": "Only lora_type lycoris reads it.",
+    "unit": "It changes nothing.",
 }
 """Known settings without effect here."""
 
@@ -100,26 +109,50 @@ OF_DATASETS = frozenset({"resolution", "instance_prompt", "repeats"})
 PREFIX = "multidatabackend."
 
 
-def read_simpletuner(given: Mapping[str, Any], backends: Sequence[Any] | None) -> Reading:
-    """Return the settings of a config.json, and of the datasets beside it."""
+class Beside(NamedTuple):
+    """The files beside SimpleTuner's config.json; None: it is not in the upload."""
+
+    backends: Sequence[Any] | None = None
+    """Content of multidatabackend.json."""
+    lycoris: Mapping[str, Any] | None = None
+    """Content of lycoris_config.json."""
+
+    def is_empty(self) -> bool:
+        """Return whether there is none of these files."""
+        return self.backends is None and self.lycoris is None
+
+
+ALONE = Beside()
+"""No file is beside the document."""
+
+
+def read_simpletuner(given: Mapping[str, Any], beside: Beside) -> Reading:
+    """Return the settings of a config.json, and of the files beside it."""
     typed = {shown: plain_value(value) for shown, value in given.items()}
     flat = {undashed(shown): value for shown, value in typed.items()}
     settings = [_named(undashed(shown), shown, value, flat) for shown, value in typed.items()]
     problems: list[RequestProblem] = []
     if flat.get("model_type", "lora") != "lora":
         problems.append(RequestProblem(field="model_type", message=ONLY_LORA))
-    if backends is not None:
-        of_backends = _of_backends(backends, problems)
+    if beside.backends is not None:
+        of_backends = _of_backends(beside.backends, problems)
         named = {name for name, _, _ in of_backends} & OF_DATASETS
         settings = [("of_dataset" if one[0] in named else one[0], *one[1:]) for one in settings]
         settings += of_backends
+    by_lycoris = flat.get("lora_type") == "lycoris"
+    kind = read_lycoris(beside.lycoris, is_used=by_lycoris)
+    own = OWN_LORA if by_lycoris else frozenset()
+    settings = [("of_lycoris" if one[0] in own else one[0], *one[1:]) for one in settings]
+    settings += kind.settings
+    problems += kind.problems
     assumed: Fields = {
         "rank": RANK,
         "lora_alpha": flat.get("lora_rank", RANK),
         "train_text_encoder": False,
         "with_prior_preservation": False,
+        **kind.assumed,
     }
-    return Reading(settings, NOTES, assumed, tuple(problems))
+    return Reading(settings, NOTES, assumed, tuple(problems), kind.assumed_notes)
 
 
 def plain_value(value: object) -> object:
@@ -141,6 +174,8 @@ def plain_value(value: object) -> object:
 
 def _named(name: str, shown: str, value: Any, flat: Mapping[str, Any]) -> Setting:  # noqa: ANN401
     """Return a setting under the name by which it is translated or noted."""
+    if name == "lora_type" and value == "lycoris":
+        return SWITCH, shown, value
     if name in ("max_train_steps", "num_train_epochs") and value == 0:
         return "unset", shown, value
     if name == "noise_offset" and not flat.get("offset_noise"):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, get_args
 
 from contracts.documents.upload.imported import ImportReport, Tool
@@ -14,6 +14,7 @@ from domain.requests.aliases import ALIASES
 from domain.requests.import_state import ImportState, without_effect
 from domain.requests.kohya.settings import ADAMW, MAX_GRAD_NORM, NOT_CLIPPED
 from domain.requests.kohya.syntax import is_class
+from domain.requests.networks import ONLY_THESE, read_network
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import nearest_name, printable
 from domain.requests.tools.optimizers import optimizer_named
@@ -33,6 +34,8 @@ OTHER_LENGTH = f"Prompts that are empty or over {MAX_TRAINED_CHARACTERS} charact
 OWN_SYNTAX = "Arguments such as --n and <lora:...> are left out of the prompts."
 _OWN_SYNTAX = re.compile(r"<lora:[^<>]*>|(?:^|\s)--[A-Za-z].*", re.DOTALL)
 ONLY_LORA = "Only LoRA adapters are trained."
+ARGUMENT = "lycoris."
+"""What stands before LyCORIS's name of an argument, as the name under which it is translated."""
 
 PRECISIONS = {
     "bf16": "bf16",
@@ -98,6 +101,8 @@ class _Translation(ImportState):
 
     tool: Tool
     notes: Mapping[str, str]
+    arguments: dict[str, tuple[str, object]] = field(default_factory=dict)
+    """LyCORIS's name of each argument of the network -> its name in the document, and its value."""
 
     def carry(self, name: str, shown: str, value: object) -> None:
         """Carry one setting, change it, or ignore it; each is reported."""
@@ -107,6 +112,8 @@ class _Translation(ImportState):
             self.report("ignored", shown, None, NOT_SET)
         elif name in self.notes:
             self.report("ignored", shown, None, self.notes[name])
+        elif name.startswith(ARGUMENT):
+            self.arguments[name.removeprefix(ARGUMENT)] = (shown, value)
         elif special is not None:
             special(shown, value)
         elif ours in TrainingRequest.model_fields:
@@ -116,9 +123,24 @@ class _Translation(ImportState):
 
     def settle(self) -> None:
         """Drop what has no effect: the epochs beside the steps, a warm-up of no scheduler ..."""
+        self.carry_arguments()
+        self.refuse_whole_matrix()
         if {"max_train_steps", "num_train_epochs"} <= set(self.fields):
             self.take_back("num_train_epochs", "The number of steps is used instead.")
         self.take_back_useless()
+
+    def carry_arguments(self) -> None:
+        """Carry the arguments of the network; what they mean depends on its kind."""
+        kind = str(self.fields.get("adapter_type", "lora"))
+        found = read_network(kind, {name: value for name, (_, value) in self.arguments.items()})
+        for name, (shown, _) in self.arguments.items():
+            meaning = (found or {})[name]
+            if meaning.kind == "refused":
+                self.refuse(shown, meaning.note)
+            elif meaning.ours is None:
+                self.report("ignored", shown, None, meaning.note)
+            else:
+                self.put("mapped", shown, meaning.ours, meaning.value, meaning.note)
 
     def assumed(self, of_tool: Mapping[str, Any]) -> Fields:
         """Return values for what no source gives; these tools draw no class images unasked."""
@@ -178,10 +200,15 @@ class _Translation(ImportState):
         self.report(kind, shown, None, note)
 
     def _network_type(self, shown: str, value: object) -> None:
-        if str(value).lower() == "lora":
-            self.report("honoured", shown, None, "LoRA.")
+        found = read_network(str(value), {})
+        if found is None:
+            self.refuse(shown, ONLY_THESE)
+        elif (meaning := found["algo"]).ours is not None:
+            self.put("mapped", shown, meaning.ours, meaning.value)
         else:
-            self.refuse(shown, ONLY_LORA)
+            self.report(
+                "mapped" if meaning.note else "honoured", shown, None, meaning.note or "LoRA."
+            )
 
     def _train_unet(self, shown: str, value: object) -> None:
         asked = self.flag(shown, value)
