@@ -5,6 +5,8 @@ export interface StatusChange {
   code?: string | null;
   eta_seconds?: number | null;
   job_id: string;
+  /** `import`: the model is a LoRA that another tool has trained, and no step was taken here. */
+  kind?: "training" | "import";
   /** Progress of the job; never falls within one execution, so a lower value is a late event. */
   percent: number;
   /** Name of the trial. */

@@ -25,7 +25,7 @@ class EventsRefusedError(Exception):
 
 
 class Broadcaster:
-    """SNS subscribers can filter by the attributes tenant, status, stage, code and point_of."""
+    """SNS subscribers can filter by the attributes tenant, kind, status, stage, code and point_of."""
 
     def __init__(self, topic_arn: str, events: Any, sns: Any) -> None:  # noqa: ANN401 - boto3
         self._topic_arn, self._events, self._sns = topic_arn, events, sns
@@ -50,7 +50,7 @@ class Broadcaster:
             self._publish_to_topic(change)
 
     def _publish_to_topic(self, change: StatusChange) -> None:
-        names = {"tenant", "status", "stage", "code", "trial_of"}
+        names = {"tenant", "kind", "status", "stage", "code", "trial_of"}
         self._sns.publish(
             TopicArn=self._topic_arn,
             Message=change.model_dump_json(exclude_none=True),

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.photos import Code
-from contracts.documents.record import Percent, Stage, Status, WaitingFor
+from contracts.documents.record import JobKind, Percent, Stage, Status, WaitingFor
 
 EVENT_SOURCE = "likeness"
 EVENT_TYPE = "Likeness Job Status Change"
@@ -39,6 +39,9 @@ class StatusChange(Document):
     tenant: OpaqueId
 
     upload: OpaqueId
+
+    kind: JobKind = "training"
+    """``import``: the model is a LoRA that another tool has trained, and no step was taken here."""
 
     status: Status
 

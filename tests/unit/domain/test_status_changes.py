@@ -50,7 +50,12 @@ def test_a_step_is_reported_on_both_wires_with_attributes_to_filter_by() -> None
     assert json.loads(entry["Detail"])["percent"] == 40
     assert StatusChange.model_validate_json(message["Message"]).step == 40
     attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
-    assert attributes == {"tenant": "acme", "status": "processing", "stage": "TrainAdapter"}
+    assert attributes == {
+        "tenant": "acme",
+        "kind": "training",
+        "status": "processing",
+        "stage": "TrainAdapter",
+    }
 
 
 def test_a_trial_of_a_sweep_is_distinguished_from_an_upload_s_own_job() -> None:
@@ -61,6 +66,15 @@ def test_a_trial_of_a_sweep_is_distinguished_from_an_upload_s_own_job() -> None:
     (message,) = wires.messages
     assert message["MessageAttributes"]["point_of"]["StringValue"] == "9" * 32
     assert StatusChange.model_validate_json(message["Message"]).trial == "rank8"
+
+
+def test_an_import_is_distinguished_from_a_training() -> None:
+    wires = Wires()
+    changes = changes_of(changes_in(event((None, ROW["NewImage"] | {"kind": {"S": "import"}}))))
+    Broadcaster("arn:topic", wires, wires).publish(changes)
+    (message,) = wires.messages
+    assert message["MessageAttributes"]["kind"]["StringValue"] == "import"
+    assert StatusChange.model_validate_json(message["Message"]).kind == "import"
 
 
 def test_a_crowd_is_published_in_tens() -> None:

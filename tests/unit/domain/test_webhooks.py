@@ -122,6 +122,7 @@ def test_a_webhook_hears_of_its_tenant_only_and_once() -> None:
     (queued,) = world.queue.messages
     assert queued.task.webhook_id == mine.webhook_id
     assert queued.task.message.type == "job.ended"
+    assert queued.task.message.data["kind"] == "training"
     assert world.rows.deliveries(other.webhook_id, 9) == []
 
 
