@@ -7,6 +7,7 @@ from time import monotonic
 from pydantic import ValidationError
 
 from aws import settings
+from aws.api.aliases import DynamoAliases
 from aws.api.api_keys import DynamoApiKeys
 from aws.api.appeals import DynamoAppeals
 from aws.api.consents import DynamoConsents
@@ -173,6 +174,7 @@ def export_services(now: Callable[[], datetime]) -> ExportServices:
         pictures=DynamoPictures.from_env(),
         approvals=DynamoApprovals.from_env(),
         appeals=DynamoAppeals.from_env(),
+        aliases=DynamoAliases.from_env(),
         people=CognitoPeople.from_env(),
         elsewhere=elsewhere_from_env(),
         now=now,

@@ -25,7 +25,7 @@ class EventsRefusedError(Exception):
 
 
 class Broadcaster:
-    """SNS subscribers can filter by the attributes tenant, kind, status, stage, code and point_of."""
+    """SNS subscribers can filter by the attributes tenant, kind, status, stage, code, point_of."""
 
     def __init__(self, topic_arn: str, events: Any, sns: Any) -> None:  # noqa: ANN401 - boto3
         self._topic_arn, self._events, self._sns = topic_arn, events, sns

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from contracts.documents.erasure import Store
@@ -10,6 +10,7 @@ from contracts.documents.export import ExportedStore
 from contracts.shared import layout
 from domain.erasure.erasing import Place, places_of
 from domain.erasure.reach import Reach
+from domain.exporting.disabled import disabled_of
 from domain.exporting.services import ExportServices
 from domain.ports.exports import ObjectReader
 
@@ -28,6 +29,7 @@ LEFT_OUT: dict[Store, str] = {
 
 ONLY_ADAPTERS = "state between the steps of a training; the adapter and its result are there"
 OLDER = "older versions of files, which go within days"
+DISABLED = "files and pictures of models that a takedown has disabled"
 UNCOUNTED: dict[Store, str] = {
     "endpoint memory and disk": "copies of adapters and answers on the servers",
     "pushed models": "copies of models in the operator's hub; their files are in the archive",
@@ -52,22 +54,30 @@ class Contents(NamedTuple):
     files: tuple[ChosenFile, ...]
     held: "Counter[Store]"
     """Objects with their older versions and markers, and unfinished uploads."""
+    withheld: frozenset[Store]
+    """Stores with files of disabled models, which are not in the archive."""
 
 
 def contents_of(reaches: Iterable[Reach], services: ExportServices) -> Contents:
     """Return the files of the archive, and what each store holds."""
+    reaches = list(reaches)
     places = [place for reach in reaches for place in places_of(reach, services)]
     held: Counter[Store] = Counter()
     files: dict[tuple[bool, str], ChosenFile] = {}
+    disabled = disabled_of(reaches, services)
+    withheld: set[Store] = set()
     for place in narrow_first(places):
         versions, unfinished = place.bucket.held(place.prefix)
         held[place.store] += versions
         held["unfinished uploads"] += unfinished
         for file in files_of(place, services):
-            files.setdefault((is_upload(place, services), file.key), file)
+            if disabled.has(file.key):
+                withheld.add(place.store)
+            else:
+                files.setdefault((is_upload(place, services), file.key), file)
     if any(reach.subject.kind == "tenant" for reach in reaches):
         held["uploaded files"] -= held["drawn pictures"]  # these are below the tenant's prefix too
-    return Contents(tuple(files.values()), held)
+    return Contents(tuple(files.values()), held, frozenset(withheld))
 
 
 def narrow_first(places: Iterable[Place]) -> list[Place]:
@@ -117,14 +127,17 @@ def stores_of(contents: Contents, exported: "Counter[str]") -> Iterator[Exported
             store=store,
             held=held,
             exported=count,
-            why=reason(store) if count < held else None,
+            why=reason(store, contents.withheld) if count < held else None,
         )
     for store, why in UNCOUNTED.items():
         yield ExportedStore(store=store, held=None, exported=0, why=why)
 
 
-def reason(store: Store) -> str:
+def reason(store: Store, withheld: Collection[Store] = ()) -> str:
     """Return why some of a store is not in the archive."""
-    if store == "checkpoints and adapters":
-        return f"{ONLY_ADAPTERS}; {OLDER}"
-    return LEFT_OUT.get(store, OLDER)
+    reasons = [
+        *([ONLY_ADAPTERS] if store == "checkpoints and adapters" else []),
+        *([DISABLED] if store in withheld else []),
+        LEFT_OUT.get(store, OLDER),
+    ]
+    return "; ".join(reasons)

@@ -13,6 +13,7 @@ from contracts.documents.record import JobRecord
 from domain.erasure import erasing
 from domain.erasure.reach import Reach
 from domain.exporting.services import ExportServices
+from domain.ports.exports import place_of as place_of_export
 from domain.ports.people import NoUserPoolError
 from domain.ports.pictures import place_of
 
@@ -100,6 +101,17 @@ def records_of_tenant(tenant: str, services: ExportServices) -> Iterator[Records
     ]
     yield Records("webhook deliveries", "deliveries.json", dumped(sent))
     yield Records("appeals", "appeals.json", dumped(appeals_of(tenant, services)))
+    yield Records("aliases", "aliases.json", [*aliases_of(tenant, services)])
+    exports = pages(lambda before: services.exports.of(tenant, PAGE, before), place_of_export)
+    yield Records("export rows", "exports.json", dumped(exports))
+
+
+def aliases_of(tenant: str, services: ExportServices) -> Iterator[dict[str, Any]]:
+    """Yield the tenant's aliases, and what was measured of each version: a row each."""
+    yield from dumped(services.aliases.of(tenant))
+    for name, versions in services.aliases.all_figures(tenant).items():
+        for model_id, figures in versions.items():
+            yield {"alias": name, "model_id": model_id, **figures.model_dump(mode="json")}
 
 
 def appeals_of(tenant: str, services: ExportServices) -> Iterator[AppealRow]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.erasure.receipts import KeptElsewhere
 from domain.erasure.services import ErasureServices
+from domain.ports.aliases import Aliases
 from domain.ports.api_keys import ApiKeys
 from domain.ports.appeals import Appeals
 from domain.ports.audit import AuditTrail
@@ -35,6 +36,7 @@ class ExportServices(ErasureServices):
     pictures: Pictures
     approvals: Approvals
     appeals: Appeals
+    aliases: Aliases
     people: People
     elsewhere: KeptElsewhere
     now: Callable[[], datetime]

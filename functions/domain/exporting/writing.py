@@ -44,6 +44,9 @@ LOOK_EVERY = timedelta(seconds=5)
 """How often a run looks for a tombstone between two files."""
 
 API_ROWS = "answers that a repeated call gets again, and counters; they go within two days"
+API_ROWS_OF_MODELS = (
+    f"{API_ROWS}; messages and figures about the models are in the tenant's archive"
+)
 
 
 class ExportRefusedError(Exception):
@@ -112,7 +115,7 @@ def archived(row: ExportRow, services: ExportServices) -> dict[str, Any]:
     reach = joined(named[0], reaches)
     contents = contents_of(reaches, services)
     records = [*records_of(subject, reach, consents, services)]
-    if not contents.files and not any(one.rows for one in records):
+    if not contents.files and not any(holds_more(one, row.export_id) for one in records):
         raise ExportRefusedError("not_found")
     if sum(file.size for file in contents.files) > MAX_BYTES:
         raise ExportRefusedError("export_too_large")
@@ -133,6 +136,11 @@ def archived(row: ExportRow, services: ExportServices) -> dict[str, Any]:
         target.abort()
         raise
     return {"size": out.size, "sha256": out.digest(), "files": len(writer.files)}
+
+
+def holds_more(records: Records, export_id: str) -> bool:
+    """Return whether there are rows that were there before somebody asked for this export."""
+    return any(export_id not in json.dumps(one) for one in records.rows)
 
 
 def refuse_erased(
@@ -267,7 +275,8 @@ def stores_of_records(
         yield ExportedStore(store=one.store, held=count, exported=count, why=one.why)
     shown = sum(len(one.rows) for one in records if one.store in API_STORES)
     others = max(0, api_rows_of(reach, services) - shown)
-    yield ExportedStore(store="other api rows", held=others, exported=0, why=API_ROWS)
+    why = API_ROWS if reach.is_tenant else API_ROWS_OF_MODELS
+    yield ExportedStore(store="other api rows", held=others, exported=0, why=why)
     notices = sum(record.notice_id is not None for record in reach.records)
     yield ExportedStore(
         store="notice rows",

@@ -20,6 +20,7 @@ from domain.ports.front_door import place_of
 from http_api.asking import caller, new_router, services
 from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
+from http_api.routes.models import check_enabled
 from http_api.services import Services
 from http_api.waiting import Wait, until
 
@@ -71,6 +72,7 @@ def get_samples(job_id: JobPath) -> JobSamples:
     """Return the images that a training draws every `validation_steps`, while it goes on."""
     tenant, stores = caller(router, "read").tenant, services(router)
     record = own_job(stores, tenant, job_id)
+    check_enabled(stores, job_id)
     prefix = layout.samples_prefix(record.plan_id or job_id, job_id)
     end = stores.now() + timedelta(seconds=SAMPLE_SECONDS)
     found = [

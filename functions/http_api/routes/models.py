@@ -162,7 +162,7 @@ def approve_model(model_id: ModelPath, body: NewApproval) -> ModelDetails:
 def get_files(model_id: ModelPath) -> ModelFiles:
     """Return a link to every file of a model, with its hash."""
     tenant, stores = caller(router, "read").tenant, services(router)
-    check_enabled(stores, own_model(stores, tenant, model_id))
+    check_enabled(stores, own_model(stores, tenant, model_id).model_id)
     key, result = result_of(stores, tenant, model_id)
     if result is None:
         raise ApiError("not_found")
@@ -187,7 +187,7 @@ def push_model(model_id: ModelPath) -> ModelPushed:
     the model card as README.md. Another push replaces it, and the model's erasure deletes it.
     """
     who, stores = caller(router, "admin"), services(router)
-    check_enabled(stores, own_model(stores, who.tenant, model_id))
+    check_enabled(stores, own_model(stores, who.tenant, model_id).model_id)
     key, result = result_of(stores, who.tenant, model_id)
     if result is None:
         raise ApiError("not_found")
@@ -216,24 +216,23 @@ def details(stores: Services, record: ModelRecord) -> ModelDetails:
         version=sum(_place(one) <= _place(record) for one in same),
         gate=None if result is None else result.gate,
         approval=stores.approvals.get(record.tenant, record.model_id),
-        disabled=is_disabled(stores, record),
+        disabled=is_disabled(stores, record.model_id),
     )
 
 
-def is_disabled(stores: Services, record: ModelRecord) -> bool:
-    """Return whether a takedown has disabled a model."""
-    return stores.documents.head(layout.disabled_model_key(record.model_id)) is not None
+def is_disabled(stores: Services, model_id: str) -> bool:
+    """Return whether a takedown has disabled a model, or the trial that a sweep's model is."""
+    return stores.documents.head(layout.disabled_model_key(model_id)) is not None
 
 
-def check_enabled(stores: Services, record: ModelRecord) -> ModelRecord:
-    """Return the model.
+def check_enabled(stores: Services, model_id: str) -> None:
+    """Refuse what a disabled model would draw or has drawn, and its files.
 
     Raises:
         ApiError: a takedown has disabled it.
     """
-    if is_disabled(stores, record):
+    if is_disabled(stores, model_id):
         raise ApiError("model_disabled")
-    return record
 
 
 def result_of(stores: Services, tenant: str, model_id: str) -> tuple[str, TrainingResult | None]:

@@ -9,7 +9,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from contracts.documents.api.aliases import Alias, Figures, Version
 from contracts.documents.api.callers import ApiKey
+from contracts.documents.api.pictures import PictureOrder
 from contracts.documents.api.webhooks import Webhook
 from contracts.documents.appeal import AppealRow
 from contracts.documents.audit import AuditEntry, about
@@ -22,8 +24,10 @@ from contracts.documents.export import (
     ExportSubject,
 )
 from contracts.documents.model import ModelRecord
+from contracts.documents.picture import PictureArguments
 from contracts.documents.upload.consent import Consent
 from contracts.shared import layout
+from contracts.shared.pictures.picture_places import tenant_hash
 from domain.audit import entries
 from domain.audit.entries import Deed
 from domain.erasure.erasing import erase_stores, places_of
@@ -34,8 +38,11 @@ from domain.exporting.contents import LEFT_OUT, UNCOUNTED, contents_of
 from domain.exporting.reaching import reaches_of, subjects_of
 from domain.exporting.services import ExportServices
 from domain.exporting.writing import LEASE, write_export
+from domain.ports.aliases import VersionKey
+from domain.ports.storage import write_document
 from local.demo.upload import consent
 from tests.contract.files import template
+from tests.fakes.aliases import MemoryAliases
 from tests.fakes.api_keys import MemoryApiKeys
 from tests.fakes.appeals import MemoryAppeals
 from tests.fakes.audit import MemoryAudit
@@ -60,6 +67,7 @@ class Exporting(Erasing):
         self.now = NOON
         self.audit, self.keys, self.webhooks = MemoryAudit(), MemoryApiKeys(), MemoryWebhooks()
         self.archives, self.appeals = MemoryArchives(self.uploads), MemoryAppeals()
+        self.aliases = MemoryAliases()
 
     @property
     def exporting(self) -> ExportServices:
@@ -77,6 +85,7 @@ class Exporting(Erasing):
             pictures=MemoryPictures(),
             approvals=MemoryApprovals(),
             appeals=self.appeals,
+            aliases=self.aliases,
             people=self.people,
             elsewhere=KeptElsewhere(log_days=30, audit_days=400),
             now=lambda: self.now,
@@ -172,7 +181,12 @@ def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
     world = Exporting()
     world.live(1)
     world.keys.add(OWN_KEY)
-    world.erasures.api_rows = ["acme"]  # that key, as the table counts it
+    versions = (Version(model_id=job_id(1), weight=1),)
+    made = {"created_at": NOON.isoformat(), "updated_at": NOON.isoformat()}
+    world.aliases.put(Alias(tenant="acme", name="a1", versions=versions, **made))
+    world.aliases.add(VersionKey("acme", "a1", job_id(1)), Figures(ratings=1, stars=5))
+    # The key, the alias, its version and the export, as the table counts them.
+    world.erasures.api_rows = ["acme"] * 4
     export(world)
     manifest = unpacked(world)[0]
     files = {one.path: (one.store, one.name) for one in manifest.files}
@@ -183,11 +197,15 @@ def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
             ("approvals", "approvals"), ("pictures", "picture orders"), ("uploads", "upload rows"),
             ("consents", "records of consents"), ("audit", "audit entries"), ("people", "people"),
             ("keys", "API keys"), ("webhooks", "webhooks"),
-            ("deliveries", "webhook deliveries"), ("appeals", "appeals"),
+            ("deliveries", "webhook deliveries"), ("appeals", "appeals"), ("aliases", "aliases"),
+            ("exports", "export rows"),
         )
     }  # fmt: skip
     stores = {one.store: one for one in manifest.stores}
     assert (stores["API keys"].held, stores["other api rows"].held) == (1, 0)
+    assert (stores["aliases"].held, stores["export rows"].held) == (2, 1)
+    version = json.loads(unpacked(world)[1]["records/aliases.json"])[1]
+    assert (version["alias"], version["model_id"], version["stars"]) == ("a1", job_id(1), 5)
     assert stores["API keys"].why == "without the hash of the secret"
     assert stores["webhooks"].why is None
 
@@ -214,6 +232,35 @@ def test_a_tenant_s_appeals_are_found_by_its_own_trail_and_nobody_elses_are_read
     found = json.loads(unpacked(world)[1]["records/appeals.json"])
     assert {one["appeal_id"] for one in found} == {rows[0].appeal_id, rows[2].appeal_id}
     assert len(found) == 2
+
+
+def test_a_disabled_model_gives_no_files_and_no_pictures_and_the_manifest_says_so() -> None:
+    world = Exporting()
+    world.live(1, 2)
+    for number in (1, 2):
+        prefix = layout.pictures_prefix("acme", f"a{number}")
+        made = PictureOrder(
+            picture_id=f"pic_{number:024x}", tenant="acme", model_id=job_id(number),
+            prompt=f"asked {number}", negative_prompt=None, arguments=PictureArguments(),
+            created_at=NOON.isoformat(),
+        )  # fmt: skip
+        write_document(world.uploads, prefix + layout.ORDER_FILE, made)
+        world.uploads.write(prefix + "000.png", f"drawn {number}".encode())
+        answer = layout.answer_prefix(tenant_hash("acme"), [job_id(number)], "b")
+        world.uploads.write(f"{answer}000.png", f"large {number}".encode())
+    world.models.write(layout.disabled_model_key(job_id(1)), b"")
+    export(world)
+    manifest, files = unpacked(world)
+    everything = b"".join(files.values())
+    for body in (b"drawn 2", b"large 2", b"asked 2", b"asked 1", b"photo 1"):
+        assert body in everything
+    for body in (b"drawn 1", b"large 1"):
+        assert body not in everything
+    adapters = [one.name for one in manifest.files if "/adapter/" in one.name]
+    assert {job_id(2) in name for name in adapters} == {True}
+    why = {one.store: one.why or "" for one in manifest.stores}
+    withheld = {store for store, words in why.items() if "takedown" in words}
+    assert withheld == {"checkpoints and adapters", "drawn pictures", "large answers"}
 
 
 def test_a_picture_of_a_tenant_is_counted_in_one_store() -> None:
@@ -367,6 +414,8 @@ def test_a_plan_that_tenants_share_gives_away_nothing_of_the_other() -> None:
 def test_who_is_not_there_has_no_archive(subject: ExportSubject) -> None:
     world = Exporting()
     world.live(1)
+    asked = Deed("operator", "export.made tenant", [("id", ID)])  # as export_data writes it down
+    entries.record(world.audit, subject.tenant, asked, NOON)
     row = export(world, subject)
     assert (row.status, row.code) == ("failed", "not_found")
     assert not [key for key in world.uploads.objects if key.startswith("exports/")]

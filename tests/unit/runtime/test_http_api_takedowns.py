@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts.documents.api.pictures import DrawnFile
 from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
 from http_api.services import Limits, Services
@@ -16,6 +17,7 @@ REPORT = {"picture": PICTURE, "reason": "intimate", "i_am": "shown_person"}
 OPERATOR = context("stack", "operate")
 NOBODY: dict[str, str] = {}
 MODEL = f"{1:032x}"
+DRAWN = DrawnFile(file="000.png", seed=1, sha256="0" * 64)
 
 
 def report(stores: Services, **changes: Any) -> Answer:
@@ -118,6 +120,10 @@ def test_a_disabled_model_draws_nothing_and_gives_no_files_until_it_is_restored(
     stores = with_everything()
     cases: Any = stores.takedowns
     cases.cases.clear()
+    pictures: Any = stores.pictures.pictures
+    (picture,) = pictures.rows
+    drawn = pictures.rows[picture].model_copy(update={"files": (DRAWN,)})
+    pictures.rows[picture] = drawn
     case = accepted(stores, MODEL)
     assert call(stores, "GET", f"/v1/models/{MODEL}").body["disabled"] is True
     openai = {"model": MODEL, "prompt": "a photo of sks"}
@@ -125,13 +131,18 @@ def test_a_disabled_model_draws_nothing_and_gives_no_files_until_it_is_restored(
         ("POST", f"/v1/models/{MODEL}/pictures", {"prompt": "a photo of sks"}),
         ("POST", "/v1/images/generations", openai),
         ("GET", f"/v1/models/{MODEL}/files", None),
+        ("POST", f"/v1/models/{MODEL}:push", None),
+        ("GET", f"/v1/jobs/{MODEL}/samples", None),
+        ("GET", f"/v1/pictures/{picture}", None),
+        ("POST", f"/v1/pictures/{picture}:rate", {"stars": 5}),
     ]
     for method, path, body in doors:
         answer = call(stores, method, path, body)
         assert (answer.status, answer.body["code"]) == (451, "model_disabled")
     restored = call(stores, "POST", f"/v1/takedowns/{case}:restore", who=OPERATOR)
     assert restored.body["status"] == "restored"
-    assert call(stores, "GET", f"/v1/models/{MODEL}/files").status == 200
+    for method, path, body in doors[2:]:
+        assert call(stores, method, path, body).status == 200
     assert call(stores, "GET", f"/v1/models/{MODEL}").body["disabled"] is False
 
 
