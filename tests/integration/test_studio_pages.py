@@ -246,3 +246,14 @@ def test_a_refused_prompt_is_appealed_from_the_gallery(page: Page, server: Studi
             then(WORDS[shown])
     (row,) = stores.appeals.newest(9, None)
     assert (row.refusal_id, row.tenant, row.status) == (refused, "acme", "open")
+    assert stores.appeals.replace(row, row.model_copy(update={"status": "granted"}))
+    page.ask("location.hash = '#/models'")
+    page.wait("!document.querySelector('main').innerText.includes('canary')")
+    page.ask(f"location.hash = '#/models/{model}'")
+    granted = json.dumps(WORDS["appeals.status.granted"])
+    page.wait(f"document.querySelector('main').innerText.includes({granted})")
+    assert not page.ask(f"document.body.innerText.includes({json.dumps(WORDS['appeals.ask'])})")
+    page.click(WORDS["gallery.again"])
+    page.wait("document.querySelectorAll('main .order').length === 2")
+    rows = stores.pictures.pictures.rows
+    assert [rows[one].seed for one in rows if one != refused] == [7], "the seed of the refused one"

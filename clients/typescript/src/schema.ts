@@ -817,6 +817,8 @@ export interface PictureVerdict {
 export interface PictureView {
   /** The alias that was asked; null: the model itself was. */
   alias: string | null;
+  /** How the appeal against the refusal stands; null in lists, and where nobody has appealed. */
+  appeal?: "open" | "granted" | "refused" | null;
   attempts: number;
   created_at: string;
   /** When the links end; ask again for new ones. */
@@ -827,7 +829,7 @@ export interface PictureView {
   images: Array<ImageLink>;
   model_id: string;
   object: "picture";
-  /** What was ordered, with its prompts; null in lists, and once the order has expired. */
+  /** What was ordered, with its prompts and without the files that were sent in base64; null in lists, and once the order has expired. */
   order: NewPicture | null;
   /** With `prompt_refused` or `unsafe_picture`: the id for `POST /v1/refusals/{id}:appeal`. */
   refusal_id: string | null;
@@ -1233,6 +1235,8 @@ export interface UploadPhotos {
 
 /** What became of an upload. */
 export interface UploadState {
+  /** How the appeal against the refusal stands; null where nobody has appealed. */
+  appeal?: "open" | "granted" | "refused" | null;
   /** Files that have arrived. */
   files: number;
   id: string;

@@ -12,17 +12,19 @@ from contracts.documents.appeal import (
     AppealPage,
     AppealRefusal,
     AppealRow,
+    AppealStatus,
     AppealView,
     NewAppeal,
     RefusalId,
 )
-from domain.appeals.asking import AskingServices, NoAppealError, ask
+from domain.appeals.asking import AskingServices, NoAppealError, appeal_id_of, ask
 from domain.appeals.deciding import evidence_of
 from domain.ports.appeals import place_of
 from http_api.asking import caller, existing, new_router, services, touch
 from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.rates import DAY_SECONDS, spend
+from http_api.services import Services
 
 RefusalPath = Annotated[
     RefusalId, Path(description="`refusal_id` of a refused order, or of a refused upload.")
@@ -98,6 +100,14 @@ def refuse_appeal(appeal_id: AnyAppeal, body: AppealRefusal) -> AppealRow:
     who = caller(router, "operate")
     order = AppealOrder(action="refuse", appeal_id=appeal_id, why=body.why, by=who.subject)
     return decided(services(router).appeal_decider.decide(order))
+
+
+def appeal_of(stores: Services, tenant: str, refusal_id: str | None) -> AppealStatus | None:
+    """Return how the appeal against a refusal stands; None: nobody has appealed."""
+    if refusal_id is None:
+        return None
+    found = stores.appeals.get(appeal_id_of(tenant, refusal_id))
+    return None if found is None else found.status
 
 
 def decided(answer: AppealAnswer) -> AppealRow:

@@ -45,6 +45,7 @@ from http_api.asking import caller, new_router, services, touch
 from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.rates import MINUTE_SECONDS, spend
+from http_api.routes.appeals import appeal_of
 from http_api.routes.models import ModelPath, check_enabled, drawable_model
 from http_api.services import Services
 from http_api.waiting import Wait, until
@@ -130,6 +131,7 @@ def rate_picture(picture_id: OwnPicture, body: NewRating) -> PictureView:
     """Say how much an order's pictures look like the subject; the newest rating counts."""
     tenant, stores = caller(router, "draw").tenant, services(router)
     before = own(stores, tenant, picture_id)
+    check_enabled(stores, before.model_id)
     if before.status != "succeeded":
         words = "an order that has its pictures can be rated"
         field = FieldProblem(field="path.picture_id", message=words)
@@ -196,7 +198,8 @@ def ordered(stores: Services, who: Caller, model_id: str, wanted: NewPicture) ->
     if ALIAS.fullmatch(model_id):
         alias = model_id
         model_id = assigned(stores, who, alias, wanted.user)
-    model = check_enabled(stores, drawable_model(stores, tenant, model_id))
+    model = drawable_model(stores, tenant, model_id)
+    check_enabled(stores, model.model_id)
     spend(stores, f"pictures#{tenant}", MINUTE_SECONDS, stores.limits.pictures_per_minute)
     kept = timedelta(days=stores.limits.retention_days)
     return order(stores.pictures, model, wanted, kept, stores.now(), alias=alias)
@@ -272,7 +275,13 @@ def own(stores: Services, tenant: str, picture_id: str) -> PictureRow:
 
 
 def shown(stores: Services, row: PictureRow) -> PictureView:
-    """Return what a caller may see of an order, with new links."""
+    """Return what a caller may see of an order, with new links.
+
+    Raises:
+        ApiError: a takedown has disabled the model that has drawn them.
+    """
+    if row.files:
+        check_enabled(stores, row.model_id)
     end = stores.now() + timedelta(seconds=LINK_SECONDS)
     text = find_readable(stores.uploads, order_key(row), PictureOrder)
     return PictureView.of(
@@ -280,6 +289,7 @@ def shown(stores: Services, row: PictureRow) -> PictureView:
         links(stores, row),
         end.isoformat() if row.files else None,
         None if text is None else text.wanted(),
+        appeal_of(stores, row.tenant, row.refusal_id),
     )
 
 

@@ -38,6 +38,7 @@ from contracts.shared.suffixes import (
 )
 from http_api.asking import caller, new_router, services
 from http_api.problems import ApiError
+from http_api.routes.appeals import appeal_of
 from http_api.services import Services
 from http_api.waiting import Wait, until
 
@@ -207,12 +208,14 @@ def state_of(stores: Services, tenant: str, upload: str) -> UploadState:
     listed = stores.uploads.list(prefix, 1000)
     row = stores.jobs.of_upload(f"{tenant}/{upload}")
     files = [one for one in listed if one.key != prefix + layout.REQUEST_FILE]
+    refusal_id = upload if row.refused_code == "name_refused" else None
     return UploadState(
         id=upload,
         files=len(files),
         job_id=row.points_to,
         refused=row.refused_code,
-        refusal_id=upload if row.refused_code == "name_refused" else None,
+        refusal_id=refusal_id,
+        appeal=appeal_of(stores, tenant, refusal_id),
     )
 
 

@@ -104,6 +104,20 @@ def test_a_refused_order_and_upload_say_how_to_appeal() -> None:
     assert call(stores, "GET", "/v1/uploads/u7").body["refusal_id"] == "u7"
 
 
+@pytest.mark.parametrize("door", [f"/v1/pictures/{PICTURE}", "/v1/uploads/u7"])
+def test_a_refusal_says_how_its_appeal_stands(door: str) -> None:
+    stores = services()
+    refused_picture(stores)
+    refused_upload(stores, "instance_prompt")
+    stands = [call(stores, "GET", door).body["appeal"]]
+    made = appeal(stores, door.rpartition("/")[2]).body
+    stands.append(call(stores, "GET", door).body["appeal"])
+    for deed, body in (("grant", None), ("refuse", WHY)):
+        call(stores, "POST", f"/v1/appeals/{made['id']}:{deed}", body, who=OPERATOR)
+        stands.append(call(stores, "GET", door).body["appeal"])
+    assert stands == [None, "open", "granted", "refused"]
+
+
 def test_a_granted_prompt_leaves_a_marker_for_its_tenant_and_the_text_is_in_no_row() -> None:
     stores = services()
     made = appeal(stores, refused_picture(stores)).body

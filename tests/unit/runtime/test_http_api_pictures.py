@@ -1,6 +1,6 @@
 """The routes of pictures over stores in memory, with a worker that draws while the API waits."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, get_args
@@ -103,6 +103,18 @@ def test_what_no_base_draws_is_refused_with_the_order(
     assert [one["field"] for one in refused.body["errors"]] == [f"body.{name}" for name in fields]
     if "prompt" in asked:
         assert call(stack(), "POST", "/v1/images/generations", OPENAI | asked).status == 422
+
+
+def test_an_order_is_shown_as_it_was_sent_without_files_in_base64() -> None:
+    stores = stack()
+    uri = call(stores, "POST", PATH, WANTED).body["images"][0]["uri"]
+    sent = WANTED | {"image": uri, "strength": 0.5, "seed": 5}
+    shown = call(stores, "POST", PATH, sent).body["order"]
+    assert {name: value for name, value in shown.items() if name in sent} == sent
+    small = b64encode(b"a file").decode()
+    files = {"image": small, "mask_image": small}
+    shown = call(stores, "POST", PATH, WANTED | files).body["order"]
+    assert {name: shown[name] for name in files} == {"image": None, "mask_image": None}
 
 
 def test_what_takes_longer_is_202_and_asked_for_by_its_id() -> None:

@@ -8,7 +8,7 @@ from contracts.document import Document, JobId, OpaqueId, RelativePath, S3Uri, S
 from contracts.documents.api.aliases import AliasName, ModelOrAlias
 from contracts.documents.api.jobs import JobFailure
 from contracts.documents.api.numbers import NUMBER
-from contracts.documents.appeal import REFUSAL_CODES
+from contracts.documents.appeal import REFUSAL_CODES, AppealStatus
 from contracts.documents.picture import (
     MAX_MASK_CHARACTERS,
     PictureArguments,
@@ -17,6 +17,7 @@ from contracts.documents.picture import (
     Side,
     Upscaler,
 )
+from contracts.shared.pictures.picture_places import is_s3
 from contracts.shared.words.picture_texts import MAX_PROMPT_CHARACTERS
 from contracts.shared.words.styles import Style
 
@@ -150,9 +151,11 @@ class PictureOrder(Document):
     created_at: str
 
     def wanted(self) -> NewPicture:
-        """Return the order as its caller has sent it, with the seed."""
+        """Return the order as its caller sent it, with the seed and without files in base64."""
         shared = set(NewPicture.model_fields) & set(PictureArguments.model_fields)
         given = self.arguments.model_dump(include=shared, exclude={"negative_prompt"})
+        files = {"image": self.image, "mask_image": self.arguments.mask_image}
+        given |= {name: one if one and is_s3(one) else None for name, one in files.items()}
         return NewPicture(prompt=self.prompt, negative_prompt=self.negative_prompt, **given)
 
 
@@ -274,6 +277,9 @@ class PictureView(Document):
     """With ``prompt_refused`` or ``unsafe_picture``: the id for
     ``POST /v1/refusals/{id}:appeal``."""
 
+    appeal: AppealStatus | None = None
+    """How the appeal against the refusal stands; null in lists, and where nobody has appealed."""
+
     width: int | None
 
     height: int | None
@@ -284,7 +290,8 @@ class PictureView(Document):
     images: tuple[ImageLink, ...]
 
     order: NewPicture | None
-    """What was ordered, with its prompts; null in lists, and once the order has expired."""
+    """What was ordered, with its prompts and without the files that were sent in base64; null in
+    lists, and once the order has expired."""
 
     expires_at: str | None
     """When the links end; ask again for new ones."""
@@ -300,12 +307,14 @@ class PictureView(Document):
         images: tuple[ImageLink, ...] = (),
         expires_at: str | None = None,
         order: NewPicture | None = None,
+        appeal: AppealStatus | None = None,
     ) -> "PictureView":
         """Return what a caller may see of an order."""
         return cls(
             id=row.picture_id,
             failure=JobFailure.of(row.code),
             refusal_id=row.refusal_id,
+            appeal=appeal,
             images=images,
             expires_at=expires_at,
             order=order,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.document import Document, JobId, OpaqueId
 from contracts.documents.api.numbers import NUMBER
+from contracts.documents.appeal import AppealStatus
 from contracts.documents.photos import Code
 from contracts.documents.upload.photo_options import FaceChecks
 from contracts.documents.upload.request import TrainingRequest
@@ -100,6 +101,9 @@ class UploadState(Document):
 
     refusal_id: OpaqueId | None = None
     """With ``name_refused``: the id for ``POST /v1/refusals/{id}:appeal``."""
+
+    appeal: AppealStatus | None = None
+    """How the appeal against the refusal stands; null where nobody has appealed."""
 
 
 class PhotoLink(Document):

@@ -58,9 +58,13 @@ export function gallery({ model, settings, signal }) {
       order.refusal_id && appeal(order), order.order && again(order));
   }
 
-  /** Ask the operator to let a refused prompt through. */
+  /** Ask the operator to let a refused prompt through, or say how the appeal stands. */
   function appeal(order) {
     const state = h("p", { role: "status" });
+    if (order.appeal) {
+      state.textContent = t(`appeals.status.${order.appeal}`);
+      return [state];
+    }
     const button = h("button", { type: "button", class: "quiet", onclick: async () => {
       try {
         const { status } = await call("appeal", { ids: { refusal_id: order.refusal_id }, body: {} });
@@ -73,8 +77,9 @@ export function gallery({ model, settings, signal }) {
     return [state, button];
   }
 
-  const again = (order) => h("button", { type: "button", class: "quiet", onclick: () => draw({ ...order.order, seed: undefined }) },
-    t("gallery.again"));
+  /** Draw it once more: with another seed, but what an operator has granted exactly as it was. */
+  const again = (order) => h("button", { type: "button", class: "quiet",
+    onclick: () => draw(order.appeal === "granted" ? order.order : { ...order.order, seed: undefined }) }, t("gallery.again"));
 
   function picture(order, image, index) {
     const id = `${order.id}/${index}`;
