@@ -22,9 +22,10 @@ from contracts.shared.people.consent_texts import CURRENT
 from contracts.shared.people.retention import UPLOADS
 from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.words.tokens import trigger_codes
-from domain.intake.inspection import advice_on_captions, advice_on_set, stored_class, verdicts_of
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
+from domain.intake.photo_set import advice_on_captions, advice_on_set
+from domain.intake.photo_verdicts import stored_class, verdicts_of
 from domain.intake.trigger_words import ReadFile, words_of
 from domain.intake.unfit_prompts import prompts_refused_on
 from domain.intake.uploads import PinnedUpload, pin_upload

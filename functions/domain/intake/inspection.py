@@ -1,27 +1,19 @@
-"""Give every photo a verdict before any GPU second is paid, and check that enough photos passed."""
+"""The stage InspectPhotos: a report on every photo, before any GPU second is paid."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject, PinnedPhoto
-from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict, StoredFile
+from contracts.documents.job import AcceptedUpload, JobSpec, PinnedObject
+from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.documents.stages import PhotoInspection, TrainingDecision
 from contracts.documents.upload.problems import RequestProblem, RequestProblems
 from contracts.documents.upload.request import TrainingRequest
-from contracts.errors import (
-    InvalidRequestError,
-    PersonsMixedError,
-    PhotosRefusedError,
-    PhotosTooSlowError,
-    TooFewPhotosError,
-)
+from contracts.errors import InvalidRequestError, PersonsMixedError
 from contracts.shared import layout
-from contracts.shared.limits import ADVISED_PHOTOS, MAX_PHOTOS, MIN_PHOTOS
+from contracts.shared.limits import MAX_PHOTOS
 from contracts.shared.people.thresholds import DEFAULTS, IntakeThresholds
-from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.words.name_list import NO_NAMES, NameList, has_name
-from contracts.shared.words.prompts import names_subject
 from domain.intake.content import (
     NO_JUDGES,
     ContentJudges,
@@ -32,18 +24,12 @@ from domain.intake.content import (
 from domain.intake.faces import CheckedFaces, FaceServices, check_faces, looks_for_faces
 from domain.intake.imports import store_import
 from domain.intake.inspection_progress import Progress
-from domain.intake.normalisation import (
-    NormalisationServices,
-    limits_for,
-    normalise,
-    normalise_mask,
-    read_caption,
-    store,
-)
-from domain.intake.photo_quality import advice_on, old_among, resembled
+from domain.intake.normalisation import NormalisationServices, limits_for
+from domain.intake.photo_set import advice_on_captions, advice_on_set, summarise
+from domain.intake.photo_verdicts import stored_class, verdicts_of
 from domain.intake.trigger_words import advice_on_trigger
 from domain.ports.bases import Bases
-from domain.ports.decoder import DecodedPhoto, Decoder, PhotoMetrics
+from domain.ports.decoder import Decoder
 from domain.ports.faces import FaceFinder
 from domain.ports.jobs import Jobs
 from domain.ports.storage import Storage, read_document, write_document
@@ -52,9 +38,6 @@ from domain.pricing.prices import PUBLISHED, PriceTable
 
 CAPTIONS = "captions"
 """What the caption of a photo is called in a problem, before the photo's number."""
-
-TOO_SLOW = {"too_complex", "not_inspected"}
-"""Codes of photos that were refused for their decoding time or memory."""
 
 
 @dataclass(frozen=True)
@@ -299,189 +282,3 @@ def resolution_of(accepted: AcceptedUpload, bases: Bases) -> int:
     """Return the training resolution: the pixels of a side."""
     wanted = accepted.request.resolution
     return bases.card(accepted.job.base_id).resolution if wanted is None else wanted
-
-
-def verdicts_of(
-    photos: Sequence[PinnedPhoto], services: NormalisationServices, progress: Progress
-) -> list[PhotoVerdict]:
-    """Return each photo's verdict; store a normalised copy of each good photo."""
-    judged = list(inspect_each(photos, services, progress))
-    return [
-        verdict.model_copy(update={"codes": (*verdict.codes, "old_photo")}) if old else verdict
-        for (verdict, _), old in zip(judged, old_among([day for _, day in judged]), strict=True)
-    ]
-
-
-def inspect_each(
-    photos: Sequence[PinnedPhoto], services: NormalisationServices, progress: Progress
-) -> Iterator[tuple[PhotoVerdict, int | None]]:
-    """Yield each photo's verdict by itself, and the day on which the photo was taken.
-
-    The day is None for a photo that an earlier attempt has inspected: it is stored nowhere.
-    """
-    seen: dict[str, PhotoMetrics | None] = {}
-    used: list[int] = []
-    for index, pin in enumerate(photos):
-        taken = None
-        known = progress.known(index)
-        if known is None:
-            verdict, metrics, taken = inspect_one(index, pin, services, progress, seen)
-            verdict = with_likeness(verdict, metrics, (seen.values(), used), services.thresholds)
-            progress.record(verdict, metrics)
-        else:
-            verdict, metrics = known
-        if verdict.sha256 is not None:
-            seen[verdict.sha256] = metrics
-            used.append(index)
-        yield verdict, taken
-
-
-def with_likeness(
-    verdict: PhotoVerdict,
-    metrics: PhotoMetrics | None,
-    earlier: tuple[Iterable[PhotoMetrics | None], Sequence[int]],
-    thresholds: IntakeThresholds,
-) -> PhotoVerdict:
-    """Return a verdict with the index of the earlier photo that the photo resembles, if any.
-
-    Args:
-        verdict: on the photo.
-        metrics: the photo's figures.
-        earlier: figures of the earlier photos that are used, and those photos' indices.
-        thresholds: how much two similar photos differ.
-    """
-    figures, indices = earlier
-    place = None if metrics is None else resembled(metrics, figures, thresholds)
-    return verdict if place is None else verdict.model_copy(update={"resembles": indices[place]})
-
-
-def inspect_one(
-    index: int,
-    pin: PinnedPhoto,
-    services: NormalisationServices,
-    progress: Progress,
-    seen: Mapping[str, PhotoMetrics | None],
-) -> tuple[PhotoVerdict, PhotoMetrics | None, int | None]:
-    """Return the photo's verdict, its figures, and the day on which it was taken."""
-    try:
-        begin(f"photo {index}", services, progress)
-        photo = normalise(services, pin, seen)
-    except PhotoRejectedError as error:
-        refusal = PhotoVerdict(
-            index=index, verdict="refused", codes=(error.code,), subject=pin.subject
-        )
-        return refusal, None, None
-    advice = advice_on(photo.metrics, seen.values(), services.thresholds)
-    verdict = good_verdict(index, pin, photo, advice, services)
-    return verdict, photo.metrics, photo.taken
-
-
-def begin(file: str, services: NormalisationServices, progress: Progress) -> None:
-    """Record that a file is about to be decoded.
-
-    Raises:
-        PhotoRejectedError: there is no time left, or the file has ended earlier attempts.
-    """
-    if not services.may_decode(progress.seconds):
-        raise PhotoRejectedError("not_inspected")
-    if not progress.begin(file, services.decoder.seconds):
-        raise PhotoRejectedError("too_complex")
-
-
-def good_verdict(
-    index: int,
-    pin: PinnedPhoto,
-    photo: DecodedPhoto,
-    advice: tuple[str, ...],
-    services: NormalisationServices,
-) -> PhotoVerdict:
-    """Return the verdict on a photo that passed; store the photo and its mask."""
-    stored = store(services, layout.accepted_photo_file(index), photo.png)
-    caption, about_caption = read_caption(services.uploads, pin)
-    mask = None if pin.mask is None else store_mask(index, pin.mask, photo, services)
-    about_mask = ("mask_ignored",) if pin.mask is not None and mask is None else ()
-    return PhotoVerdict(
-        index=index,
-        verdict="repaired" if photo.codes else "accepted",
-        codes=(*photo.codes, *about_caption, *about_mask, *advice),
-        file=stored.file,
-        sha256=stored.sha256,
-        width=photo.width,
-        height=photo.height,
-        caption=caption,
-        mask=mask,
-        repeats=pin.repeats,
-        subject=pin.subject,
-    )
-
-
-def store_mask(
-    index: int, mask: PinnedObject, photo: DecodedPhoto, services: NormalisationServices
-) -> StoredFile | None:
-    """Store a photo's mask in the photo's size; None when the mask cannot be used."""
-    png = normalise_mask(services, mask, photo)
-    return None if png is None else store(services, layout.accepted_mask_file(index), png)
-
-
-def stored_class(
-    photos: Sequence[PinnedObject], services: NormalisationServices, progress: Progress
-) -> Iterator[StoredFile]:
-    """Store and yield a normalised copy of each good class picture; leave out the others."""
-    seen: set[str] = set()
-    for index, pin in enumerate(photos):
-        try:
-            begin(f"class {index}", services, progress)
-            photo = normalise(services, pin, seen)
-        except PhotoRejectedError:
-            continue
-        seen.add(photo.sha256)
-        yield store(services, layout.accepted_class_file(index), photo.png)
-
-
-def advice_on_set(photos: Iterable[PhotoVerdict]) -> tuple[str, ...]:
-    """Return the codes of advice on the photos as a set."""
-    good = [photo for photo in photos if photo.verdict != "refused"]
-    moments = sum("similar_photo" not in photo.codes for photo in good)
-    advice = {
-        "few_photos": MIN_PHOTOS <= len(good) < ADVISED_PHOTOS,
-        "little_variety": moments < MIN_PHOTOS <= len(good),
-    }
-    return tuple(code for code, applies in advice.items() if applies)
-
-
-def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tuple[str, ...]:
-    """Return the codes of advice on the captions as a set."""
-    captions = [photo.caption for photo in photos if photo.caption is not None]
-    named = any(names_subject(caption, trigger_word) for caption in captions)
-    return ("captions_without_subject",) if captions and not named else ()
-
-
-def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:
-    """Count the verdicts.
-
-    Raises:
-        TooFewPhotosError: fewer than MIN_PHOTOS are good; of several subjects, of one of them.
-        PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
-        PhotosRefusedError: a photo is refused, and all must pass.
-    """
-    for subject in sorted({photo.subject for photo in report.photos}) or [0]:
-        require_enough([photo for photo in report.photos if photo.subject == subject])
-    good = sum(photo.verdict != "refused" for photo in report.photos)
-    refused = len(report.photos) - good
-    if all_must_pass and refused:
-        raise PhotosRefusedError(refused=refused)
-    return PhotoSummary(job_id=report.job_id, accepted=good, refused=refused)
-
-
-def require_enough(photos: Sequence[PhotoVerdict]) -> None:
-    """Check that enough photos of one subject are good.
-
-    Raises:
-        TooFewPhotosError, PhotosTooSlowError: as ``summarise``.
-    """
-    good = sum(photo.verdict != "refused" for photo in photos)
-    slow = sum(bool(TOO_SLOW & set(photo.codes)) for photo in photos)
-    if good < MIN_PHOTOS <= good + slow:
-        raise PhotosTooSlowError(found=good, needed=MIN_PHOTOS)
-    if good < MIN_PHOTOS:
-        raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)

@@ -16,12 +16,7 @@ from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.words.name_list import hash_of, parse_names
 from domain.intake.accepting import IntakeServices, accept_request
-from domain.intake.inspection import (
-    InspectionServices,
-    advice_on_captions,
-    advice_on_set,
-    inspect_photos,
-)
+from domain.intake.inspection import InspectionServices, inspect_photos
 from domain.intake.normalisation import limits_for, read_caption, read_pinned
 from domain.notices.problem_names import without_words
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
@@ -257,21 +252,6 @@ def test_the_child_reads_heic_within_its_limits() -> None:
     assert (photo.width, photo.height) == (96, 120)
 
 
-def test_captions_of_which_none_names_the_subject_are_reported() -> None:
-    assert advice_of(("smiling", None)) == ("captions_without_subject",)
-    assert advice_of(("smiling", "TOK smiling")) == ()
-    assert advice_of(("a SKS", "smiling")) == ()
-    assert advice_of((None, None)) == ()
-
-
-def advice_of(captions: tuple[str | None, ...]) -> tuple[str, ...]:
-    verdicts = [
-        PhotoVerdict(index=index, verdict="accepted", caption=caption)
-        for index, caption in enumerate(captions)
-    ]
-    return advice_on_captions(verdicts, "sks")
-
-
 def test_the_report_says_that_no_caption_names_the_subject() -> None:
     intake = memory_intake()
     job = accepted(intake, {**GOOD, "0.txt": b"smiling"})
@@ -347,24 +327,6 @@ def test_codes_come_from_the_repairs_to_the_advice() -> None:
     inspect_photos(job := accepted(intake, files), inspection_of(intake, Developed()), NOW)
     (found,) = [v for v in report_of(intake, job).photos if v.codes]
     assert found.codes == ("caption_ignored", "mask_ignored", "too_dark")
-
-
-@pytest.mark.parametrize(
-    ("moments", "alike", "advised"),
-    [
-        (10, 0, ()),
-        (9, 0, ("few_photos",)),
-        (5, 5, ()),
-        (5, 3, ("few_photos",)),
-        (4, 1, ("few_photos", "little_variety")),
-        (4, 0, ()),
-    ],
-)
-def test_few_moments_are_little_variety(moments: int, alike: int, advised: tuple[str, ...]) -> None:
-    codes = [()] * moments + [("similar_photo",)] * alike
-    photos = [PhotoVerdict(index=n, verdict="accepted", codes=own) for n, own in enumerate(codes)]
-    photos.append(PhotoVerdict(index=99, verdict="refused", codes=("similar_photo",)))
-    assert advice_on_set(photos) == advised
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""The photos of an upload as a set: whether enough are good, and what its owner is advised."""
+
+from collections.abc import Iterable, Sequence
+
+from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from contracts.errors import PhotosRefusedError, PhotosTooSlowError, TooFewPhotosError
+from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
+from contracts.shared.words.prompts import names_subject
+
+TOO_SLOW = {"too_complex", "not_inspected"}
+"""Codes of photos that were refused for their decoding time or memory."""
+
+
+def summarise(report: PhotoReport, *, all_must_pass: bool) -> PhotoSummary:
+    """Count the verdicts.
+
+    Raises:
+        TooFewPhotosError: fewer than MIN_PHOTOS are good; of several subjects, of one of them.
+        PhotosTooSlowError: likewise, but enough would be without the time that decoding takes.
+        PhotosRefusedError: a photo is refused, and all must pass.
+    """
+    for subject in sorted({photo.subject for photo in report.photos}) or [0]:
+        require_enough([photo for photo in report.photos if photo.subject == subject])
+    good = sum(photo.verdict != "refused" for photo in report.photos)
+    refused = len(report.photos) - good
+    if all_must_pass and refused:
+        raise PhotosRefusedError(refused=refused)
+    return PhotoSummary(job_id=report.job_id, accepted=good, refused=refused)
+
+
+def require_enough(photos: Sequence[PhotoVerdict]) -> None:
+    """Check that enough photos of one subject are good.
+
+    Raises:
+        TooFewPhotosError, PhotosTooSlowError: as ``summarise``.
+    """
+    good = sum(photo.verdict != "refused" for photo in photos)
+    slow = sum(bool(TOO_SLOW & set(photo.codes)) for photo in photos)
+    if good < MIN_PHOTOS <= good + slow:
+        raise PhotosTooSlowError(found=good, needed=MIN_PHOTOS)
+    if good < MIN_PHOTOS:
+        raise TooFewPhotosError(found=good, needed=MIN_PHOTOS)
+
+
+def advice_on_set(photos: Iterable[PhotoVerdict]) -> tuple[str, ...]:
+    """Return the codes of advice on the photos as a set."""
+    good = [photo for photo in photos if photo.verdict != "refused"]
+    moments = sum("similar_photo" not in photo.codes for photo in good)
+    advice = {
+        "few_photos": MIN_PHOTOS <= len(good) < ADVISED_PHOTOS,
+        "little_variety": moments < MIN_PHOTOS <= len(good),
+    }
+    return tuple(code for code, applies in advice.items() if applies)
+
+
+def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tuple[str, ...]:
+    """Return the codes of advice on the captions as a set."""
+    captions = [photo.caption for photo in photos if photo.caption is not None]
+    named = any(names_subject(caption, trigger_word) for caption in captions)
+    return ("captions_without_subject",) if captions and not named else ()
