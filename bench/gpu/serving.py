@@ -25,8 +25,8 @@ from serving.engine.engine import Engine
 from serving.engine.jobs import Job
 from serving.engine.warm_up import make_plan, try_plan, warm_up
 from serving.generator import Generator
+from serving.picture_request import Sampling
 from serving.rows import Row
-from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
 USERS = (1, 4, 8)

@@ -108,9 +108,12 @@ ROOMS = (
         "serving_image",
         (
             "serving/answer_cache.py",
+            "serving/arguments.py",
             "serving/base_folder.py",
             "serving/metrics.py",
+            "serving/picture_request.py",
             "serving/server.py",
+            "serving/start_image.py",
             "serving/tensors.py",
             "serving/adapters/mixing.py",
             "serving/output/truth.py",

@@ -19,8 +19,8 @@ from serving.adapters.cache import AdapterCache
 from serving.adapters.hooks import active
 from serving.adapters.reader import AdapterReader
 from serving.generator import Generator
+from serving.picture_request import Sampling
 from serving.rows import Row
-from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
 RANK = 16

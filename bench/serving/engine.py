@@ -28,8 +28,8 @@ from serving.engine.engine import Engine
 from serving.engine.jobs import Job
 from serving.engine.warm_up import make_plan, try_plan
 from serving.generator import Generator, to_image
+from serving.picture_request import Sampling
 from serving.rows import Drawing, Row
-from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
 USERS, RANK, SIDE, ROWS_PER_PASS = 8, 4, 64, 8

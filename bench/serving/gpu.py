@@ -20,8 +20,8 @@ from bench.training import base as training_base
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import AdapterReader
 from serving.generator import Generator
+from serving.picture_request import Sampling
 from serving.rows import Row
-from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines as tiny
 

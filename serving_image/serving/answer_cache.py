@@ -12,7 +12,7 @@ from threading import Lock
 
 from contracts.documents.package import GenerationInfo
 from contracts.documents.picture import OutputFormat
-from serving.tensors import PictureRequest
+from serving.picture_request import PictureRequest
 
 
 @dataclass(frozen=True)

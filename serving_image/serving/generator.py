@@ -27,9 +27,9 @@ from serving.bases.base import Base, Denoiser, Kind, Refiner
 from serving.bases.families import KINDS
 from serving.engine.memory import Needs
 from serving.output.truth import Pixels
+from serving.picture_request import Sampling
 from serving.precision import DTYPE, choose_dtype
 from serving.rows import Conditions, Drawing, Kept, Row, Shape, Start
-from serving.tensors import Sampling
 from serving.upscaling import ENLARGERS
 
 

@@ -25,8 +25,9 @@ from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter
 from serving.answer_cache import Answer
 from serving.output.marks import mark_picture
+from serving.picture_error import PictureError
+from serving.picture_request import PictureRequest
 from serving.rows import Row
-from serving.tensors import PictureError, PictureRequest
 
 Reply = Callable[["Answer | Exception"], None]
 """Sends an answer, or the error that the request ends with."""

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from contracts.shared.words.prompt_weights import READERS, PromptError, Syntax, WeightedPrompt
 from serving.adapters.hooks import Mix
-from serving.tensors import PictureError, Sampling, SecondPass
+from serving.picture_error import PictureError
+from serving.picture_request import Sampling, SecondPass
 
 Network = Literal["base", "refiner"]
 """Which network draws."""

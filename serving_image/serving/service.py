@@ -32,14 +32,11 @@ from serving.generator import to_image
 from serving.metrics import emit
 from serving.output.pictures_bucket import NotStoredError, Owner, PicturesBucket
 from serving.output.safety import figures_of
+from serving.picture_error import PictureError, erased_error
+from serving.picture_request import PictureRequest
 from serving.requests import Inputs, PendingRequest, describe, make_answer
 from serving.rows import Row
-from serving.tensors import (
-    PictureError,
-    PictureRequest,
-    erased_error,
-    parse_request,
-)
+from serving.tensors import parse_request
 from serving.used import note_use
 
 PARSING_THREADS = 4

@@ -37,8 +37,8 @@ from serving.engine.jobs import Job
 from serving.engine.memory import MemoryPlan, Needs
 from serving.engine.speed import Speed
 from serving.generator import Generator, to_image
+from serving.picture_error import PictureError
 from serving.rows import Row
-from serving.tensors import PictureError
 from tests.smoke import tiny_pipelines
 
 ROOT = Path(__file__).parents[2]

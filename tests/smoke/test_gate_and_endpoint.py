@@ -20,9 +20,10 @@ from contracts.shared.words.tokens import count_tokens, vocabulary_of  # noqa: E
 from serving.adapters.cache import AdapterCache, Lease  # noqa: E402
 from serving.adapters.reader import AdapterReader  # noqa: E402
 from serving.generator import Generator  # noqa: E402
+from serving.picture_error import PictureError  # noqa: E402
 from serving.requests import Inputs, PendingRequest  # noqa: E402
 from serving.rows import Row  # noqa: E402
-from serving.tensors import PictureError, parse_request  # noqa: E402
+from serving.tensors import parse_request  # noqa: E402
 from tests.smoke import serving_kit as kit  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base, make_tokenizer, write_card  # noqa: E402
 from tests.smoke.trainer_kit import full_recipe  # noqa: E402

@@ -26,8 +26,8 @@ from serving.engine.shortages import DECODING, RECOVERY_PASSES, Shortages
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
 from serving.generator import Generator, to_image
+from serving.picture_request import Sampling
 from serving.rows import Row
-from serving.tensors import Sampling
 from tests.smoke import serving_kit as kit
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]

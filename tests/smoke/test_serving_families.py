@@ -26,8 +26,9 @@ from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
 from serving.bases.clip_text import encode, weigh
 from serving.generator import Generator, to_image
+from serving.picture_error import PictureError
+from serving.picture_request import Sampling, SecondPass
 from serving.rows import Row
-from serving.tensors import PictureError, Sampling, SecondPass
 from tests.smoke import serving_kit as kit
 from tests.smoke.tiny_pipelines import Family
 

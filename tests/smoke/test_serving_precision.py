@@ -21,9 +21,10 @@ from serving import precision
 from serving.adapters.reader import AdapterReader
 from serving.engine.warm_up import OverflowingBaseError, warm_up
 from serving.generator import Generator
+from serving.picture_error import PictureError
+from serving.picture_request import Sampling
 from serving.precision import DTYPE, PrecisionError, choose_dtype, wider_dtype
 from serving.rows import Row
-from serving.tensors import PictureError, Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
 from tests.unit.serving.test_tensors import BASE

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="needs the serving environment")
 from torch import nn  # noqa: E402
 
 from serving.adapters.reader import AdapterReader, find_layers  # noqa: E402
-from serving.tensors import PictureError  # noqa: E402
+from serving.picture_error import PictureError  # noqa: E402
 from tests.unit.training_kit import safetensors  # noqa: E402
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]

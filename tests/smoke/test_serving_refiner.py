@@ -32,8 +32,9 @@ from serving.engine.memory import weight_bytes
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan
 from serving.generator import Generator, to_image
+from serving.picture_error import PictureError
+from serving.picture_request import Sampling
 from serving.rows import Row
-from serving.tensors import PictureError, Sampling
 from tests.smoke import serving_kit as kit
 from tests.smoke import tiny_pipelines
 

@@ -30,9 +30,10 @@ from serving.engine.memory import MemoryPlan, trace_needs
 from serving.engine.speed import Speed
 from serving.engine.warm_up import make_plan, try_plan
 from serving.generator import Generator, to_image
+from serving.picture_error import PictureError
+from serving.picture_request import Sampling, SecondPass
 from serving.precision import choose_dtype
 from serving.rows import Row
-from serving.tensors import PictureError, Sampling, SecondPass
 from tests.smoke import serving_kit as kit
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]

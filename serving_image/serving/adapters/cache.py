@@ -9,7 +9,7 @@ from threading import RLock
 from typing import NamedTuple
 
 from serving.adapters.reader import Adapter
-from serving.tensors import PictureError, erased_error
+from serving.picture_error import PictureError, erased_error
 
 
 class FileKey(NamedTuple):

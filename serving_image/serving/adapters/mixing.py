@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from contracts.documents.package import RELEASED_TEXTS, PackageCard
 from contracts.documents.picture import OtherModel
-from serving.tensors import PictureError
+from serving.picture_error import PictureError
 
 LOADED = "loaded"
 """Folder in LIKENESS_RUN_DIR where every loaded model writes the path of its adapter's folder."""

@@ -23,7 +23,7 @@ from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.lora_names import is_of_text
 from contracts.shared.weights.safetensors import TensorEntry, WeightsError, read_layout
 from serving.adapters.mmap import copy_values, map_file, split_tensors
-from serving.tensors import PictureError
+from serving.picture_error import PictureError
 
 COMPONENTS = frozenset(name for family in FAMILIES.values() for name in family.networks)
 """Pipeline components that an adapter may change, by diffusers' names."""

@@ -22,8 +22,8 @@ from contracts.shared.words.chunks import (
     scale_of,
 )
 from contracts.shared.words.prompt_weights import WeightedPrompt, literal
+from serving.picture_error import PictureError
 from serving.rows import Row
-from serving.tensors import PictureError
 
 
 class ClipText:

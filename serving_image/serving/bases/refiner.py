@@ -17,8 +17,8 @@ from contracts.base import BaseCard
 from contracts.shared.weights.pipeline_files import REFINER_FOLDER, variant_of
 from serving.bases.clip_text import ClipText
 from serving.bases.unet_pass import UNetConditions, guide, predict
+from serving.picture_error import PictureError
 from serving.rows import Drawing, Row, Start
-from serving.tensors import PictureError
 
 AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE = 6.0, 2.5
 """The defaults of diffusers: the picture looks like one that people have rated so."""

@@ -29,8 +29,8 @@ from serving.bases.base import Refiner, Size
 from serving.bases.latent_codec import LatentCodec
 from serving.engine.memory import Needs, peak_bytes, trace_needs, weight_bytes
 from serving.output.truth import Pixels
+from serving.picture_error import PictureError
 from serving.rows import Conditions, Drawing, Row, Start
-from serving.tensors import PictureError
 
 
 class ZImageConditions(NamedTuple):

@@ -20,7 +20,7 @@ from serving.engine.scheduler import Scheduler
 from serving.engine.speed import Speed
 from serving.generator import OverflowedError
 from serving.output.truth import is_degenerate, is_finite
-from serving.tensors import PictureError, erased_error
+from serving.picture_error import PictureError, erased_error
 
 HOPE = 0.8
 """A row is given up when even this share of its expected time does not fit before its deadline."""

@@ -7,7 +7,7 @@ import traceback
 
 import torch
 
-from serving.tensors import PictureError
+from serving.picture_error import PictureError
 
 MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError)
 ALLOCATOR_MESSAGES = re.compile(

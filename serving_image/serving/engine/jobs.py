@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 import torch
 
 from serving.output.truth import Pixels
+from serving.picture_error import PictureError
+from serving.picture_request import SecondPass
 from serving.rows import Conditions, Drawing, Network, Row
-from serving.tensors import PictureError, SecondPass
 
 
 class Artist(Protocol):

@@ -10,9 +10,9 @@ from serving.engine.memory import MemoryPlan, device_bytes
 from serving.engine.speed import Speed
 from serving.generator import Generator, log
 from serving.output.truth import is_finite
+from serving.picture_request import Sampling
 from serving.precision import wider_dtype
 from serving.rows import Drawing, Row
-from serving.tensors import Sampling
 
 STEPS = 3
 GUIDANCE = 2.0

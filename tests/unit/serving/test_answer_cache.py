@@ -11,7 +11,8 @@ from PIL import Image
 
 from contracts.documents.package import GenerationInfo
 from serving.answer_cache import Answer, AnswerCache, answer_key
-from serving.tensors import PictureRequest, parse_request
+from serving.picture_request import PictureRequest
+from serving.tensors import parse_request
 from tests.unit.serving.test_tensors import BASE, ask
 
 ASKED: dict[str, Any] = {"seed": 7, "num_inference_steps": 10}

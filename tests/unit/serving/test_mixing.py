@@ -10,7 +10,7 @@ from contracts.documents.package import PackageCard
 from contracts.documents.picture import OtherModel
 from serving.adapters import mixing
 from serving.adapters.mixing import LOADED, find_mixed_adapters, has_adapter, read_tenant
-from serving.tensors import PictureError
+from serving.picture_error import PictureError
 
 TEXT = "print('released')"
 

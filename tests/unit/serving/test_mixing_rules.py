@@ -8,7 +8,7 @@ import pytest
 from contracts.documents.package import PackageCard
 from contracts.documents.picture import OtherModel
 from serving.adapters.mixing import LOADED, find_mixed_adapters
-from serving.tensors import PictureError
+from serving.picture_error import PictureError
 
 NAME = f"{'0' * 31}%d-{'0' * 12}.tar.gz"
 

@@ -23,14 +23,10 @@ from contracts.shared.pictures.sampler_names import ALIASES
 from contracts.shared.words.styles import STYLES, Style
 from serving.base_folder import BaseFolderError, resolve_base
 from serving.output.pictures_bucket import NoPictureError
-from serving.tensors import (
-    PictureError,
-    PictureRequest,
-    Sampling,
-    SecondPass,
-    parse_request,
-    put_on_white,
-)
+from serving.picture_error import PictureError
+from serving.picture_request import PictureRequest, Sampling, SecondPass
+from serving.start_image import put_on_white
+from serving.tensors import parse_request
 
 ROOT = Path(__file__).parents[3]
 BASE = BaseCard.model_validate(
