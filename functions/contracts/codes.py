@@ -805,6 +805,13 @@ CODES: dict[str, CodeEntry] = {
         "owner",
         False,
     ),
+    "adapter_too_large": CodeEntry(
+        "The adapter would be too large",
+        "With this rank and these layers it has more than 500 MiB, the most that is published.",
+        "Choose a smaller rank, which the message names, or fewer target_modules.",
+        "owner",
+        False,
+    ),
     "out_of_memory": CodeEntry(
         "The training machine's memory is too small",
         "Training needs more GPU memory than the machine has.",

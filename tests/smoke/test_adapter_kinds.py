@@ -20,6 +20,7 @@ from serving.adapters.reader import AdapterReader, find_layers  # noqa: E402
 from tests.smoke.test_exports import Exported  # noqa: E402
 from tests.smoke.trainer_kit import TOLERANCE, full_recipe, picture  # noqa: E402
 from trainer.config.recipe import Recipe  # noqa: E402
+from trainer.export.delivered_size import delivered_values, refuse_too_large  # noqa: E402
 from trainer.export.low_rank import as_low_rank  # noqa: E402
 from trainer.model import lora  # noqa: E402
 from trainer.model.text import TEXT_TARGETS  # noqa: E402
@@ -98,6 +99,29 @@ def test_the_lora_of_a_lokr_is_exact() -> None:
     again = attach(module, plain)
     lora.restore(again, weights)
     assert torch.allclose(module(X), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [{}, {"use_dora": True}, {"adapter_type": "lokr", "rank": 2}])
+def test_the_size_of_the_delivered_file_is_known_before_training(kind: dict[str, Any]) -> None:
+    recipe = replace(full_recipe(), decompose_factor=4, **kind)
+    module = network()
+    expected = delivered_values(module, "unet", recipe)
+    is_lokr = recipe.adapter_type == "lokr"
+    networks = attach(module, recipe, dora=recipe.use_dora, decompose_factor=4 if is_lokr else None)
+    weights, _ = as_low_rank(lora.weights(networks), recipe)
+    assert expected == sum(tensor.numel() for tensor in weights.values())
+
+
+def test_a_training_whose_adapter_could_not_be_published_is_refused_with_the_rank_that_fits() -> (
+    None
+):
+    with torch.device("meta"):
+        wide = nn.ModuleDict({"to_q": nn.Linear(200_000, 200_000)})
+    recipe = replace(full_recipe(), rank=512)
+    with pytest.raises(TrainingError, match="782 MiB; rank 327 fits") as error:
+        refuse_too_large({"unet": wide}, recipe)
+    assert error.value.code == "adapter_too_large"
+    refuse_too_large({"unet": wide}, replace(recipe, rank=327))
 
 
 def test_a_rank_at_which_lokr_saves_nothing_is_refused_with_the_largest() -> None:

@@ -4,7 +4,7 @@ Only the header and the finiteness of the values are looked at here. The trainer
 and the base, converts the file exactly and compares it with the base's layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from contracts.base import Architecture
@@ -13,6 +13,12 @@ from contracts.documents.photos import StoredFile
 from contracts.errors import ImportRefusedError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_IMPORT_BYTES
+from contracts.shared.weights.adapter_size import (
+    fitting_rank,
+    is_too_large,
+    least_values,
+    size_of,
+)
 from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.lora_kinds import network_of, refused_kind, split_key
 from contracts.shared.weights.safetensors import (
@@ -58,13 +64,15 @@ def check_import(body: bytes, family: Architecture | None = None) -> None:
         family: that of the base; None: it is not known here.
 
     Raises:
-        ImportRefusedError: ``import_unreadable``, ``import_kind_refused`` with the kind's name, or
-            ``import_base_differs`` with the families that the file is for.
+        ImportRefusedError: ``import_unreadable``, ``import_kind_refused`` with the kind's name,
+            ``import_too_large`` with the size, or ``import_base_differs`` with the families that
+            the file is for.
     """
     try:
         headers = read_header(body)[1]
         if kind := refused_kind({entry.name: entry.shape for entry in headers}):
             raise ImportRefusedError(code="import_kind_refused", kind=kind.name)
+        check_size({entry.name: entry.shape for entry in headers})
         start, entries = read_layout(body, BYTES_PER_VALUE | OTHER_TYPES)
         names = [entry.name for entry in entries]
         check_network(names, family)
@@ -77,6 +85,22 @@ def check_import(body: bytes, family: Architecture | None = None) -> None:
             check_values(values[entry.start : entry.end], entry.dtype)
     except WeightsError as error:
         raise ImportRefusedError(reason=str(error)) from error
+
+
+def check_size(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a file that is too large to be published once its pairs have one rank.
+
+    Raises:
+        ImportRefusedError: ``import_too_large``.
+    """
+    values, rank = least_values(shapes)
+    if is_too_large(values):
+        raise ImportRefusedError(
+            code="import_too_large",
+            mebibytes=size_of(values) >> 20,
+            rank=rank,
+            fitting=fitting_rank(rank, values),
+        )
 
 
 def check_network(names: Sequence[str], family: Architecture | None) -> None:

@@ -45,6 +45,10 @@ _FACTS = {
     "quota_zero": "AWS answers: {sentence}",
     "import_kind_refused": "Kind: {kind}.",
     "import_base_differs": "It is for {made_for}; the base is a {base_is}.",
+    "import_too_large": (
+        "With pairs of rank {rank} it has {mebibytes} MiB; rank {fitting} fits, for example by"
+        " resize_lora.py of kohya's scripts."
+    ),
     "too_expensive": "Estimated: {estimate_usd} USD; allowed: {max_cost_usd} USD.",
     "price_unknown": "Instance type: {instance_type}.",
     "invalid_request": "Problems found: {problems}.",

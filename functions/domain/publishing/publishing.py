@@ -24,7 +24,7 @@ from contracts.shared.limits import MAX_ADAPTER_BYTES
 from contracts.shared.pictures.picture_places import tenant_hash
 from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.safetensors import WeightsError
-from domain.ports.storage import ObjectMissingError, Storage, read_document
+from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage, read_document
 from domain.publishing.lora_file import check_lora
 from domain.publishing.model_text import released_text
 from domain.publishing.tar_gz import archive
@@ -125,6 +125,8 @@ def read(models: Storage, key: str) -> bytes:
         return models.read(key, MAX_ADAPTER_BYTES)
     except ObjectMissingError:
         raise AdapterInvalidError(reason="file_missing") from None
+    except ObjectTooLargeError:
+        raise AdapterInvalidError(reason="file_too_large") from None
 
 
 def base_card_key(base_id: str) -> str:

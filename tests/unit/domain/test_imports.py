@@ -152,6 +152,34 @@ def test_what_cannot_be_served_is_refused_by_its_name(body: bytes, facts: dict[s
     assert intake.uploads.head(copy) is None
 
 
+def header_of(ranks: dict[str, tuple[int, int]]) -> bytes:
+    """Return the beginning of a file: the rank and the width of each layer, and no values."""
+    shapes: dict[str, list[int]] = {}
+    for layer, (rank, width) in ranks.items():
+        shapes[f"{layer}.lora_down.weight"] = [rank, width]
+        shapes[f"{layer}.lora_up.weight"] = [width, rank]
+    start, entries = 0, {}
+    for name, shape in shapes.items():
+        end = start + 2 * math.prod(shape)
+        entries[name] = {"dtype": "F16", "shape": shape, "data_offsets": [start, end]}
+        start = end
+    text = json.dumps(entries).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+def test_pairs_that_fill_to_too_large_a_file_are_refused_before_a_gpu_is_paid() -> None:
+    linear, convolution = "lora_unet_mid_block_attentions_0_proj_in", "lora_unet_x_conv"
+    text = "lora_te_text_model_encoder_layers_0_mlp_fc1"
+    fits = {linear: (128, 100_000), convolution: (8, 300_000), text: (8, 300_000)}
+    with pytest.raises(ImportRefusedError) as caught:
+        check_import(header_of(fits | {convolution: (8, 600_000)}))
+    facts = caught.value.facts
+    assert facts["code"] == "import_too_large"
+    assert (facts["mebibytes"], facts["rank"], facts["fitting"]) == (702, 128, 90)
+    with pytest.raises(ImportRefusedError, match="import_unreadable"):  # it has no values
+        check_import(header_of(fits))
+
+
 def whole(name: str, dtype: str, value: bytes) -> bytes:
     """Return a file of one tensor with one value."""
     return safetensors({name: ((1, 1), value)}, dtype)

@@ -20,7 +20,7 @@ from contracts.documents.package import (
 from contracts.documents.training import GateReport, TrainedAdapter, TrainingResult
 from contracts.errors import AdapterInvalidError, GateFailedError
 from domain.ports.storage import write_document
-from domain.publishing import model_text
+from domain.publishing import model_text, publishing
 from domain.publishing.publishing import publish
 from domain.publishing.tar_gz import archive
 from tests.fakes.faults import before_next, die
@@ -164,6 +164,13 @@ def test_missing_weights_are_refused() -> None:
     models = Shelf()
     models.models.delete(WEIGHTS)
     assert models.why_refused() == "file_missing"
+
+
+def test_weights_of_more_than_may_be_published_are_refused_and_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publishing, "MAX_ADAPTER_BYTES", len(lora()) - 1)
+    assert Shelf().why_refused() == "file_too_large"
 
 
 def test_an_adapter_of_another_base_is_refused() -> None:

@@ -20,8 +20,8 @@ from contracts.codes import CODES
 from contracts.documents.photos import StoredFile
 from contracts.documents.training import TrainingMetrics, TrainingResult, TrainingTask
 from contracts.shared.layout import ADAPTER_FOLDER, PHOTOS_CHANNEL
-from contracts.shared.limits import MAX_ADAPTER_BYTES
 from contracts.shared.steps import NO_STEPS
+from contracts.shared.weights.adapter_size import fitting_rank, is_too_large, size_of
 from contracts.shared.weights.families import FAMILIES, Family
 from contracts.shared.weights.lora_names import is_of_text, with_text_model
 from trainer.config.recipe import Recipe, make_recipe
@@ -35,8 +35,6 @@ from trainer.model.sampling import cache_prompts
 from trainer.process.results import TrainingError, log, sha256_of, write_result
 from trainer.tasks.judging import Judged, failure_of_gate, judge_adapter
 from trainer.tasks.shared import Job, refuse_unfit, sampling_requests, task_folder
-
-BYTES_PER_VALUE = 4
 
 Layers = dict[str, nn.Module]
 """Modules with weights by ``<network>.<path>`` as adapter files name them."""
@@ -221,8 +219,11 @@ def check_size(pairs: Mapping[str, Pair], recipe: Recipe) -> None:
     )
     dora = networks_of_dora(pairs)
     values += sum(len(pair.up) for layer, pair in pairs.items() if network_of(layer) in dora)
-    if values * BYTES_PER_VALUE > MAX_ADAPTER_BYTES:
-        message = f"it has {values * BYTES_PER_VALUE >> 20} MiB as pairs of rank {recipe.rank}"
+    if is_too_large(values):
+        message = (
+            f"it has {size_of(values) >> 20} MiB as pairs of rank {recipe.rank}; rank "
+            f"{fitting_rank(recipe.rank, values)} fits"
+        )
         raise TrainingError("import_too_large", message)
 
 

@@ -28,6 +28,7 @@ from trainer.evaluation.marked_pictures import encoder_of
 from trainer.evaluation.subjects import Shown
 from trainer.evaluation.validation_images import ValidationSampler
 from trainer.export.adapter_files import list_files, write_adapter
+from trainer.export.delivered_size import refuse_too_large
 from trainer.export.model_card import write_card
 from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.model import lora
@@ -84,7 +85,8 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     """Process and encode all that a task learns from.
 
     Raises:
-        TrainingError: the time is over, or a photo, the plan or the base cannot be used.
+        TrainingError: the time is over, a photo, the plan or the base cannot be used, or the
+            adapter would be too large.
     """
     if job.limit.training_is_over:
         raise TrainingError("deadline_exceeded", CODES["deadline_exceeded"].text)
@@ -96,6 +98,7 @@ def prepare(job: Job, task: TrainingTask) -> PreparedTask:
     plan = plan_task(task, job.base.card, accepted, ProcessGroup.join().world_size)
     recipe = make_recipe(task, job.base.card, plan)
     log_training_summary(recipe, plan)
+    refuse_too_large(networks_of(job.base, recipe), recipe)
     reference_photos = [
         photo
         for number in range(len(recipe.subjects))
@@ -227,9 +230,8 @@ def log_forecast(job: Job, prepared: PreparedTask, networks: lora.Networks) -> N
 
 def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
     """Add new adapters to the networks that are trained, and return these networks."""
-    networks: lora.Networks = {base.denoiser.name: base.network}
+    networks = networks_of(base, recipe)
     if recipe.text_encoder_lr is not None:
-        networks |= base.text_encoders()
         base.prompt_cache.clear()
     for name, network in networks.items():
         of_text = is_of_text(name)
@@ -245,6 +247,12 @@ def attach_adapters(base: Base, recipe: Recipe) -> lora.Networks:
             decompose_factor=recipe.decompose_factor if recipe.adapter_type == "lokr" else None,
         )
     return networks
+
+
+def networks_of(base: Base, recipe: Recipe) -> lora.Networks:
+    """Return the networks that are trained, by name."""
+    encoders = {} if recipe.text_encoder_lr is None else base.text_encoders()
+    return {base.denoiser.name: base.network, **encoders}
 
 
 def choose_checkpoint(
