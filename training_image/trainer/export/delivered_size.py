@@ -49,4 +49,4 @@ def delivered_values(network: nn.Module, name: str, recipe: Recipe) -> int:
 
 def small_side(layer: tuple[int, int], factor: int) -> int:
     """Return the smaller side of LoKr's first matrix: the factor on the rank as plain pairs."""
-    return min(factorization(side, factor)[0] for side in layer)
+    return min(int(factorization(side, factor)[0]) for side in layer)
