@@ -1,16 +1,19 @@
 """Parse untrusted JSON strictly, and describe its problems to the owner."""
 
-import difflib
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
+from contracts.documents.upload.consent import Consent
+from contracts.documents.upload.grid import Halving, SweepGrid
 from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.run import RunOptions
+from contracts.documents.upload.subject import Subject
 from domain.requests.aliases import ALIASES, RUN_ALIASES
+from domain.requests.hints import name_meant
 
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_PROBLEMS = 50
@@ -23,6 +26,22 @@ OF_RUN = {
     for name, our in ({field: field for field in RunOptions.model_fields} | RUN_ALIASES).items()
 }
 """Every name that ``run`` may have -> the path of our name."""
+
+OF_SWEEP = {
+    name: f"sweep.{our}"
+    for name, our in ({field: field for field in SweepGrid.model_fields} | ALIASES).items()
+    if our in SweepGrid.model_fields
+}
+"""Every name of what a sweep varies -> the path of our name."""
+
+INSIDE: Mapping[str, Mapping[str, str]] = {
+    "run": OF_RUN,
+    "sweep": OF_SWEEP,
+    "halving": {name: f"sweep.halving.{name}" for name in Halving.model_fields},
+    "consent": {name: f"consent.{name}" for name in Consent.model_fields},
+    "subjects": {name: f"subjects.{name}" for name in Subject.model_fields},
+}
+"""Every name that stands inside one of these fields -> the path of our name."""
 
 
 IN_JSON = {
@@ -136,16 +155,19 @@ def _named_in(message: str, theirs: Mapping[str, str]) -> str:
 
 
 def nearest_name(path: Sequence[str]) -> str | None:
-    """Return the known name that is most similar to the last part of an unknown field's path.
+    """Return the known name that was meant by the last part of an unknown field's path, if any.
 
     >>> nearest_name(["max_steps_train"]), nearest_name(["run", "instance_typ"])
     ('max_train_steps', 'run.instance_type')
     >>> nearest_name(["instance_type"])  # known in run only
     'run.instance_type'
+    >>> nearest_name(["sweep", "lr"]), nearest_name(["sweep", "seed"])
+    ('sweep.learning_rate', None)
     """
-    known = OF_RUN if path[0] == "run" else OF_RUN | OF_REQUEST
-    near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
-    return known[near[0]] if near else None
+    inside = [part for part in path[:-1] if part in INSIDE]
+    known = INSIDE[inside[-1]] if inside else OF_RUN | OF_REQUEST
+    near = name_meant(path[-1], known)
+    return None if near is None else known[near]
 
 
 def flags_for_numbers(fields: Mapping[str, Any], theirs: Mapping[str, str]) -> list[RequestProblem]:

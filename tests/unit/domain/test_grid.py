@@ -58,7 +58,7 @@ def test_a_trial_is_every_combination_named_by_its_parameters() -> None:
         ({"sweep": {"rank": [4, 0]}}, "greater than or equal to 1"),
         ({"sweep": {"rank": list(range(1, 62))}}, "at most 60"),
         ({"sweep": {"seed": [1, 2]}}, "Unknown name"),
-        ({"sweep": {"lr": [1e-4, 2e-4]}}, "did you mean learning_rate"),
+        ({"sweep": {"lr": [1e-4, 2e-4]}}, "did you mean sweep.learning_rate"),
         ({"sweep": {"rank": [4, 8]}, "rank": 4}, "given twice"),
         ({"sweep": {"rank": [4, 8]}, "lora_r": 4}, "given twice"),
         ({"sweep": {"learning_rate": [0.1, 0.5]}}, "at most 0.1"),

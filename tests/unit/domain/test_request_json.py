@@ -52,6 +52,19 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({name: 1} for name in ("negative_prompt", "request", "instance_name", "hr_scale")),
+        {"num_inference_steps": 30, "model": "sdxl", "prompt": "a", "strength": 1},
+        {"sweep": {"rank": [4, 8], "num_train_epochs": [1, 2]}},
+        {"consent": {"instance_prompt": "a"}},
+    ],
+)
+def test_a_name_that_only_looks_like_another_is_no_hint(body: dict[str, object]) -> None:
+    assert "did you mean" not in str(problems_of({**REQUEST, **body}))
+
+
 def test_all_problems_are_reported_at_once_and_none_repeats_a_value() -> None:
     secret = "my secret words"
     problems = problems_of({"instance_prompt": "", "rank": secret, "seed": -1, "resolution": 511})

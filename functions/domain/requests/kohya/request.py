@@ -5,7 +5,6 @@ adapter's scale is alpha / rank, so it must not be guessed. Learning rates and a
 that the file leaves out are the base's defaults.
 """
 
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -14,6 +13,7 @@ from contracts.documents.upload.imported import ImportedSetting, ImportReport
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.subject import with_first_subject
 from contracts.shared.limits import MAX_SAMPLE_PROMPTS
+from domain.requests.hints import name_meant
 from domain.requests.kohya import settings as names
 from domain.requests.kohya.datasets import Flat, flatten
 from domain.requests.kohya.hyperparameters import carry_arguments, carry_rates, carry_sizes
@@ -185,8 +185,8 @@ def list_others(state: KohyaState) -> None:
             state.report("ignored", name, None, names.KNOWN[name].note)
         else:
             known = [] if state.called else names.KNOWN  # the window's names are no mistakes
-            near = get_close_matches(name, known, n=1, cutoff=0.8)
-            hint = f"; did you mean {near[0]}?" if near else "."
+            near = name_meant(name, known)
+            hint = "." if near is None else f"; did you mean {near}?"
             state.report("ignored", printable(name), None, f"Unknown here{hint}")
 
 
