@@ -22,7 +22,9 @@ def parse_arguments(text: bytes) -> PictureArguments:
         raise PictureError("invalid_argument", f"gen_args: at most {limit} bytes")
     try:
         plain = text.decode("utf-8-sig").strip()
-        given = json.loads(plain or "{}", object_pairs_hook=make_object)
+        given = json.loads(
+            plain or "{}", object_pairs_hook=make_object, parse_float=read_number
+        )
         ours = rename_arguments(given) if isinstance(given, dict) else given
         return PictureArguments.model_validate_json(json.dumps(ours), strict=True)
     except ValidationError as error:
@@ -31,6 +33,12 @@ def parse_arguments(text: bytes) -> PictureArguments:
         raise PictureError("invalid_argument", f"gen_args: {error}") from None
     except (ValueError, RecursionError):
         raise PictureError("invalid_argument", "gen_args: not a JSON object") from None
+
+
+def read_number(text: str) -> float:
+    """Return a number; one without a fraction is whole, as many languages write 20 as 20.0."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def test_work_from_an_image_counts_the_steps_that_are_run() -> None:
         b'{"stepz": 3}',
         b'{"seed": 1.5}',
         b'{"seed": -2}',
-        b'{"seed": -1.0}',
+        b'{"seed": -2.0}',
         b'{"seed": "1"}',
         b'{"guidance_scale": NaN}',
         b'{"guidance_scale": 1e999}',
@@ -817,6 +817,83 @@ def test_what_the_web_ui_does_and_this_server_does_not_is_refused(
 )
 def test_a_sampler_is_known_however_tools_write_it(name: str, sampler: str) -> None:
     assert ask(sampler_name=name).scheduler == sampler
+
+
+REPLICATE: dict[str, Any] = {
+    "negative_prompt": "hat",
+    "width": 512,
+    "height": 512,
+    "num_outputs": 1,
+    "scheduler": "K_EULER",
+    "num_inference_steps": 25,
+    "guidance_scale": 7.5,
+    "prompt_strength": None,
+    "refine": "no_refiner",
+    "high_noise_frac": 0.8,
+    "refine_steps": None,
+    "apply_watermark": True,
+    "lora_scale": 0.6,
+    "replicate_weights": "",
+    "disable_safety_checker": False,
+    "output_format": "JPG",
+    "output_quality": 80,
+}
+FAL: dict[str, Any] = {
+    "image_size": "landscape_4_3",
+    "num_inference_steps": 25,
+    "guidance_scale": 7.5,
+    "num_images": 1,
+    "loras": [],
+    "embeddings": [],
+    "enable_safety_checker": True,
+    "expand_prompt": False,
+    "sync_mode": False,
+    "format": "jpeg",
+}
+
+
+def test_the_forms_of_hosted_services_are_read() -> None:
+    replicate, fal = ask(**REPLICATE), ask(**FAL)
+    assert (replicate.scheduler, replicate.lora_scale, replicate.size) == ("Euler", 0.6, (512, 512))
+    assert (replicate.arguments.output_format, replicate.arguments.quality) == ("jpeg", 80)
+    assert (fal.size, fal.guidance_scale, fal.arguments.output_format) == ((768, 1024), 7.5, "jpeg")
+    openai = ask(size="512x768", n=2, cross_attention_kwargs={"scale": 0.5})
+    assert (openai.size, len(openai.seeds), openai.lora_scale) == ((768, 512), 2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"refine": "base_image_refiner"}, "refine: it has no effect here"),
+        ({"disable_safety_checker": True}, "disable_safety_checker: it has no effect here"),
+        ({"loras": [{"path": "OOM"}]}, "loras: it has no effect here"),
+        ({"image_size": "OOM"}, "image_size: no size; give width and height"),
+        ({"image_size": {"width": 512}}, "image_size: no size"),
+        ({"image_size": "512x512", "width": 512}, "width and image_size are the same argument"),
+        ({"image_size": {"width": "OOM", "height": 64}}, "width: Input should be a valid integer"),
+        ({"size": "512x512", "image_size": "square"}, "width and size are the same argument"),
+        ({"cross_attention_kwargs": {"gligen": 1}}, "cross_attention_kwargs: only its scale"),
+        ({"cross_attention_kwargs": {"scale": 9}}, "lora_scale: Input should be less than"),
+        ({"format": "gif"}, "output_format: Input should be"),
+        ({"format": 5}, "output_format: Input should be"),
+    ],
+)
+def test_what_a_hosted_service_does_and_this_server_does_not_is_refused(
+    changed: dict[str, Any], text: str
+) -> None:
+    asked = {name: value for name, value in FAL.items() if name not in ("image_size", "format")}
+    found = why(arguments=json.dumps({**asked, **changed}).encode())
+    assert text in found
+    assert "OOM" not in found
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_0() -> None:
+    written = b'{"steps": 20.0, "seed": 7.0, "width": 64.0, "guidance_scale": 7.0}'
+    request = parse_request(b"a", b"", written, BASE)
+    assert (request.num_inference_steps, request.seeds, request.width) == (20, (7,), 64)
+    assert (
+        why(arguments=b'{"steps": 20.5}') == "num_inference_steps: Input should be a valid integer"
+    )
 
 
 def test_batches_are_counted_by_any_name_of_their_size() -> None:

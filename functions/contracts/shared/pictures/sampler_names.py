@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from contracts.shared.pictures.hosted import take_hosted
 from contracts.shared.pictures.samplers import CLASSES, NAMES, SPACED, UNSPACED
 from contracts.shared.pictures.webui import take_webui
 
@@ -124,19 +125,27 @@ SAMPLER_ALIASES = ("sampler_name", "sampler", "sampler_index")
 ALIASES = {
     "steps": "num_inference_steps",
     "sampling_steps": "num_inference_steps",
+    "inference_steps": "num_inference_steps",
+    "num_steps": "num_inference_steps",
     "cfg": "guidance_scale",
     "cfg_scale": "guidance_scale",
     **dict.fromkeys(SAMPLER_ALIASES, "scheduler"),
     "batch_size": "num_images_per_prompt",
     "num_outputs": "num_images_per_prompt",
     "num_images": "num_images_per_prompt",
+    "n": "num_images_per_prompt",
     "mask": "mask_image",
     "denoise": "strength",
     "denoising_strength": "strength",
     "prompt_strength": "strength",
     "denoising_end": "refiner_switch_at",
+    "format": "output_format",
+    "output_quality": "quality",
 }
 """Name of an argument in another tool -> PictureArguments' name."""
+
+FORMATS = {"jpg": "jpeg"}
+"""Another name of an output format -> ours."""
 
 RANDOM_SEED = -1
 """AUTOMATIC1111's seed of a picture that is new each time."""
@@ -231,7 +240,7 @@ def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PydanticCustomError: two names of one argument are given.
     """
-    joined = join_spacing(take_webui(given))
+    joined = join_spacing(take_webui(take_hosted(given)))
     origins: dict[str, str] = {}
     for name in joined:
         our = ALIASES.get(name, name)
@@ -243,6 +252,9 @@ def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
             )
         origins[our] = name
     renamed = {our: joined[name] for our, name in origins.items()}
+    if isinstance(format_ := renamed.get("output_format"), str):
+        lowered = format_.lower()
+        renamed["output_format"] = FORMATS.get(lowered, lowered)
     if type(renamed.get("seed")) is int and renamed["seed"] == RANDOM_SEED:
         del renamed["seed"]
     return renamed

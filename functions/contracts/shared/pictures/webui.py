@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from contracts.shared.pictures import hosted
+
 WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "alwayson_scripts": ({},),
     "comments": ({},),
@@ -46,6 +48,7 @@ WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "subseed": (-1,),
     "subseed_strength": (0,),
     "tiling": (False,),
+    **hosted.WITHOUT_EFFECT,
 }
 """The values with which a field changes nothing here: ``resize_mode`` 1 is "crop and resize"."""
 
@@ -58,7 +61,7 @@ HR_SCALE = 2.0
 REFINER_SWITCH_AT = 0.8
 """The web UI's default of ``refiner_switch_at`` beside a ``refiner_checkpoint``."""
 
-COUNTS = ("batch_size", "num_images", "num_outputs", "num_images_per_prompt")
+COUNTS = ("batch_size", "num_images", "num_outputs", "n", "num_images_per_prompt")
 """Names of the number of pictures."""
 
 NO_REFINER = ("", "None")
