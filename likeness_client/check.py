@@ -40,6 +40,8 @@ from runtime.imaging.unpacking import ChildArchives
 
 JOB_ID = "0" * 32
 
+NOTHING_ASKED = f"Only photos are judged: no {REQUEST_FILE} beside them says what to train."
+
 
 class JudgedFolder(NamedTuple):
     """A folder with the verdict on each of its photos."""
@@ -121,6 +123,8 @@ def judge(storage: FolderStorage, wanted: CheckOptions) -> bool:
         _print(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
     asked = None if merged is None else merged.request.resolution
     judged = judge_folder(storage, upload, asked or wanted.resolution or MIN_SIDE)
+    if merged is None and problems == 0:
+        _print(f"request   {NOTHING_ASKED}")
     print_request(merged)
     print_consent(merged, datetime.now(UTC))
     if wanted.explain:

@@ -183,7 +183,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "archive_not_taken": CodeEntry(
         "This kind of archive is not supported",
-        "It is a 7z, rar or other archive, has several volumes, or uses an unusual compression.",
+        "It is a 7z, rar or other archive, is in an archive, has volumes or an odd compression.",
         "Pack the photos as a plain zip or tar.gz, and upload the archive again.",
         "owner",
         False,

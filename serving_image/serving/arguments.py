@@ -22,9 +22,7 @@ def parse_arguments(text: bytes) -> PictureArguments:
         raise PictureError("invalid_argument", f"gen_args: at most {limit} bytes")
     try:
         plain = text.decode("utf-8-sig").strip()
-        given = json.loads(
-            plain or "{}", object_pairs_hook=make_object, parse_float=read_number
-        )
+        given = json.loads(plain or "{}", object_pairs_hook=make_object, parse_float=read_number)
         ours = rename_arguments(given) if isinstance(given, dict) else given
         return PictureArguments.model_validate_json(json.dumps(ours), strict=True)
     except ValidationError as error:

@@ -2,6 +2,11 @@
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
+OTHER_ARCHIVE_SUFFIXES = (
+    *(".7z", ".rar", ".bz2", ".xz", ".zst", ".lz4", ".gz", ".tbz", ".tbz2", ".txz", ".zipx"),
+)
+"""Suffixes of archives that are not read; their files are no photos."""
+
 CAPTION_SUFFIXES = (".txt", ".caption")
 """Suffixes of the caption beside the photo of the same name."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from contracts.errors import ArchiveRefusedError
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, has_suffix
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, OTHER_ARCHIVE_SUFFIXES, has_suffix
 from domain.intake.archive_limits import check_headers, refused
 from domain.intake.tar_files import GZIP, is_tar, tar_headers, tar_members
 from domain.intake.zip_files import is_zip, zip_entries, zip_headers, zip_members
@@ -27,6 +27,9 @@ _OTHERS = re.compile(
 """7z, rar, xz, bzip2, zstd, lzip, cab, ar, compress, split zips, cpio, xar, lz4 and ACE."""
 
 
+_ANY_ARCHIVE = (*ARCHIVE_SUFFIXES, *OTHER_ARCHIVE_SUFFIXES)
+
+
 class OpenedArchive(NamedTuple):
     """An archive whose headers are checked."""
 
@@ -39,6 +42,17 @@ class OpenedArchive(NamedTuple):
 def is_archive(name: str) -> bool:
     """Return whether the name has an archive's suffix; the content is checked when it is opened."""
     return has_suffix(name, ARCHIVE_SUFFIXES)
+
+
+def is_other_archive(name: str) -> bool:
+    """Return whether the name is that of an archive which nobody opens: of another kind, or inside.
+
+    >>> [is_other_archive(n) for n in ("a.rar", "a.tar.xz", "a.zip/b.zip", "a.zip", "a.tar.gz")]
+    [True, True, True, False, False]
+    """
+    folders = name.lower().split("/")[:-1]
+    is_inside = any(is_archive(folder) for folder in folders)
+    return (is_inside or not is_archive(name)) and has_suffix(name, _ANY_ARCHIVE)
 
 
 def open_archive(body: bytes) -> OpenedArchive:

@@ -1,9 +1,10 @@
 """Captions of photos, in the formats of other tools.
 
-Either ``anna.txt`` or ``anna.caption`` beside ``anna.jpg``, or one list for all photos:
-``metadata.jsonl`` (lines with file_name and text, the format of Hugging Face), ``metadata.csv`` or
-``caption.csv`` (columns image_file and caption, the format of Replicate), or the metadata that
-sd-scripts fine-tunes with (``meta_cap.json``, ``meta_lat.json`` ...: image -> caption and tags).
+Either ``anna.txt``, ``anna.jpg.txt`` or ``anna.caption`` beside ``anna.jpg``, or one list for all
+photos: ``metadata.jsonl`` (lines with file_name and text, the format of Hugging Face),
+``metadata.csv`` or ``caption.csv`` (columns image_file and caption, the format of Replicate), or
+the metadata that sd-scripts fine-tunes with (``meta_cap.json``, ``meta_lat.json`` ...: image ->
+caption and tags).
 
 A list names a file by its path on the machine where the list was written, so each end of the path
 counts. Spreadsheets part columns by ``;`` or tabs; a ``.jsonl`` may be one JSON list.
@@ -67,13 +68,15 @@ def is_list(name: str) -> bool:
 
 
 def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """Return each photo's text file: the same name with another suffix.
+    """Return each photo's text file: the same name with another suffix, or with one more.
 
-    >>> texts_of(["a.jpg", "b.png"], ["a.jpg", "b.png", "b.txt", "notes.txt"])
-    {'b.png': 'b.txt'}
+    >>> texts_of(["a.jpg", "b.png", "c.jpg"], ["b.txt", "b.png.txt", "c.jpg.txt", "notes.txt"])
+    {'b.png': 'b.txt', 'c.jpg': 'c.jpg.txt'}
     """
     texts = {stem_of(name): name for name in names if is_text(name)}
-    return {photo: texts[stem_of(photo)] for photo in photos if stem_of(photo) in texts}
+    wanted = {photo: (stem_of(photo), plain(photo)) for photo in photos}
+    found = {photo: [texts[s] for s in stems if s in texts] for photo, stems in wanted.items()}
+    return {photo: those[0] for photo, those in found.items() if those}
 
 
 def stem_of(name: str) -> str:

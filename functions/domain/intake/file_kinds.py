@@ -46,6 +46,16 @@ _SETTINGS = re.compile(
 )
 
 
+_REQUEST = re.compile(
+    rf"(?:[^/]+(?:{_ARCHIVES})/(?:[^/]+/)?)?{re.escape(layout.REQUEST_FILE)}", re.IGNORECASE
+)
+_SIDECAR = re.compile(
+    r".*\.(?:jpe?g|png|gif|heic|heif|webp|avif|mp4|mov)(?:\(\d+\))?(?:\.[a-z-]{1,30})?(?:\(\d+\))?\.json",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What Google Photos exports beside each photo: ``a.jpg.supplemental-metadata.json``."""
+
+
 class FileKinds(NamedTuple):
     """The names of an upload's files by kind; litter is left out."""
 
@@ -84,20 +94,28 @@ def is_litter(name: str) -> bool:
     [False, True, True, True, True]
     >>> [is_litter(n) for n in ("10_ohwx man/a.npz", "@eaDir/a.jpg/x.jpg", "a.MOV")]
     [True, True, False]
+    >>> [is_litter(n) for n in ("a.jpg.json", "a.HEIC.supplemental-meta(1).json", "config.json")]
+    [True, True, False]
     """
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") or part in _LITTER_FOLDERS for part in path.parts)
     file = path.name.lower()
-    return hidden or name.endswith("/") or file in _LITTER or file.endswith(_LITTER_SUFFIXES)
+    if hidden or name.endswith("/") or _SIDECAR.fullmatch(file):
+        return True
+    return file in _LITTER or file.endswith(_LITTER_SUFFIXES)
 
 
 def is_request(name: str) -> bool:
     """Return whether this is the upload's request.json, in whatever case it was typed.
 
+    In an archive it may be one folder deep, as the folder is what people pack.
+
     >>> [is_request(n) for n in ("request.json", "Request.JSON", "sub/request.json")]
     [True, True, False]
+    >>> [is_request(n) for n in ("a.zip/request.json", "a.zip/b/request.json", "a.zip/b/c/d.json")]
+    [True, True, False]
     """
-    return name.lower() == layout.REQUEST_FILE
+    return _REQUEST.fullmatch(name) is not None
 
 
 def is_settings(name: str) -> bool:

@@ -17,7 +17,7 @@ from contracts.shared.suffixes import (
     YAML_SUFFIXES,
 )
 from domain.intake.archive_limits import MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES
-from domain.intake.archives import is_archive
+from domain.intake.archives import is_archive, is_other_archive
 from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter, is_request
 from domain.ports.archives import Archives, Header, Member
 from domain.ports.storage import Storage, StoredObject
@@ -113,6 +113,7 @@ def pin_upload(uploads: Storage, place: Place, archives: Archives) -> PinnedUplo
     listed = uploads.list(place.prefix, limit=MAX_OBJECTS + 1)
     names = [item.key.removeprefix(place.prefix) for item in listed]
     loose = [name for name in names if not is_archive(name) and not is_litter(name)]
+    refuse_others(loose)
     check_count(file_kinds_of(loose), len(listed))
     found = uploads.heads([place.prefix + name for name in loose])
     pins = {item.key.removeprefix(place.prefix): pinned(item) for item in found}
@@ -123,6 +124,16 @@ def pin_upload(uploads: Storage, place: Place, archives: Archives) -> PinnedUplo
     for archive in uploads.heads([item.key for item in packed]):
         unpacking.add(archive)
     return sorted_out(pins)
+
+
+def refuse_others(names: Iterable[str]) -> None:
+    """Refuse archives that nobody opens: what is in them would be missing from the training.
+
+    Raises:
+        ArchiveRefusedError: there is one, of another kind or inside an archive.
+    """
+    if any(is_other_archive(name) for name in names):
+        raise ArchiveRefusedError(code="archive_not_taken")
 
 
 def check_count(kinds: FileKinds, objects: int) -> None:
@@ -171,10 +182,11 @@ class Unpacking:
         if self.unpacked_bytes > MAX_UNPACKED_BYTES:
             raise ArchiveRefusedError(code="archive_too_large")
         names = [f"{archive}/{header.name}" for header in headers if not is_litter(header.name)]
+        refuse_others(names)
         check_count(file_kinds_of([*self.pins, *names]), len(self.pins) + len(names))
         kinds = file_kinds_of(names)
-        texts = [*kinds.captions.values(), *kinds.masks.values()]
-        return {*kinds.photos, *kinds.class_photos, *kinds.settings, *texts}
+        others = [*kinds.captions.values(), *kinds.masks.values(), *filter(is_request, names)]
+        return {*kinds.photos, *kinds.class_photos, *kinds.settings, *others}
 
     def _stored(
         self, archive: str, prefix: str, members: Iterable[Member], wanted: Container[str]
@@ -214,9 +226,13 @@ def sorted_out(pins: Mapping[str, PinnedObject]) -> PinnedUpload:
 
 
 def request_among(pins: Mapping[str, PinnedObject]) -> PinnedObject | None:
-    """Return the upload's request.json; this spelling goes before ``Request.json``."""
+    """Return the upload's request.json; a loose one goes before one in an archive.
+
+    Of the loose ones, this spelling goes before ``Request.json``.
+    """
     named = sorted((name for name in pins if is_request(name)), reverse=True)
-    return pins[named[0]] if named else None
+    loose_first = sorted(named, key=lambda name: name.count("/"))
+    return pins[loose_first[0]] if named else None
 
 
 def _by_content(pin: PinnedObject) -> tuple[str, str]:

@@ -63,6 +63,14 @@ def test_a_bad_request_is_told_before_the_upload(
     assert "did you mean rank?" in capsys.readouterr().out
 
 
+def test_that_nothing_says_what_to_train_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_with(tmp_path, {**photos(), "request.json.txt": b"{}"})
+    assert main(["check", str(folder)]) == 0
+    assert "no request.json beside them says what to train" in capsys.readouterr().out
+
+
 def test_explain_lists_what_became_of_each_setting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

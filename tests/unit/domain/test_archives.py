@@ -214,6 +214,24 @@ def test_a_hostile_archive_leaves_nothing_behind() -> None:
     assert intake.uploads.list("unpacked/", 9) == []
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        FILES | {"more.rar": b"Rar!"},
+        FILES | {"sub/more.tar.xz": b"x"},
+        {"p.zip": zipped(FILES | {"more.zip": zipped(FILES)})},
+        {"p.zip": zipped(FILES | {"sub/more.7Z": b"7z"})},
+    ],
+)
+def test_photos_in_an_archive_that_nobody_opens_are_not_left_out_silently(
+    files: dict[str, bytes],
+) -> None:
+    intake = memory_intake()
+    with pytest.raises(ArchiveRefusedError) as caught:
+        accept_request(announced(put_upload(intake, files)), intake, NOW)
+    assert caught.value.facts["code"] == "archive_not_taken"
+
+
 def test_photos_in_archives_are_counted() -> None:
     intake = memory_intake()
     many = {f"{n}.jpg": bytes([n]) for n in range(60)}

@@ -66,6 +66,12 @@ def test_every_file_of_an_upload_is_for_something_or_is_litter() -> None:
         ("$RECYCLE.BIN/a.jpg", True),
         ("picasa.ini", True),
         ("Icon\r", True),
+        ("IMG_1.jpg.json", True),
+        ("x/IMG_1.HEIC.supplemental-metadata.json", True),
+        ("IMG_1.jpg.supplemental-met(1).json", True),
+        ("IMG_1.jpg(1).json", True),
+        ("IMG_1.json", False),
+        ("jpg.json", False),
         ("IMG_1.MOV", False),
         ("npz.jpg", False),
     ],
@@ -151,6 +157,7 @@ def test_a_list_is_for_its_folder_and_those_below_and_the_nearest_counts() -> No
 def test_a_text_is_for_the_photo_of_its_name_in_its_folder() -> None:
     photos, names = ["a.jpg", "x/a.jpg", "b.jpg"], ["a.txt", "x/a.CAPTION", "y/b.txt", "b.md"]
     assert texts_of(photos, names) == {"a.jpg": "a.txt", "x/a.jpg": "x/a.CAPTION"}
+    assert texts_of(["a.jpg", "a.png"], ["a.jpg.txt"]) == {"a.jpg": "a.jpg.txt"}
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.documents.erasure import ErasureSubject
-from contracts.documents.job import UploadPending
+from contracts.documents.job import AcceptedUpload, UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from contracts.errors import InvalidRequestError
+from contracts.shared import layout
 from contracts.shared.layout import upload_prefix
 from domain.intake.accepting import accept_request
 from domain.intake.waiting import Patience, pending
+from domain.ports.storage import read_document
 from tests.fakes.erasure import MemoryErasures
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake
 from tests.fakes.storage import MemoryStorage
@@ -161,6 +163,20 @@ def test_an_archive_with_settings_starts_and_one_without_is_told() -> None:
     intake.uploads.write(f"{PREFIX}photos.zip", zipped(folder))
     answer = accept_request(announced(f"{PREFIX}photos.zip"), intake, NOW)
     assert answer.status == "accepted"
+
+
+@pytest.mark.parametrize("packed", ["request.json", "my photos/Request.json"])
+def test_a_request_in_an_archive_starts_it_and_a_loose_one_goes_before_it(packed: str) -> None:
+    intake, photos = memory_intake(), {f"{n}.png": bytes([n]) for n in range(6)}
+    body = zipped(photos | {packed: request_body(seed=7)})
+    intake.uploads.write(f"{PREFIX}photos.zip", body)
+    first = accept_request(announced(f"{PREFIX}photos.zip"), intake, NOW)
+    key = layout.accepted_upload_key(first.job.job_id)
+    accepted = read_document(intake.models, key, AcceptedUpload)
+    assert (accepted.request.seed, len(accepted.photos)) == (7, 6)
+    intake.uploads.write(f"{PREFIX}request.json", request_body(seed=8))
+    other = accept_request(announced(f"{PREFIX}request.json", "arn:2"), intake, NOW)
+    assert other.job.job_id != first.job.job_id
 
 
 def test_a_request_in_another_case_is_read_and_the_right_one_goes_before_it() -> None:
