@@ -124,6 +124,7 @@ def broken(ending: str, errors: bytes = b"") -> DecoderBrokenError:
         errors: stderr of a child that never read the photo, such as a message of the loader.
     """
     last = errors.decode("ascii", "replace").strip().rpartition("\n")[2]
+    last = last.removeprefix(f"{sys.executable}: ")  # of any length; what is wrong comes behind it
     reason = f"the photo decoder does not work: {ending}" + (f": {last}" if last else "")
     return DecoderBrokenError(reason=reason[:MAX_REASON])
 
