@@ -76,35 +76,44 @@ def _services() -> Services:
         redriver=StatesRedriver(),
         photo_versions=S3Versions.from_env("UPLOADS_BUCKET"),
         memory=DynamoShortMemory.from_env(),
-        pictures=OrderServices(
-            DynamoPictures.from_env(),
-            SqsPictureQueue.from_env(),
-            S3Storage.from_env("UPLOADS_BUCKET"),
-        ),
-        limits=Limits(
-            requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
-            trainings_per_day=settings.number("TRAININGS_PER_DAY"),
-            pictures_per_minute=settings.number("PICTURES_PER_MINUTE"),
-            reports_per_hour=settings.number("REPORTS_PER_HOUR"),
-            verifications_per_hour=settings.number("VERIFICATIONS_PER_HOUR"),
-            quotas=quotas_from_env(),
-            approval_required=settings.text("APPROVAL_REQUIRED") == "true",
-            retention_days=settings.number("PHOTO_RETENTION_DAYS"),
-        ),
+        pictures=_pictures(),
+        limits=_limits(),
         takedowns=DynamoTakedowns.from_env(),
         appeals=DynamoAppeals.from_env(),
         appeal_decider=LambdaAppealDecider.from_env(),
         decider=LambdaDecider.from_env(),
         verifier=LambdaVerifier.from_env(),
         decoder=ChildDecoder(),
-        webhooks=WebhookServices(
-            DynamoWebhooks.from_env(),
-            SqsWebhookQueue.from_env(),
-            private=settings.text("WEBHOOK_ADDRESSES") == "any",
-        ),
+        webhooks=_webhooks(),
         consent=consent_rules_from_env(),
         consents=DynamoConsents.from_env(),
         exports=DynamoExports.from_env(),
         exporter=LambdaExporter.from_env(),
         pricing=Pricing(settings.text("TRAINING_INSTANCE_TYPE"), prices_from_env()),
     )
+
+
+def _pictures() -> OrderServices:
+    """Open the orders of pictures, their queue and where the pictures are."""
+    bucket = S3Storage.from_env("UPLOADS_BUCKET")
+    return OrderServices(DynamoPictures.from_env(), SqsPictureQueue.from_env(), bucket)
+
+
+def _limits() -> Limits:
+    """Read how much a tenant, and anybody, may ask for."""
+    return Limits(
+        requests_per_minute=settings.number("REQUESTS_PER_MINUTE"),
+        trainings_per_day=settings.number("TRAININGS_PER_DAY"),
+        pictures_per_minute=settings.number("PICTURES_PER_MINUTE"),
+        reports_per_hour=settings.number("REPORTS_PER_HOUR"),
+        verifications_per_hour=settings.number("VERIFICATIONS_PER_HOUR"),
+        quotas=quotas_from_env(),
+        approval_required=settings.text("APPROVAL_REQUIRED") == "true",
+        retention_days=settings.number("PHOTO_RETENTION_DAYS"),
+    )
+
+
+def _webhooks() -> WebhookServices:
+    """Open the webhooks and their queue."""
+    private = settings.text("WEBHOOK_ADDRESSES") == "any"
+    return WebhookServices(DynamoWebhooks.from_env(), SqsWebhookQueue.from_env(), private=private)

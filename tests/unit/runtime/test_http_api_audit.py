@@ -10,16 +10,9 @@ from contracts.documents.status import UploadRow
 from http_api.services import Services
 from tests.unit.domain.test_pictures import MODEL
 from tests.unit.runtime.api_kit import ALL, call, context
+from tests.unit.runtime.everything_kit import MINE, with_everything
 from tests.unit.runtime.test_http_api_pictures import stack
-from tests.unit.runtime.test_http_api_routes import (
-    DOORS,
-    MAKERS,
-    MINE,
-    REQUEST,
-    through,
-    upload,
-    with_everything,
-)
+from tests.unit.runtime.test_http_api_routes import DOORS, MAKERS, REQUEST, through, upload
 
 NAMES_NOTHING = "/v1/estimates"
 """It makes and changes nothing."""

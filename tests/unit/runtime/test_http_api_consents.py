@@ -4,7 +4,7 @@ from contracts.documents.erasure import ErasureSubject
 from http_api.services import Services
 from tests.fakes.erasure import MemoryEraser
 from tests.unit.runtime.api_kit import call, context
-from tests.unit.runtime.test_http_api_routes import MINE, with_everything
+from tests.unit.runtime.everything_kit import MINE, with_everything
 
 PATH = f"/v1/consents/{MINE['consent_id']}"
 UPLOAD = ErasureSubject(tenant="acme", upload="u1")

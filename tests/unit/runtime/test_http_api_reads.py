@@ -10,7 +10,8 @@ from contracts.documents.api.aliases import Alias, Version
 from http_api.front import OPEN
 from http_api.services import Services
 from tests.unit.runtime.api_kit import ALL, call, context, job
-from tests.unit.runtime.test_http_api_routes import DOCUMENT, MAKERS, MINE, with_everything
+from tests.unit.runtime.everything_kit import MINE, with_everything
+from tests.unit.runtime.test_http_api_routes import DOCUMENT, MAKERS
 
 STORES = (
     *(

@@ -10,38 +10,22 @@ from urllib.parse import quote
 
 import pytest
 
-from contracts.documents.api.aliases import Alias, Version
 from contracts.documents.api.callers import Scope
-from contracts.documents.api.pictures import PictureRow
-from contracts.documents.api.webhooks import WebhookMessage, WebhookTask
-from contracts.documents.appeal import AppealRow
-from contracts.documents.consent_record import ConsentRecord
-from contracts.documents.erasure import ErasureSubject
-from contracts.documents.export import ExportSubject
-from contracts.documents.model import ModelRecord
 from contracts.documents.money import Estimate
 from contracts.documents.status import UploadRow
-from contracts.documents.takedown import TakedownCase
-from contracts.documents.training import TrainingResult
 from contracts.shared import layout
-from domain.appeals.asking import appeal_id_of
 from domain.callers.keys import make_key
-from domain.exporting.asking import new_row
-from domain.ports.storage import write_document
 from domain.pricing.quotas import Quotas
-from domain.webhooks.registering import enqueue, register
 from http_api.document import document
 from http_api.front import OPEN
 from http_api.services import Limits, Services
-from local.demo.upload import consent
 from tests.contract.files import ROOT
-from tests.fakes.erasure import MemoryEraser
 from tests.fakes.faces import MemoryFaceFinder, face
 from tests.fakes.front_door import MemoryRedriver, RealInspector
 from tests.fakes.hub import MemoryHub
-from tests.fakes.members import member_id
 from tests.fakes.storage import MemoryStorage
 from tests.unit.runtime.api_kit import ALL, APP, NOON, Answer, call, context, job, services
+from tests.unit.runtime.everything_kit import MINE, with_everything
 
 REQUEST = {"instance_prompt": "a photo of sks person", "class_prompt": "a photo of a person"}
 TRAINING = {"upload_id": "u1", "request": REQUEST}
@@ -425,95 +409,6 @@ def test_trials_of_a_sweep_are_not_listed() -> None:
     assert [one["id"] for one in listed] == [f"{1:032x}"]
 
 
-def with_everything() -> Services:
-    """Stores in which the tenant acme has one of everything, of number 1."""
-    stores, one = services(), f"{1:032x}"
-    record = job(1, status="succeeded", plan_id=one)
-    stores.jobs.records[one] = record  # type: ignore[attr-defined]
-    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x" * 10)
-    stores.models.record(
-        ModelRecord(
-            tenant="acme",
-            model_id=one,
-            target_model=f"{one}-0123456789ab.tar.gz",
-            weights_sha256="0" * 64,
-            base_id="base",
-            trigger_word="sks",
-            endpoint_name="e",
-            created_at=NOON.isoformat(),
-        )
-    )
-    version = Version(model_id=one, weight=1)
-    made = {"created_at": NOON.isoformat(), "updated_at": NOON.isoformat()}
-    stores.aliases.put(Alias(tenant="acme", name="a1", versions=(version,), **made))
-    stores.consents.record(
-        ConsentRecord.model_validate(
-            {
-                "model_id": one,
-                "tenant": "acme",
-                "upload": "u1",
-                "consent": consent(),
-                "recorded_at": NOON.isoformat(),
-            }
-        )
-    )
-    result = TrainingResult(
-        job_id=one, status="succeeded", files={"adapter/a.safetensors": "0" * 64}
-    )
-    write_document(stores.documents, layout.result_key(one, one), result)
-    trained = layout.result_key(one, one).removesuffix(layout.RESULT_FILE)
-    stores.documents.write(f"{trained}adapter/a.safetensors", b"weights")
-    key = make_key("acme", "k", ["read"], NOON).stored.model_copy(update={"key_id": "1" * 16})
-    stores.keys.add(key)
-    stores.people.invite("acme", "person@example.org", "viewer")
-    hook = register(stores.webhooks, "acme", "https://hooks.example.org/", ["job.ended"], NOON)
-    stores.webhooks.webhooks.remove(hook.webhook_id)
-    mine = hook.model_copy(update={"webhook_id": MINE["webhook_id"]})
-    stores.webhooks.webhooks.add(mine)
-    message = WebhookMessage(type="ping", timestamp=NOON.isoformat(), data={})
-    task = WebhookTask(webhook_id=mine.webhook_id, message_id=MINE["message_id"], message=message)
-    enqueue(stores.webhooks.webhooks, stores.webhooks.queue, "acme", task, NOON)
-    exported = new_row(MINE["export_id"], ExportSubject(tenant="acme"), NOON)
-    whole = {"status": "succeeded", "size": 1, "sha256": "0" * 64}
-    stores.exports.add(exported.model_copy(update=whole))
-    stores.uploads.write(layout.export_key("acme", exported.export_id), b"x")
-    ordered = PictureRow(
-        picture_id=MINE["picture_id"],
-        tenant="acme",
-        model_id=one,
-        status="succeeded",
-        seed=1,
-        count=1,
-        created_at=NOON.isoformat(),
-        updated_at=NOON.isoformat(),
-        delete_at=0,
-    )
-    stores.pictures.pictures.add(ordered)
-    stores.takedowns.add(  # its marker was removed by hand, so that the model can be used here
-        TakedownCase(
-            case_id=f"td_{1:032x}",
-            reason="other",
-            received_at=NOON.isoformat(),
-            due_at=NOON.isoformat(),
-            status="accepted",
-            models=(one,),
-        )
-    )
-    stores.appeals.add(
-        AppealRow(
-            appeal_id=MINE["appeal_id"],
-            refusal_id=MINE["refusal_id"],
-            tenant="acme",
-            code="name_refused",
-            hashes=("0" * 64,),
-            asked_at=NOON.isoformat(),
-        )
-    )
-    subjects = ({"model_id": one}, {"upload": "u1"})
-    eraser = MemoryEraser(*(ErasureSubject(tenant="acme", **ids) for ids in subjects))
-    return replace(stores, eraser=eraser)
-
-
 def test_every_file_of_a_model_has_a_link() -> None:
     stores, one = with_everything(), f"{1:032x}"
     answer = call(stores, "GET", f"/v1/models/{one}/files")
@@ -732,21 +627,6 @@ OPERATORS = re.compile(r".*\{case_id\}.*|/v1/appeals/\{appeal_id\}.+")
 DOORS = [(how, path) for how, path in OPERATIONS if "{" in path and not OPERATORS.match(path)]
 """Doors to a tenant's things; a report belongs to no tenant (test_http_api_takedowns.py), and only
 operators decide appeals (test_http_api_appeals.py)."""
-MINE = {
-    "job_id": f"{1:032x}",
-    "model_id": f"{1:032x}",
-    "upload_id": "u1",
-    "key_id": "1" * 16,
-    "webhook_id": f"wh_{1:016x}",
-    "consent_id": f"{1:032x}",
-    "message_id": f"msg_{1:032x}",
-    "picture_id": f"pic_{1:024x}",
-    "member_id": member_id(1),
-    "alias": "a1",
-    "export_id": f"exp_{1:024x}",
-    "appeal_id": appeal_id_of("acme", "u1"),
-    "refusal_id": "u1",
-}
 MISSING = {name: value.replace("1", "9") for name, value in MINE.items()}
 BODIES: dict[str, object] = {
     "/v1/uploads/{upload_id}/files": {"files": [{"type": "image/jpeg", "size": 9}], "first": 1},

@@ -10,7 +10,7 @@ from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
 from http_api.services import Limits, Services
 from tests.unit.runtime.api_kit import ALL, Answer, call, context, services
-from tests.unit.runtime.test_http_api_routes import with_everything
+from tests.unit.runtime.everything_kit import with_everything
 
 PICTURE = b64encode(b"a picture").decode()
 REPORT = {"picture": PICTURE, "reason": "intimate", "i_am": "shown_person"}
