@@ -24,7 +24,8 @@ from http_api.document import ADDRESS
 from http_api.services import Limits, Services
 from tests.fakes.erasure import MemoryEraser
 from tests.unit.runtime.api_kit import ALL
-from tests.unit.runtime.test_http_api_routes import MINE, OPERATIONS, with_everything
+from tests.unit.runtime.everything_kit import MINE, with_everything
+from tests.unit.runtime.test_http_api_routes import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 FUZZER = ROOT / ".venv" / "schemathesis" / "bin" / "schemathesis"

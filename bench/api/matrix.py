@@ -18,15 +18,14 @@ from http_api.aws_callers import SCOPES
 from http_api.front import OPEN
 from http_api.services import Services
 from tests.unit.runtime.api_kit import ALL
+from tests.unit.runtime.everything_kit import MINE, with_everything
 from tests.unit.runtime.test_http_api_routes import (
     BODIES,
     DOORS,
     MAKERS,
-    MINE,
     MISSING,
     OPERATIONS,
     REQUEST,
-    with_everything,
 )
 
 Spell = Callable[[str], str]
