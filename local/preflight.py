@@ -30,8 +30,6 @@ OLDEST_MAKE = (4, 0)
 OLDEST_GLIBC = (2, 35)
 OLDEST_NODE = (18,)
 ARCHITECTURES = ("x86_64", "aarch64")
-MIB_OF_CUDA = 6000
-"""Disk that PyTorch's CUDA build takes more than the other one."""
 
 
 class Needs(NamedTuple):

@@ -126,10 +126,3 @@ def figures(traces: int = len(TRACES)) -> list[Figure]:
             Figure(f"keep-alive, {name}: the worst trace", worst, "x", target[1], "less"),
         ]
     return found
-
-
-def by_trace() -> Iterator[tuple[str, float]]:
-    """Yield each trace's cost over the optimum under our rule."""
-    for seed, (name, trace) in enumerate(TRACES.items()):
-        gaps = gaps_of(trace, seed)
-        yield name, paid(gaps, RULES["ours"]) / optimum(gaps)

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.upload.request import TrainingRequest
 from contracts.shared.layout import (
@@ -35,11 +33,6 @@ class NoBaseError(Exception):
 def sample_photos() -> list[Photo]:
     """Draw ten photos of somebody whom the base has never seen."""
     return album(CHARACTER, PHOTOS)
-
-
-def sample_pictures() -> list[Image.Image]:
-    """Return the sample photos' pictures alone."""
-    return [photo.image for photo in sample_photos()]
 
 
 def consent() -> dict[str, Any]:

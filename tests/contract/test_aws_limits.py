@@ -40,8 +40,6 @@ DEFINITION, STATE_NAME = 1_048_576, 80
 """Step Functions Developer Guide, "Quotas"; its API Reference, CreateStateMachine; in bytes."""
 ROUTES, INTEGRATIONS, AUTHORIZERS = 300, 300, 10
 """API Gateway Developer Guide, "Quotas for configuring and running an HTTP API"."""
-DASHBOARD_WIDGETS = 500
-"""CloudWatch User Guide, "CloudWatch service quotas"."""
 
 RETENTION_DAYS = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731} | {
     1096, 1827, 2192, 2557, 2922, 3288, 3653,

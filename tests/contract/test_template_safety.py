@@ -9,7 +9,6 @@ from http_api.front import OPEN
 from tests.contract.files import template
 
 RESOURCES: dict[str, Any] = template()["Resources"]
-EVENT_SOURCES = {"EventBridgeRule", "Schedule", "S3", "CloudWatchEvent"}
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:

@@ -70,16 +70,6 @@ def open_archive(body: bytes) -> OpenedArchive:
     return OpenedArchive(headers, _checked(members))
 
 
-def members_of(body: bytes) -> Iterator[Member]:
-    """Yield the files of the archive, in its order.
-
-    Raises:
-        ArchiveRefusedError: before the first file, if a header is refused; later, if a file's
-            content is damaged.
-    """
-    yield from open_archive(body).members
-
-
 def _opened(body: bytes) -> tuple[tuple[Header, ...], Iterator[Member]]:
     """Return the headers, and the files by the kind of the archive."""
     if body.startswith(GZIP) or is_tar(body):

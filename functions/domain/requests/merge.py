@@ -53,17 +53,6 @@ from domain.requests.tools.simpletuner import Beside
 from domain.requests.tools.translation import ForeignRequest
 from domain.requests.tools.yaml_syntax import parse_yaml
 
-ORIGINS: tuple[Origin, ...] = (
-    "consent.json",
-    "config.json",
-    "yaml",
-    "toml",
-    "dataset_info.json",
-    "folder",
-    "preset",
-)
-"""From the strongest to the weakest."""
-
 NAMED: dict[str, Origin] = {
     AVATAR_FILE: "config.json",
     CONSENT_FILE: "consent.json",

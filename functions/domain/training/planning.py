@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from contracts.documents.record import JobRecord
 from contracts.documents.upload.run import RunOptions
 from contracts.shared.names import build_training_job_name, captions_plan_id
 from domain.pricing.estimating import START_SECONDS
-
-Lane = Literal["interactive", "backlog"]
 
 SMALL_JOBS_AT_ONCE = 40
 """Small jobs that can run at the same time: SageMaker takes about one request per second, and a
@@ -67,11 +65,6 @@ class LaunchOrder:
     def run(self) -> RunOptions:
         """The machine of the training job; all its jobs ask for the same."""
         return self.jobs[0].run or RunOptions()
-
-    @property
-    def lane(self) -> Lane:
-        """Interactive for a single user (as soon as possible), backlog for many (cheap)."""
-        return "interactive" if len(self.jobs) == 1 else "backlog"
 
     @property
     def instances(self) -> int:

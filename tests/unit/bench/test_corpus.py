@@ -8,7 +8,7 @@ from bench.intake import archives, photos, random_requests, requests
 from contracts.codes import CODES
 from contracts.errors import ArchiveRefusedError
 from contracts.shared.rejection import PhotoRejectedError
-from domain.intake.archives import members_of
+from domain.intake.archives import open_archive
 from domain.intake.uploads import find_place
 from domain.ports.decoder import DecodeLimits
 from domain.requests.merge import parse_request
@@ -52,7 +52,7 @@ def test_every_archive_gets_its_answer(case: archives.ArchiveCase) -> None:
     assert case.code is None or case.code in CODES
     found: object = None
     try:
-        list(members_of(case.make()))
+        list(open_archive(case.make()).members)
     except ArchiveRefusedError as error:
         found = error.facts["code"]
     assert found == case.code

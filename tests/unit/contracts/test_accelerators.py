@@ -6,7 +6,6 @@ from contracts.shared.instances.accelerators import (
     DEFAULT_AMIS,
     INFERENCE_AMIS,
     INSTANCES,
-    MIN_CAPABILITY,
     TRITON_IMAGES,
     amis_for,
     endpoint_types,
@@ -17,6 +16,9 @@ from contracts.shared.instances.accelerators import (
     parse_version,
     training_types,
 )
+
+MIN_CAPABILITY = (7, 5)
+"""Smallest compute capability that both PyTorch's builds for CUDA 12.6 and Triton support."""
 
 
 def test_every_type_of_the_table_has_a_gpu_that_the_images_support() -> None:

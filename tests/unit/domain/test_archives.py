@@ -14,7 +14,7 @@ from contracts.errors import ArchiveRefusedError, TooManyPhotosError
 from contracts.shared import layout
 from domain.intake import archive_limits
 from domain.intake.accepting import accept_request
-from domain.intake.archives import members_of
+from domain.intake.archives import open_archive
 from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, announced, memory_intake, put_upload
 
@@ -43,13 +43,13 @@ def tarred(files: dict[str, bytes], mode: str = "w:gz", **fields: Any) -> bytes:
 
 def refusal(body: bytes) -> str:
     with pytest.raises(ArchiveRefusedError) as caught:
-        next(members_of(body))
+        next(open_archive(body).members)
     return str(caught.value.facts["code"])
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, "w")])
 def test_files_come_out_as_they_went_in(pack: Callable[[dict[str, bytes]], bytes]) -> None:
-    assert {member.name: member.body for member in members_of(pack(FILES))} == FILES
+    assert {member.name: member.body for member in open_archive(pack(FILES)).members} == FILES
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def zipped_elsewhere(files: dict[str, bytes]) -> bytes:
 
 @pytest.mark.parametrize("pack", [zipped_elsewhere, tarred])
 def test_names_of_real_tools_are_read(pack: Callable[[dict[str, bytes]], bytes]) -> None:
-    found = [member.name for member in members_of(pack(dict.fromkeys(REAL_NAMES, b"x")))]
+    found = [member.name for member in open_archive(pack(dict.fromkeys(REAL_NAMES, b"x"))).members]
     assert found == list(REAL_NAMES.values())
 
 
@@ -94,12 +94,12 @@ def test_a_backslash_leads_nowhere_else(name: str) -> None:
 
 def test_a_name_in_another_code_page_is_one_name_in_its_folder() -> None:
     sjis = zipped({"set/XY.jpg": b"x", "set/Z.jpg": b"y"}).replace(b"XY", b"\x95\\")
-    assert [member.name for member in members_of(sjis)] == ["set/\xf2_.jpg", "set/Z.jpg"]
+    assert [member.name for member in open_archive(sjis).members] == ["set/\xf2_.jpg", "set/Z.jpg"]
     info = tarfile.TarInfo("zo\udceb.jpg")
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
         archive.addfile(info)
-    assert [member.name for member in members_of(out.getvalue())] == ["zo\u03b4.jpg"]
+    assert [member.name for member in open_archive(out.getvalue()).members] == ["zo\u03b4.jpg"]
 
 
 def test_settings_in_a_tar_of_a_whole_folder_are_settings_and_no_photo() -> None:
@@ -153,10 +153,10 @@ def test_all_files_together_may_be_so_large_and_no_larger(
 ) -> None:
     size = sum(map(len, FILES.values())) if pack is zipped else len(tarred(FILES, "w"))
     monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", size)
-    assert len(list(members_of(pack(FILES)))) == len(FILES)
+    assert len(list(open_archive(pack(FILES)).members)) == len(FILES)
     monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", size - 1)
     with pytest.raises(ArchiveRefusedError) as caught:
-        list(members_of(pack(FILES)))
+        list(open_archive(pack(FILES)).members)
     assert caught.value.facts["code"] == "archive_too_large"
 
 
@@ -179,7 +179,7 @@ def test_damage_inside_is_found() -> None:
     broken = bytearray(body)
     broken[60] ^= 0xFF
     with pytest.raises(ArchiveRefusedError):
-        list(members_of(bytes(broken)))
+        list(open_archive(bytes(broken)).members)
 
 
 # --- in an upload -----------------------------------------------------------------------------
@@ -248,12 +248,12 @@ def test_many_small_files_may_not_be_too_large_together(
     monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", 49_999)
     assert refusal(pack(files)) == "archive_too_large"
     monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", 90_000)  # a tar has headers besides
-    assert len(list(members_of(pack(files)))) == 5
+    assert len(list(open_archive(pack(files)).members)) == 5
 
 
 def test_a_zip_may_hold_exactly_as_much_as_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_limits, "MAX_UNPACKED_BYTES", 50_000)
-    assert len(list(members_of(zipped({f"{n}": bytes(10_000) for n in range(5)})))) == 5
+    assert len(list(open_archive(zipped({f"{n}": bytes(10_000) for n in range(5)})).members)) == 5
 
 
 @pytest.mark.parametrize(("count", "accepted"), [(10, True), (11, False)])

@@ -9,7 +9,7 @@ from PIL import Image
 from contracts.base import BaseCard
 from local.demo import own, own_base, shown
 from local.demo.picture import prompts_about, squared
-from local.demo.upload import plain_request, sample_pictures
+from local.demo.upload import plain_request, sample_photos
 from local.embedded_base import PORTRAITS
 
 
@@ -47,7 +47,7 @@ REQUEST = own.read_fields(plain_request())
 
 def test_the_demo_s_own_photos_fit_the_demo_s_base() -> None:
     card = own_base.read_card(PORTRAITS)
-    assert shown.are_drawn(sample_pictures())
+    assert shown.are_drawn([photo.image for photo in sample_photos()])
     assert not shown.are_drawn([noisy_picture(1)])
     assert shown.warnings("drawn portraits", card, None, REQUEST) == []
     assert own_base.fitted(PORTRAITS, "drawn portraits") == PORTRAITS

@@ -132,9 +132,6 @@ TRITON_IMAGES: dict[str, TritonImage] = {
 MIN_PYTHON: Version = (3, 11)
 """Oldest Python of an image: diffusers 0.42 does not install on 3.10."""
 
-MIN_CAPABILITY: Version = (7, 5)
-"""Smallest compute capability that both PyTorch's builds for CUDA 12.6 and Triton support."""
-
 MIN_DRIVERS = {11: 450, 12: 525, 13: 580}
 """Smallest major version of the driver for each major version of CUDA."""
 
