@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoRegionError,
+    ParamValidationError,
+)
 
 from contracts.documents.api.callers import Scope
 from likeness_client import keys, signed_api
@@ -65,6 +70,10 @@ ADDRESS = "AWS_ENDPOINT_URL"
 """Botocore's variable, and the beginning of those for single services."""
 
 
+EMPTY_REGION = "Invalid endpoint: "
+"""How botocore says that AWS_DEFAULT_REGION or a profile's ``region`` is set to nothing."""
+
+
 class UsageError(Exception):
     """The command cannot be carried out as it was given."""
 
@@ -96,11 +105,24 @@ def run(options: argparse.Namespace) -> int:
         return complain(str(error), ExitCode.NO_AWS if unasked else ExitCode.REFUSED)
     except ParamValidationError as error:
         return complain(explain(error), ExitCode.NOT_FOUND)
-    except BotoCoreError as error:
-        return complain(explain(error), ExitCode.NO_AWS)
+    except (BotoCoreError, ValueError) as error:
+        return complain(explain(of_botocore(error)), ExitCode.NO_AWS)
     except ClientError as error:
         missing = is_missing(error)
         return complain(explain(error), ExitCode.NOT_FOUND if missing else ExitCode.NO_AWS)
+
+
+def of_botocore(error: BotoCoreError | ValueError) -> BotoCoreError:
+    """Return the error as botocore's own: for a Region of no letters it has none.
+
+    Raises:
+        ValueError: it is another fault.
+    """
+    if isinstance(error, BotoCoreError):
+        return error
+    if not str(error).startswith(EMPTY_REGION):
+        raise error
+    return NoRegionError()
 
 
 def complain(words: str, code: ExitCode) -> ExitCode:

@@ -62,6 +62,16 @@ def test_without_a_region(words: list[str], capsys: pytest.CaptureFixture[str]) 
     assert "AWS_DEFAULT_REGION" in printed_error(capsys)
 
 
+@pytest.mark.parametrize("name", ["status", "generate"])
+def test_a_region_of_no_letters_is_none(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign_in(monkeypatch)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    assert main(COMMANDS[name]) == 3
+    assert "AWS_DEFAULT_REGION" in printed_error(capsys)
+
+
 @every_command
 def test_without_credentials(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
