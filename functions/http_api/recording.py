@@ -16,10 +16,13 @@ READS = frozenset(
         "GET /v1/models/{model_id}/files",
         "GET /v1/exports/{export_id}/file",
         "GET /v1/takedowns/{case_id}/evidence",
+        "GET /v1/appeals/{appeal_id}/evidence",
+        "GET /v1/uploads/{upload_id}/photos",
     }
 )
 """Addresses whose reading is recorded too: whoever has a model's files has the model, whoever has
-an archive has everything, and a reported picture may be intimate."""
+an archive has everything, a reported picture may be intimate, a refused text is a tenant's own, and
+photos show people."""
 
 ANSWERED = ("id", "erasure_id")
 """Fields of an answer that name what was made."""

@@ -18,7 +18,7 @@ from contracts.shared.words.allowed_texts import markers_of
 from domain.appeals.allowing import hashes_in
 from domain.audit.entries import Deed, record
 from domain.operating.orders import OPERATORS, Orders, carry_out
-from domain.ports.appeals import Appeals
+from domain.ports.appeals import Appeals, place_of
 from domain.ports.audit import AuditTrail
 from domain.ports.storage import Storage, find_readable
 from domain.ports.webhooks import WebhookQueue, Webhooks
@@ -44,8 +44,10 @@ def decide(given: AppealOrder, services: AppealServices, now: datetime) -> Appea
     orders = Orders[AppealRow, AppealAnswer](
         listed=lambda rows: AppealAnswer(outcome="listed", appeals=tuple(rows)),
         unknown=AppealAnswer(outcome="unknown"),
+        waits=lambda row: row.status == "open",
+        place=place_of,
         actions={
-            "read": lambda row: read(row, services),
+            "read": lambda row: read(row, given, services, now),
             "grant": lambda row: grant(row, given, services, now),
             "refuse": lambda row: refuse(row, given, services, now),
         },
@@ -53,8 +55,11 @@ def decide(given: AppealOrder, services: AppealServices, now: datetime) -> Appea
     return carry_out(given.action, given.appeal_id, services.appeals, orders)
 
 
-def read(row: AppealRow, services: AppealServices) -> AppealAnswer:
-    """Return what was refused."""
+def read(
+    row: AppealRow, given: AppealOrder, services: AppealServices, now: datetime
+) -> AppealAnswer:
+    """Return what was refused, and write down who has read it."""
+    write_down(row, given, "appeal.read", services, now)
     text = evidence_of(row, services.uploads)
     return AppealAnswer(outcome="listed", appeals=(row,), text=text)
 
@@ -132,11 +137,18 @@ def decided(
     if not services.appeals.replace(row, after):
         present = services.appeals.get(row.appeal_id)
         return None if present is None else decided(present, status, given, services, now)
-    ids = [("appeal_id", row.appeal_id), ("refusal_id", row.refusal_id)]
-    for tenant in (OPERATORS, row.tenant):
-        record(services.audit, tenant, Deed(given.by, f"appeal.{status}", ids), now)
+    write_down(row, given, f"appeal.{status}", services, now)
     publish_decision(after, services, now)
     return after
+
+
+def write_down(
+    row: AppealRow, given: AppealOrder, action: str, services: AppealServices, now: datetime
+) -> None:
+    """Store what an operator has done, for the operators and for the tenant."""
+    ids = [("appeal_id", row.appeal_id), ("refusal_id", row.refusal_id)]
+    for tenant in (OPERATORS, row.tenant):
+        record(services.audit, tenant, Deed(given.by, action, ids), now)
 
 
 def publish_decision(row: AppealRow, services: AppealServices, now: datetime) -> None:

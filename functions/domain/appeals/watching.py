@@ -4,16 +4,15 @@ Appeals are of two kinds: against a content rule, and of the owner of a model th
 disabled. A message is sent before that is stored: a crash in between repeats it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from contracts.documents.appeal import AppealRow
+from domain.operating.orders import every_row
 from domain.ports.appeals import Appeals, place_of
 from domain.ports.takedown import Operators, TakedownCases
 from domain.takedown.deciding import in_force
 
-LISTED = 100
 NAMED = 20
 """Appeals that one message names."""
 
@@ -33,7 +32,7 @@ class WatchServices(NamedTuple):
 
 def watch(services: WatchServices, now: datetime) -> timedelta:
     """Tell the operators of new appeals; return how long the oldest one to a rule has waited."""
-    waiting = [row for row in every(services.appeals) if row.status == "open"]
+    waiting = [row for row in every_row(services.appeals, place_of) if row.status == "open"]
     if new := [row for row in waiting if row.announced_at is None]:
         lines = [f"{row.appeal_id}  {row.code}" for row in new]
         services.operators.publish(SUBJECT, words_of(lines, HOW_TO_DECIDE))
@@ -57,14 +56,6 @@ def announce_owners(services: WatchServices, now: datetime) -> None:
     for case in new:
         announced = {"appeal_announced_at": now.isoformat()}
         services.cases.replace(case, case.model_copy(update=announced))
-
-
-def every(appeals: Appeals) -> Iterator[AppealRow]:
-    """Yield all appeals, the newest first."""
-    before: str | None = None
-    while page := appeals.newest(LISTED, before):
-        yield from page
-        before = place_of(page[-1])
 
 
 def words_of(lines: Sequence[str], how: str) -> str:

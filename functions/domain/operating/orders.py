@@ -1,6 +1,6 @@
 """What an operator's orders have in common: list the rows, or look one up and act on it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 Row_co = TypeVar("Row_co", covariant=True)
@@ -30,6 +30,10 @@ class Orders(NamedTuple, Generic[Row, Answer]):
 
     listed: Callable[[Sequence[Row]], Answer]
     unknown: Answer
+    waits: Callable[[Row], bool]
+    """Whether a row waits for an operator: a list has all of these, however many came since."""
+    place: Callable[[Row], str]
+    """What rows are sorted by."""
     actions: Mapping[str, Callable[[Row], Answer]]
     """What each order does with a row, but for ``list``."""
 
@@ -37,10 +41,19 @@ class Orders(NamedTuple, Generic[Row, Answer]):
 def carry_out(
     action: str, ident: str | None, rows: Rows[Row], orders: Orders[Row, Answer]
 ) -> Answer:
-    """Answer one order; ``list`` without an id lists the newest rows."""
+    """Answer one order; ``list`` without an id lists the newest rows, and all that wait."""
     if action == "list" and ident is None:
-        return orders.listed(rows.newest(LISTED, None))
+        found = enumerate(every_row(rows, orders.place))
+        return orders.listed([row for at, row in found if at < LISTED or orders.waits(row)])
     row = None if ident is None else rows.get(ident)
     if row is None:
         return orders.unknown
     return orders.listed([row]) if action == "list" else orders.actions[action](row)
+
+
+def every_row(rows: Rows[Row], place: Callable[[Row], str]) -> Iterator[Row]:
+    """Yield all rows, the newest first."""
+    before: str | None = None
+    while page := rows.newest(LISTED, before):
+        yield from page
+        before = place(page[-1])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
 from contracts.shared import layout
 from domain.audit.entries import Deed, record
-from domain.operating.orders import LISTED, OPERATORS, Orders, carry_out
+from domain.operating.orders import OPERATORS, Orders, carry_out, every_row
 from domain.ports.audit import AuditTrail
 from domain.ports.storage import Storage
 from domain.ports.takedown import JobRows, TakedownCases, place_of
@@ -28,6 +28,8 @@ def decide(given: TakedownOrder, services: DecidingServices, now: datetime) -> T
     orders = Orders[TakedownCase, TakedownAnswer](
         listed=lambda cases: TakedownAnswer(outcome="listed", cases=tuple(cases)),
         unknown=TakedownAnswer(outcome="unknown"),
+        waits=lambda case: waiting_since(case) is not None,
+        place=place_of,
         actions={
             "accept": lambda case: accept(case, given, services, now),
             "refuse": lambda case: refuse(case, given, services, now),
@@ -142,12 +144,7 @@ def in_force(cases: TakedownCases) -> Sequence[TakedownCase]:
 
 def every(cases: TakedownCases) -> list[TakedownCase]:
     """Return all cases, the newest first."""
-    from_row: str | None = None
-    found: list[TakedownCase] = []
-    while page := cases.newest(LISTED, from_row):
-        found += page
-        from_row = place_of(page[-1])
-    return found
+    return list(every_row(cases, place_of))
 
 
 def appeal(model: str, cases: TakedownCases, now: datetime) -> TakedownCase | None:

@@ -56,7 +56,7 @@ def test_the_oldest_open_appeal_is_counted_announced_or_not() -> None:
 
 
 def test_a_long_list_is_named_in_part_and_all_of_it_counts_as_told(monkeypatch: Any) -> None:
-    monkeypatch.setattr("domain.appeals.watching.LISTED", 2)
+    monkeypatch.setattr("domain.operating.orders.LISTED", 2)
     services, operators = world(*(row(number) for number in range(25)))
     for _ in range(2):
         watch(services, NOON)

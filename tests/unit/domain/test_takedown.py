@@ -262,12 +262,24 @@ def test_what_waits_is_a_report_or_an_appeal(changes: dict[str, Any], hours: int
 
 
 def test_all_pages_of_cases_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.takedown.deciding.LISTED", 2)
+    monkeypatch.setattr("domain.operating.orders.LISTED", 2)
     cases = MemoryTakedowns()
     for number in range(5):
         at = (NOON + timedelta(minutes=number)).isoformat()
         cases.add(case(number, received_at=at))
     assert oldest_waiting(cases, NOON + timedelta(hours=1)) == timedelta(hours=1)
+
+
+def test_what_waits_is_listed_however_many_came_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.operating.orders.LISTED", 2)
+    cases = MemoryTakedowns()
+    refused, appealed = {"status": "refused"}, {"appealed_at": NOON.isoformat()}
+    states = [{}, refused, {"status": "accepted"} | appealed, {"status": "accepted"}]
+    for number, changes in enumerate([*states, refused, refused]):
+        at = (NOON + timedelta(minutes=number)).isoformat()
+        cases.add(case(number, received_at=at, **changes))
+    listed = decide(TakedownOrder(action="list"), deciding(cases), NOON).cases
+    assert [int(one.case_id[3:]) for one in listed] == [5, 4, 2, 0]
 
 
 def test_a_case_that_is_not_there_is_unknown_and_a_list_needs_none() -> None:

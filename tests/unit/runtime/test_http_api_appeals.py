@@ -17,6 +17,7 @@ from contracts.shared import layout
 from contracts.shared.pictures.picture_places import tenant_hash
 from contracts.shared.words.allowed_texts import hash_of_picture, hash_of_texts, marker_of
 from domain.appeals.allowing import is_allowed
+from domain.operating.orders import OPERATORS
 from domain.pictures.ordering import order_key
 from domain.ports.storage import write_document
 from http_api.services import Limits, Services
@@ -331,6 +332,9 @@ def test_an_order_without_the_api_is_answered_with_the_appeal_and_its_text() -> 
     assert (found.outcome, found.appeals) == ("listed", listed.appeals)
     assert found.text is not None
     assert found.text.texts == ((PROMPT, "blur"),)
+    for tenant in (OPERATORS, "acme"):
+        (entry,) = [one for one in stores.audit.of(tenant, 9, None) if one.who == "operator"]
+        assert (entry.action, f"appeal_id:{made['id']}" in entry.about) == ("appeal.read", True)
     granted = decider.decide(AppealOrder(action="grant", appeal_id=made["id"]))
     (row,) = granted.appeals
     assert (granted.outcome, row.status, row.decided_at) == ("granted", "granted", NOON.isoformat())

@@ -77,13 +77,21 @@ def test_what_is_made_is_named() -> None:
     assert f"id:{made}" in entries(stores)[0]["about"]
 
 
-def test_reading_leaves_no_entry_but_for_a_model_s_files() -> None:
-    stores = with_everything()
-    one = f"{1:032x}"
-    assert call(stores, "GET", f"/v1/models/{one}").status == 200
+@pytest.mark.parametrize(
+    ("path", "door"),
+    [
+        (f"/v1/models/{1:032x}/files", "GET /v1/models/{model_id}/files"),
+        ("/v1/uploads/u1/photos", "GET /v1/uploads/{upload_id}/photos"),
+        (f"/v1/appeals/{MINE['appeal_id']}/evidence", "GET /v1/appeals/{appeal_id}/evidence"),
+    ],
+)
+def test_reading_leaves_no_entry_but_for_what_shows_people_or_words(path: str, door: str) -> None:
+    stores, who = with_everything(), context("acme", *ALL, "operate")
+    for plain in (f"/v1/models/{1:032x}", "/v1/uploads/u1"):
+        assert call(stores, "GET", plain, who=who).status == 200
     assert entries(stores) == []
-    assert call(stores, "GET", f"/v1/models/{one}/files").status == 200
-    assert [entry["action"] for entry in entries(stores)] == ["GET /v1/models/{model_id}/files"]
+    assert call(stores, "GET", path, who=who).status == 200
+    assert [entry["action"] for entry in entries(stores)] == [door]
 
 
 def test_what_was_refused_or_repeated_leaves_none() -> None:
