@@ -4,7 +4,6 @@ Estimates of later requests read what was measured: docs/cost.md.
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from likeness_client.aws_errors import CONFIG
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import walk
 from likeness_client.jobs import EVERY_SECONDS, Jobs, RefusedUpload, describe, is_bad, verdict
+from likeness_client.printing import print_now
 from likeness_client.stack import Stack, find
 
 D = TypeVar("D", bound=Document)
@@ -117,9 +117,9 @@ def measure(stack_name: str, order: Order, sleep: Callable[[float], None] = time
         figures(s3, sagemaker, place, wait(place.jobs, name, kind, sleep), sleep)
         for kind, name in uploads.items()
     ]
-    say(table(measured))
+    print_now(table(measured))
     if order.save:
-        say(keep(s3, place, [one.speed for one in measured]))
+        print_now(keep(s3, place, [one.speed for one in measured]))
     return ExitCode.DONE
 
 
@@ -130,7 +130,7 @@ def confirm(order: Order, place: Place) -> None:
         NotMeasuredError: the answer is not yes.
     """
     kinds = ", ".join(order.instance_types)
-    say(
+    print_now(
         f"{len(order.instance_types)} training jobs of {order.steps} steps on the base"
         f" {place.base_id}: {kinds}. Each is billed by SageMaker."
     )
@@ -180,7 +180,7 @@ def wait(jobs: Jobs, name: str, kind: str, sleep: Callable[[float], None]) -> Jo
     """
     found = None
     for found in jobs.changes(name, sleep):
-        say(f"{kind:<18} {describe(found)}")
+        print_now(f"{kind:<18} {describe(found)}")
     if found is None or isinstance(found, RefusedUpload) or is_bad(found):
         why = "" if found is None else verdict(found).strip()
         raise NotMeasuredError(f"{kind} was not measured: {why or 'the job is gone'}")
@@ -298,9 +298,3 @@ def read(s3: Any, bucket: str, key: str, kind: type[D]) -> D | None:  # noqa: AN
             return None
         raise
     return kind.model_validate_json(body)
-
-
-def say(text: str) -> None:
-    """Print at once: a training takes minutes."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -16,6 +16,7 @@ from likeness_client import inventory
 from likeness_client.emptying import NotEmptiedError, empty
 from likeness_client.exit_codes import ExitCode
 from likeness_client.inventory import BUSY, Clients, Inventory, endpoint_name, exists
+from likeness_client.printing import PrintLine, print_now
 from likeness_client.stack import BUCKET, KEY, KEYS, RULE, Resource, Stack, events, find
 
 ROUNDS = 3
@@ -41,8 +42,6 @@ what stays, and why:
   figures     CloudWatch's metrics and X-Ray's traces end by themselves, after 15 months and 30 days
 """
 
-Say = Callable[[str], object]
-
 
 class NotConfirmedError(Exception):
     """Nobody has confirmed the removal; the text says how."""
@@ -59,7 +58,7 @@ class Uninstallation:
     clients: Clients
     found: Inventory
     keep: frozenset[str]
-    say: Say
+    print_line: PrintLine
     pause: Callable[[float], object] = time.sleep
 
     @property
@@ -93,13 +92,13 @@ class Uninstallation:
         for rule in self.stack.of(RULE):
             if rule.logical_id.endswith(("RequestUploaded", "EveryMinute", "SlotFree")):
                 exists(self.clients.events.disable_rule, Name=rule.name)
-        self.say("no upload starts anything any more")
+        self.print_line("no upload starts anything any more")
 
     def stop_work(self) -> None:
         """Stop executions and training jobs, and wait until the training jobs have ended."""
         for arn in inventory.executions(self.clients.states, self.stack):
             exists(self.clients.states.stop_execution, executionArn=arn, cause=CAUSE)
-            self.say(f"stopped {arn.rpartition(':')[2]}")
+            self.print_line(f"stopped {arn.rpartition(':')[2]}")
         stopped: set[str] = set()
 
         def quiet() -> bool:
@@ -118,7 +117,7 @@ class Uninstallation:
         except ClientError as error:
             if self.trains(name):
                 raise NotUninstalledError(f"{name} cannot be stopped: {error}") from error
-        self.say(f"stopped {name}")
+        self.print_line(f"stopped {name}")
 
     def trains(self, name: str) -> bool:
         """Return whether a training job has not ended."""
@@ -137,7 +136,7 @@ class Uninstallation:
         self.wait(settled, f"endpoint {name}, which is being created")
         exists(sagemaker.delete_endpoint, EndpointName=name)
         self.wait(lambda: inventory.endpoint_status(sagemaker, name) is None, f"endpoint {name}")
-        self.say(f"deleted endpoint {name}")
+        self.print_line(f"deleted endpoint {name}")
 
     def guard_tables(self) -> None:
         """Protect the tables that are kept, and no others."""
@@ -165,7 +164,7 @@ class Uninstallation:
         except NotEmptiedError as error:
             raise NotUninstalledError(str(error)) from error
         if deleted:
-            self.say(f"emptied bucket {name}: {deleted:,} versions of files")
+            self.print_line(f"emptied bucket {name}: {deleted:,} versions of files")
 
     def delete_stack(self) -> bool:
         """Delete the stack; what is kept stays behind. Return whether it is gone."""
@@ -176,7 +175,7 @@ class Uninstallation:
             retained = [one.logical_id for one in self.kept() if not one.kept]
         more = {"RetainResources": retained} if retained else {}
         cloudformation.delete_stack(StackName=self.stack.stack_id, **more)
-        self.say(f"deleting stack {self.stack.name}")
+        self.print_line(f"deleting stack {self.stack.name}")
         self.wait(lambda: not self.status().endswith("IN_PROGRESS"), f"stack {self.stack.name}")
         return self.status() == "DELETE_COMPLETE"
 
@@ -207,7 +206,7 @@ class Uninstallation:
             else:
                 gone = exists(self.clients.dynamodb.delete_table, TableName=resource.name)
             if gone:
-                self.say(f"deleted {resource.name}")
+                self.print_line(f"deleted {resource.name}")
 
     def remove_keys(self) -> None:
         """Delete the key and the secret that outlived the stack, unless the person keeps them."""
@@ -222,7 +221,9 @@ class Uninstallation:
                 self.clients.secretsmanager.delete_secret(
                     SecretId=resource.name, RecoveryWindowInDays=RECOVERY_DAYS
                 )
-            self.say(f"deleted {resource.name}: it can be brought back for {RECOVERY_DAYS} days")
+            self.print_line(
+                f"deleted {resource.name}: it can be brought back for {RECOVERY_DAYS} days"
+            )
 
     def remove_logs(self) -> None:
         """Delete the log groups: Lambda may have made one again for its last lines."""
@@ -230,7 +231,7 @@ class Uninstallation:
             return
         for name in self.found.log_groups:
             exists(self.clients.logs.delete_log_group, logGroupName=name)
-        self.say(f"deleted {len(self.found.log_groups)} log groups")
+        self.print_line(f"deleted {len(self.found.log_groups)} log groups")
 
     def why_not(self) -> str:
         """Say which resources CloudFormation could not delete, in its own words."""
@@ -294,7 +295,7 @@ def uninstall(name: str, *, keep: Collection[str], yes: str | None, dry_run: boo
             " ProtectData=true first, and they outlive it"
         )
     confirm(name, yes)
-    Uninstallation(clients, found, frozenset(keep), say).run()
+    Uninstallation(clients, found, frozenset(keep), print_now).run()
     sys.stdout.write(stays(found, keep))
     return ExitCode.DONE
 
@@ -339,12 +340,6 @@ def confirm(name: str, yes: str | None) -> None:
         yes = sys.stdin.readline().strip()
     if yes != name:
         raise NotConfirmedError(f"nothing was removed: the answer is not {name}")
-
-
-def say(words: str) -> None:
-    """Print one step that is done."""
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
 
 
 def stays(found: Inventory, keep: Collection[str]) -> str:

@@ -116,7 +116,7 @@ def run_named(
             continue
         outcome = outcome_of(mutant, SCRATCH, known)
         if outcome == "killed":
-            known.note_kill(mutant)
+            known.record_kill(mutant)
         yield mutant, outcome
 
 
@@ -136,7 +136,7 @@ class Known:
         """Return whether its tests noticed it."""
         return self._key(mutant, mutant) in self._found
 
-    def note_kill(self, mutant: NamedMutant) -> None:
+    def record_kill(self, mutant: NamedMutant) -> None:
         """Remember that its tests noticed it."""
         self._keep(self._key(mutant, mutant))
 
@@ -144,7 +144,7 @@ class Known:
         """Return whether its tests were seen to pass without it."""
         return self._key(mutant, (mutant.environment, mutant.tests)) in self._found
 
-    def note_pass(self, mutant: NamedMutant) -> None:
+    def record_pass(self, mutant: NamedMutant) -> None:
         """Remember that its tests pass without it."""
         self._keep(self._key(mutant, (mutant.environment, mutant.tests)))
 
@@ -168,7 +168,7 @@ def outcome_of(mutant: NamedMutant, folder: Path, known: Known) -> Outcome:
     if not known.was_passed(mutant):
         if run_tests(mutant, folder) != PASSED:
             return "test_fails_without_it"
-        known.note_pass(mutant)
+        known.record_pass(mutant)
     with applied(mutant, folder):
         code = run_tests(mutant, folder)
     return "killed" if code in {FAILED, IMPORT_BROKEN} else "survived"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from likeness_client.bases.mirror import Bucket, mirror
 from likeness_client.bases.refiner import take_refiner
 from likeness_client.bases.vocabulary import write_tokenizers
 from likeness_client.exit_codes import ExitCode
+from likeness_client.printing import print_now
 
 RESOLUTIONS: dict[Architecture, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024}
 """Side of the pictures, in pixels, of a base in a single file, which does not say it."""
@@ -93,12 +93,12 @@ def add(order: Order, bucket: Bucket | None) -> int:
         order, folder = convert_file(order)
     card = describe(order, folder)
     write_card(folder, card)
-    say(summary(folder, card))
+    print_now(summary(folder, card))
     if bucket is not None:
-        mirror(folder, card, bucket, say)
-        say(f"use it: sam deploy --parameter-overrides BaseId={card.base_id} (docs/bases.md)")
+        mirror(folder, card, bucket, print_now)
+        print_now(f"use it: sam deploy --parameter-overrides BaseId={card.base_id} (docs/bases.md)")
     else:
-        say("not copied to S3: --to s3://BUCKET or --stack NAME does it")
+        print_now("not copied to S3: --to s3://BUCKET or --stack NAME does it")
     return ExitCode.DONE
 
 
@@ -107,14 +107,14 @@ def describe(order: Order, folder: Path) -> BaseCard:
     pipeline, earlier = read_pipeline(folder), earlier_card(folder)
     paths = used_files(pipeline, order.variant)
     if unused := left_out(pipeline):
-        say(f"left out, since neither training nor drawing uses it: {', '.join(unused)}")
+        print_now(f"left out, since neither training nor drawing uses it: {', '.join(unused)}")
     loaded = tools().load(pipeline, paths) if order.picture else None
     found = prediction(order, pipeline, loaded)
-    say(f"prediction type {found.prediction_type}: {found.how}")
+    print_now(f"prediction type {found.prediction_type}: {found.how}")
     judge = copy_judge(order.judge, folder)
     has_clip = copy_clip(order.clip, folder)
-    files = hash_files(folder, [*paths, *judge], say)
-    refiner = take_refiner(order.refiner, pipeline, order.variant, say)
+    files = hash_files(folder, [*paths, *judge], print_now)
+    refiner = take_refiner(order.refiner, pipeline, order.variant, print_now)
     facts = {
         "base_id": order.base_id or (earlier.base_id if earlier else id_of(folder.name)),
         "family": pipeline.family,
@@ -128,16 +128,18 @@ def describe(order: Order, folder: Path) -> BaseCard:
     }
     card = make_card(facts, files, earlier, is_distilled=pipeline.is_distilled)
     if loaded is None:
-        say("not verified by a picture, as --no-picture asks")
+        print_now("not verified by a picture, as --no-picture asks")
         return card
     steps = card.inference.num_inference_steps
     steps = steps if loaded.device == "cuda" else min(steps, CPU_STEPS)
-    say(f"drawing one picture of {card.resolution} pixels in {steps} steps on {loaded.device}")
+    print_now(
+        f"drawing one picture of {card.resolution} pixels in {steps} steps on {loaded.device}"
+    )
     latents = tools().draw(loaded, card, folder / PICTURE, steps)
-    say(f"look at it: {folder / PICTURE}")
+    print_now(f"look at it: {folder / PICTURE}")
     if card.refiner is not None:
         tools().draw_refined(loaded, card, folder / REFINED_PICTURE, latents)
-        say(f"and at the same picture after the refiner: {folder / REFINED_PICTURE}")
+        print_now(f"and at the same picture after the refiner: {folder / REFINED_PICTURE}")
     return card
 
 
@@ -189,10 +191,10 @@ def convert_file(order: Order) -> tuple[Order, Path]:
         base_id=base_id,
         license=order.license or checkpoint.metadata.get("modelspec.license"),
     )
-    say(f"{order.source.name}: {checkpoint.family}, {len(checkpoint.shapes)} tensors")
+    print_now(f"{order.source.name}: {checkpoint.family}, {len(checkpoint.shapes)} tensors")
     digest = sha256_of(order.source)
     if already_converted(folder, digest):
-        say(f"converted before: {folder}")
+        print_now(f"converted before: {folder}")
         return order, folder
     if folder.exists() and any(folder.iterdir()):
         raise BaseRefusedError(f"{folder} is not empty, and not made of this file: give --out")
@@ -240,13 +242,13 @@ def write_configs(
             if path.endswith(CONFIG_SUFFIXES) and path != BASE_FILE:
                 (configs / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(order.config / path, configs / path)
-        say(f"configs and tokenizers: those of {order.config}")
+        print_now(f"configs and tokenizers: those of {order.config}")
         return
     for name, config in file_configs.configs_of(checkpoint, prediction_type, resolution).items():
         (configs / name).parent.mkdir(parents=True, exist_ok=True)
         (configs / name).write_text(json.dumps(config, indent=2))
     where = write_tokenizers(checkpoint, configs, order.tokenizer)
-    say(
+    print_now(
         "configs: sizes from the tensors' shapes; heads, norms, activations, noise schedule and"
         f" latent scale as in every {checkpoint.family}. Tokenizer: {where}"
     )
@@ -372,9 +374,3 @@ def of_people(card: BaseCard) -> str:
     if card.face_detector in {None, "dlib"}:
         return "dlib's for photos of people, where the training image has it (docs/faces.md)"
     return "none: likeness is not measured"
-
-
-def say(text: str) -> None:
-    """Print at once: a base has gigabytes."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

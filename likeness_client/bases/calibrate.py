@@ -33,6 +33,7 @@ from likeness_client.aws_errors import CONFIG
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import walk
+from likeness_client.printing import print_now
 from likeness_client.stack import find
 
 MIN_PEOPLE = 2
@@ -147,7 +148,7 @@ def measure(
     text = new.model_dump_json(indent=2, exclude_none=True) + "\n"
     s3.put_object(Bucket=place.bases, Key=key, Body=text.encode())
     print_gaps(gaps)
-    bench.say(
+    print_now(
         f"s3://{place.bases}/{key} has the floors; copy it into the base's own folder too, or the"
         " next `likeness base add` brings back the old ones"
     )
@@ -159,7 +160,7 @@ def confirm(base_id: str, count: int, *, yes: bool) -> None:
     Raises:
         NotMeasuredError: the answer is not yes.
     """
-    bench.say(f"{count} trainings on the base {base_id} of this stack, billed by SageMaker.")
+    print_now(f"{count} trainings on the base {base_id} of this stack, billed by SageMaker.")
     if not yes and input("Go on? [yes/no] ").strip().lower() not in {"y", "yes"}:
         raise bench.NotMeasuredError("nothing was started")
 

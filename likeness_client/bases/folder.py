@@ -21,6 +21,7 @@ from contracts.shared.weights.pipeline_files import (
     variants_of,
 )
 from likeness_client.bases.errors import BaseRefusedError
+from likeness_client.printing import PrintLine
 
 SD1_TEXT_WIDTH = 768
 LATENT_CHANNELS = 4
@@ -251,10 +252,10 @@ def _in(path: str, folder: str) -> bool:
     return path.rpartition("/")[0] == folder
 
 
-def hash_files(folder: Path, paths: Sequence[str], say: Callable[[str], None]) -> dict[str, str]:
+def hash_files(folder: Path, paths: Sequence[str], print_line: PrintLine) -> dict[str, str]:
     """Return the SHA-256 of each file; large ones are announced."""
     size = sum((folder / path).stat().st_size for path in paths)
-    say(f"hashing {len(paths)} files, {size / 1e9:.2f} GB")
+    print_line(f"hashing {len(paths)} files, {size / 1e9:.2f} GB")
     with ThreadPoolExecutor(HASH_THREADS) as pool:
         return dict(zip(paths, pool.map(lambda path: sha256_of(folder / path), paths), strict=True))
 

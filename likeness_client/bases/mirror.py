@@ -5,7 +5,7 @@ files that are missing or other. ``base.json`` comes last: no reader finds a bas
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,7 @@ from contracts.shared.layout import BASE_FILE, base_prefix
 from likeness_client.aws_errors import CONFIG
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import files_below, sha256_of
+from likeness_client.printing import PrintLine
 from likeness_client.stack import find
 
 PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/?")
@@ -96,7 +97,7 @@ def open_bucket(place: str | None, stack: str | None) -> Bucket | None:
     return Bucket(found.parameters["BasesBucket"], boto3.client("s3", config=CONFIG))
 
 
-def mirror(folder: Path, card: BaseCard, bucket: Bucket, say: Callable[[str], None]) -> None:
+def mirror(folder: Path, card: BaseCard, bucket: Bucket, print_line: PrintLine) -> None:
     """Upload what the bucket does not have; ``base.json`` comes last."""
     prefix, sent = base_prefix(card.base_id), 0
     paths = dict(mirrored(folder, card))
@@ -104,11 +105,11 @@ def mirror(folder: Path, card: BaseCard, bucket: Bucket, say: Callable[[str], No
         size = (folder / path).stat().st_size
         if bucket.has(prefix + path, digest, size):
             continue
-        say(f"  {path}, {size / 1e6:.1f} MB")
+        print_line(f"  {path}, {size / 1e6:.1f} MB")
         bucket.put(folder / path, prefix + path, digest)
         sent += 1
     bucket.put(folder / BASE_FILE, prefix + BASE_FILE, sha256_of(folder / BASE_FILE))
-    say(f"s3://{bucket.name}/{prefix}: {sent} files sent, {len(paths) - sent} were there")
+    print_line(f"s3://{bucket.name}/{prefix}: {sent} files sent, {len(paths) - sent} were there")
 
 
 def mirrored(folder: Path, card: BaseCard) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """SDXL's refiner beside a base: its UNet is checked against the base and copied."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from likeness_client.bases.folder import (
     refuse_other_inputs,
     sha256_of,
 )
+from likeness_client.printing import PrintLine
 
 KINDS = ("StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLPipeline")
 PLAIN_IDS, SCORED_IDS = 6, 5
@@ -31,7 +31,7 @@ PLAIN_IDS, SCORED_IDS = 6, 5
 
 
 def take_refiner(
-    source: Path | None, base: Pipeline, variant: str | None, say: Callable[[str], None]
+    source: Path | None, base: Pipeline, variant: str | None, print_line: PrintLine
 ) -> RefinerFiles | None:
     """Copy a refiner into the base's folder; return the files of the one that is there.
 
@@ -49,7 +49,7 @@ def take_refiner(
     paths = [f"{REFINER_FOLDER}/{path}" for path in chosen_files(target, variant)]
     if lacks := missing_refiner_files(paths):
         raise BaseRefusedError(f"{base.folder}: {lacks[0].path} is missing: {lacks[0].why}")
-    files = hash_files(base.folder, paths, say)
+    files = hash_files(base.folder, paths, print_line)
     return RefinerFiles(sha256=hash_of_files(files), files=files)
 
 

@@ -37,7 +37,7 @@ from serving.picture_request import PictureRequest
 from serving.requests import Inputs, PendingRequest, describe, make_answer
 from serving.rows import Row
 from serving.tensors import parse_request
-from serving.used import note_use
+from serving.used import record_use
 
 PARSING_THREADS = 4
 WRITING_THREADS = 2
@@ -315,7 +315,7 @@ class PictureService:
         """Answer one request, and write its line of metrics."""
         lease.release()
         if isinstance(result, Answer):
-            note_use(self.run_dir, result.job_ids)
+            record_use(self.run_dir, result.job_ids)
         result = self.deliver(inputs, result)
         with self.lock:
             self.unanswered -= 1

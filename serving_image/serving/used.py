@@ -15,7 +15,7 @@ USED = "used"
 _JOB_ID = re.compile("[0-9a-f]{32}")
 
 
-def note_use(run_dir: Path, job_ids: frozenset[str]) -> None:
+def record_use(run_dir: Path, job_ids: frozenset[str]) -> None:
     """Leave a file for each model, or make it of now."""
     folder = run_dir / USED
     for job_id in job_ids:

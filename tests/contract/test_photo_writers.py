@@ -100,7 +100,7 @@ FUNCTIONS = {
     ("classifiers.fetched", "rename"): Writer(1, "weights", "scratch"),
     ("unpack.main", "write"): Writer(1, "text", "pipe"),
     ("unpack.unpack", "write"): Writer(1, "photos", "pipe"),
-    ("unpack.say", "write"): Writer(1, "text", "pipe"),
+    ("unpack.write_facts", "write"): Writer(1, "text", "pipe"),
     ("unpacking._send", "write"): Writer(1, "photos", "pipe"),
     ("accepting.accept_place", "write_document"): Writer(1, "text", "models"),
     ("accepting.store_problems", "write_document"): Writer(1, "text", "models"),

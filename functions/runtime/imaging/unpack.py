@@ -25,21 +25,21 @@ def main(seconds: int) -> None:
     try:
         unpack(sys.stdin.buffer.read())
     except ArchiveRefusedError as error:
-        say({"refused": error.facts})
+        write_facts({"refused": error.facts})
     except MemoryError:
-        say({"refused": {"code": "archive_too_complex", "reason": "memory"}})
+        write_facts({"refused": {"code": "archive_too_complex", "reason": "memory"}})
 
 
 def unpack(body: bytes) -> None:
     """Write the headers, then each file."""
     archive = open_archive(body)
-    say({"headers": archive.headers})
+    write_facts({"headers": archive.headers})
     for member in archive.members:
-        say({"size": len(member.body)})
+        write_facts({"size": len(member.body)})
         sys.stdout.buffer.write(member.body)
 
 
-def say(facts: dict[str, Any]) -> None:
+def write_facts(facts: dict[str, Any]) -> None:
     """Write a line of JSON."""
     sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n")
 

@@ -19,7 +19,7 @@ def main(port: str, back: str, host: str) -> int:
     run_dir = Path(os.environ["LIKENESS_RUN_DIR"])
     front = Front(read_settings(int(port), int(back), host), run_dir, end_container)
 
-    def say_ready(_text: str) -> None:
+    def mark_ready(_text: str) -> None:
         (run_dir / READY).touch()
 
     web.run_app(
@@ -28,7 +28,7 @@ def main(port: str, back: str, host: str) -> int:
         port=front.settings.port,
         handler_cancellation=True,
         access_log=None,
-        print=say_ready,
+        print=mark_ready,
         shutdown_timeout=EXIT_SECONDS,
     )
     return 0

@@ -251,7 +251,7 @@ def test_what_was_killed_is_not_asked_again_until_its_file_or_a_test_changes(
     monkeypatch.setattr(scratch, "ROOT", copy)
     files = ("rule.py", "test_rule.py", "other.py")
     (copy / "other.py").touch()
-    known(*files).note_kill(mutant())
+    known(*files).record_kill(mutant())
     assert known(*files).was_killed(mutant())
     assert not known(*files).was_killed(mutant(name="another"))
     assert not named.Known(files, fresh=True).was_killed(mutant())

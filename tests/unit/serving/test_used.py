@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from serving.used import USED, UseReporter, note_use
+from serving.used import USED, UseReporter, record_use
 
 JOB, OTHER = "a" * 32, "b" * 32
 TODAY = datetime.now(UTC).date().isoformat().encode()
@@ -24,9 +24,9 @@ def test_each_day_of_a_model_is_stored_once(tmp_path: Path) -> None:
     s3 = MemoryS3()
     reporter = UseReporter(s3, "models", "used/")
     reporter.report(tmp_path, set())
-    note_use(tmp_path, frozenset({JOB, "job-1", "../x"}))
+    record_use(tmp_path, frozenset({JOB, "job-1", "../x"}))
     for _ in range(2):
-        note_use(tmp_path, frozenset({JOB}))
+        record_use(tmp_path, frozenset({JOB}))
         reporter.report(tmp_path, set())
     assert s3.puts == [(f"used/{JOB}", TODAY)]
     yesterday = datetime.now(UTC) - timedelta(days=1)
@@ -37,6 +37,6 @@ def test_each_day_of_a_model_is_stored_once(tmp_path: Path) -> None:
 
 def test_nothing_is_written_down_of_an_erased_model(tmp_path: Path) -> None:
     s3 = MemoryS3()
-    note_use(tmp_path, frozenset({JOB, OTHER}))
+    record_use(tmp_path, frozenset({JOB, OTHER}))
     UseReporter(s3, "models", "used/").report(tmp_path, {JOB})
     assert s3.puts == [(f"used/{OTHER}", TODAY)]
