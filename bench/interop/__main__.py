@@ -21,7 +21,7 @@ def main() -> int:
     options = read_options()
     with tempfile.TemporaryDirectory() as scratch:
         cases = make_cases(Path(scratch))
-        every = [str(case.folder) for case in cases]
+        every = [str(case.folder) for case in cases if not case.dora]
         drawn = [str(case.folder) for case in cases if case.size == "tiny"]
         figures = run(Path(sys.executable), "libraries", *drawn)
         figures += run(options.python, "libraries", *drawn)

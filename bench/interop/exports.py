@@ -1,7 +1,7 @@
 """The adapters that the tools load: written by the trainer's own exporter, with random weights."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from bench.interop.sizes import REAL_TEXTS, REAL_UNETS, TEXTS_OF
 from contracts.base import BaseCard
 from tests.smoke.tiny_pipelines import Family, make_base, write_card
 from trainer.config.recipe import Recipe, RecipeSubject
-from trainer.export.adapter_files import write_adapter
+from trainer.export.adapter_files import MAGNITUDE, write_adapter
 from trainer.model.architectures import ARCHITECTURES
 from trainer.model.text import TEXT_TARGETS
 
@@ -33,6 +33,9 @@ class Case:
     """``tiny`` or ``real``."""
     text: bool
     """Whether the text encoders have adapters."""
+    dora: bool = False
+    """Whether every layer has row lengths; tools other than diffusers and peft read no such file,
+    or read it otherwise (decision 0110)."""
 
 
 def make_cases(folder: Path) -> list[Case]:
@@ -42,6 +45,9 @@ def make_cases(folder: Path) -> list[Case]:
         for size in ("tiny", "real")
         for family in FAMILIES
         for text in (False, True)
+    ]
+    cases += [
+        Case(folder / f"tiny-{name}-dora", name, "tiny", text=True, dora=True) for name in FAMILIES
     ]
     for case in cases:
         case.folder.mkdir(parents=True)
@@ -58,8 +64,8 @@ def write_tiny(case: Case) -> None:
     card = with_official_blocks(case.folder / "base", make_base(case.folder / "base", case.family))
     base = load_base(case.folder / "base", card, torch.device("cpu"), torch.float32)
     networks = {"unet": base.pipeline.unet, **(base.text_encoders() if case.text else {})}
-    weights = random_weights(networks)
-    write_adapter(case.folder, base, recipe(), weights)
+    weights = random_weights(networks, dora=case.dora)
+    write_adapter(case.folder, base, replace(recipe(), use_dora=case.dora), weights)
     with torch.no_grad():
         merge(networks, weights)
     base.pipeline.save_pretrained(case.folder / "merged")
@@ -150,8 +156,8 @@ def adapted_layers(networks: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def random_weights(networks: dict[str, Any]) -> dict[str, Any]:
-    """Return both matrices of every adapted layer, by the names of peft's files."""
+def random_weights(networks: dict[str, Any], *, dora: bool = False) -> dict[str, Any]:
+    """Return the matrices, and perhaps the row lengths, of every adapted layer, by peft's names."""
     chance = torch.Generator().manual_seed(5)
     weights = {}
     for name, layer in adapted_layers(networks).items():
@@ -159,16 +165,22 @@ def random_weights(networks: dict[str, Any]) -> dict[str, Any]:
         rank = recipe().rank_of(name.split(".")[0])
         weights[f"{name}.lora_A.weight"] = torch.randn((rank, width), generator=chance) * 0.3
         weights[f"{name}.lora_B.weight"] = torch.randn((out, rank), generator=chance) * 0.3
+        if dora:
+            lengths = layer.weight.detach().norm(dim=1) * (1 + torch.rand(out, generator=chance))
+            weights[f"{name}.{MAGNITUDE}.weight"] = lengths
     return weights
 
 
 def merge(networks: dict[str, Any], weights: dict[str, Any]) -> None:
-    """Add ``alpha / rank * B A`` to each layer."""
+    """Add ``alpha / rank * B A`` to each layer, and give its rows their lengths."""
     for name, layer in adapted_layers(networks).items():
         network = name.split(".")[0]
         scale = recipe().alpha_of(network) / recipe().rank_of(network)
         both = weights[f"{name}.lora_B.weight"] @ weights[f"{name}.lora_A.weight"]
         layer.weight += scale * both
+        lengths = weights.get(f"{name}.{MAGNITUDE}.weight")
+        if lengths is not None:
+            layer.weight *= (lengths / layer.weight.norm(dim=1))[:, None]
 
 
 def name_for_transformers_4(file: Path) -> None:

@@ -21,11 +21,10 @@ def check(folder: Path, family: str, _: str) -> list[Line]:
     versions = f"transformers {transformers.__version__.split('.')[0]}, {folder.name}"
     figures = peft_figures(folder, family, f"peft, {versions}")
     adapter = folder / "adapter"
-    webui = webui_file(folder).relative_to(adapter)
-    for file, words in {
-        "pytorch_lora_weights.safetensors": "own file",
-        str(webui): "webui",
-    }.items():
+    files = {"pytorch_lora_weights.safetensors": "own file"}
+    if not folder.name.endswith("-dora"):  # diffusers ignores kohya's name of the lengths
+        files[str(webui_file(folder).relative_to(adapter))] = "webui"
+    for file, words in files.items():
         pipeline = load(folder / "base", family)
         pipeline.load_lora_weights(adapter, weight_name=file)
         name = f"diffusers {diffusers.__version__}, {folder.name}, {words}"
