@@ -231,6 +231,46 @@ def test_a_joined_name_of_z_image_keeps_the_words_that_have_a_line(name: str, la
     assert list(read_pairs(given)) == [f"transformer.{layer}"]
 
 
+MIDDLE = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
+MIDDLE_OF_SGM = "middle_block.1.transformer_blocks.0.attn1.to_out.0"
+WORD = "text_model.encoder.layers.0.self_attn.q_proj"
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        (f"diffusion_model.{MIDDLE_OF_SGM}", MIDDLE),
+        (f"unet.{MIDDLE_OF_SGM}", MIDDLE),
+        (f"lora_unet.{MIDDLE.removeprefix('unet.')}", MIDDLE),
+        ("unet.input_blocks.3.0.op", "unet.down_blocks.0.downsamplers.0.conv"),
+        ("unet.output_blocks.2.2.conv", "unet.up_blocks.0.upsamplers.0.conv"),
+        ("diffusion_model.input_blocks.4.0.in_layers.2", "unet.down_blocks.1.resnets.0.conv1"),
+        ("unet.label_emb.0.2", "unet.add_embedding.linear_2"),
+        ("unet.time_embed.0", "unet.time_embedding.linear_1"),
+        ("diffusion_model.out.2", "unet.conv_out"),
+        (f"clip_l.{WORD}", f"text_encoder.{WORD}"),
+        (f"lora_te2.{WORD}", f"text_encoder_2.{WORD}"),
+        (f"text_encoders.clip_g.transformer.{WORD}", f"text_encoder_2.{WORD}"),
+        (f"text_encoders.clip_h.transformer.{WORD}", f"text_encoder.{WORD}"),
+        ("lora_transformer_layers_0_attention_to_q", "transformer.layers.0.attention.to_q"),
+    ],
+)
+def test_names_of_onetrainer_the_open_model_initiative_and_comfyui_are_read(
+    name: str, layer: str
+) -> None:
+    given = {f"{name}.lora_down.weight": random(4, 8), f"{name}.lora_up.weight": random(6, 4)}
+    (found,) = read_pairs(given)
+    assert found == layer
+
+
+def test_pefts_own_name_of_an_adapter_may_be_in_the_keys() -> None:
+    name = f"base_model.model.{MIDDLE.removeprefix('unet.')}"
+    given = {f"{name}.lora_{half}.default.weight": random(4, 4) for half in "AB"}
+    assert list(read_pairs(given)) == [MIDDLE]
+    with pytest.raises(UnknownFileError, match="twice"):
+        read_pairs(given | {f"{name}.lora_A.weight": random(4, 4)})
+
+
 def test_joined_queries_keys_and_values_are_three_pairs_exactly() -> None:
     name = "diffusion_model.layers.0.attention"
     down, up = random(2, 8), random(18, 2)

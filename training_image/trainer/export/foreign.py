@@ -125,14 +125,32 @@ PREFIXES = {
     "lora_te1": "text_encoder",
     "lora_te2": "text_encoder_2",
     "lycoris": "unet",
+    "lora_transformer": "transformer",
 }
 """Networks by the prefix of a joined name; ``lycoris`` is SimpleTuner's. Z-Image's transformer has
-the UNet's prefix."""
+the UNet's prefix, or OneTrainer's ``lora_transformer``."""
+
+DOTTED = PREFIXES | {
+    "clip_l": "text_encoder",
+    "clip_h": "text_encoder",
+    "clip_g": "text_encoder_2",
+}
+"""Networks by the first part of a dotted name: OneTrainer's, also in the format of the Open Model
+Initiative, and ComfyUI's, which writes ``text_encoders.clip_l.transformer``."""
 
 NETWORKS = {"unet", "transformer", "text_encoder", "text_encoder_2"}
 
 _CONVOLUTION = re.compile(r"\.(?:conv\d?|conv_in|conv_out|conv_shortcut)$")
 _JOINED = re.compile(rf"({'|'.join(sorted(PREFIXES, key=len, reverse=True))})_(\w+)")
+_DOTTED = re.compile(rf"(?:text_encoders\.)?({'|'.join(DOTTED)})\.(?:transformer\.)?(.+)")
+_SGM_BLOCKS = (
+    "input_blocks.",
+    "middle_block.",
+    "output_blocks.",
+    "time_embed.",
+    "label_emb.",
+    "out.",
+)
 _UNET_BLOCKS = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in", "conv_out")
 _Z_IMAGE_EMBEDDERS = ("all_x_embedder.", "cap_embedder.", "t_embedder.", "all_final_layer.")
 _FUSED = ".attention.qkv"
@@ -258,6 +276,8 @@ def layer_name(name: str, layers_per_block: int) -> str:
     'unet.mid_block.attentions.0.proj_in'
     >>> layer_name("diffusion_model.layers.0.attention.out", 2)
     'transformer.layers.0.attention.to_out.0'
+    >>> [layer_name(name, 2) for name in ("unet.middle_block.1.proj_in", "clip_g.text_model.x")]
+    ['unet.mid_block.attentions.0.proj_in', 'text_encoder_2.text_model.x']
     """
     if found := _JOINED.fullmatch(name):
         joined = found[2].removeprefix("_")  # some tools write two after lora_unet
@@ -267,6 +287,11 @@ def layer_name(name: str, layers_per_block: int) -> str:
         return z_image_name(f"{network}.{path}")
     path = name.removeprefix("base_model.model.").removeprefix("diffusion_model.")
     path = path.replace(".processor.", ".")
+    if found := _DOTTED.fullmatch(path):
+        path = f"{DOTTED[found[1]]}.{found[2]}"
+    if path.removeprefix("unet.").startswith(_SGM_BLOCKS):
+        joined = path.removeprefix("unet.").replace(".", "_")
+        path = f"unet.{lora_names.layer_path(joined, layers_per_block)}"
     if path.startswith(_Z_IMAGE_EMBEDDERS):
         path = f"transformer.{path}"
     if path.startswith(_UNET_BLOCKS):

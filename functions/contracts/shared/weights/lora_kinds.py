@@ -33,6 +33,8 @@ _HALVES = {
     "lora_mid.weight": "mid",
     "lora_A.weight": "down",
     "lora_B.weight": "up",
+    "lora_A.default.weight": "down",
+    "lora_B.default.weight": "up",
     "lora.down.weight": "down",
     "lora.up.weight": "up",
     "lora_linear_layer.down.weight": "down",
@@ -44,7 +46,10 @@ _HALVES = {
     "lora_magnitude_vector": "lengths",
     "lora_magnitude_vector.weight": "lengths",
 }
-"""Ends of the names of a layer's tensors, and what each of them is."""
+"""Ends of the names of a layer's tensors, and what each of them is.
+
+``default`` is peft's name of an adapter. Scripts that save weights without peft's function keep it.
+"""
 
 _LYCORIS = re.compile(r"(.+)\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t[12]))")
 
