@@ -27,6 +27,8 @@ class MemoryErasures:
         """The tenant or the model that each row names."""
         self.exports = MemoryExports()
         self.leases: dict[tuple[str, str], str | None] = {}
+        self.repeats: dict[tuple[str, str], str] = {}
+        """The job that stands for an upload whose content was accepted before."""
 
     def is_erased(self, *subjects: ErasureSubject) -> bool:
         return any(subject.erasure_id in self.rows for subject in subjects)
@@ -53,6 +55,11 @@ class MemoryErasures:
             if owner == tenant
         }
         pointed = {r.upload: UploadRow(points_to=r.job_id) for r in records}
+        pointed |= {
+            upload: UploadRow(points_to=job_id)
+            for (owner, upload), job_id in self.repeats.items()
+            if owner == tenant
+        }
         return TenantRows(records, pointed | uploads)
 
     def stop_job(self, record: JobRecord, now: datetime) -> None:
@@ -83,6 +90,7 @@ class MemoryErasures:
 
     def forget_upload(self, tenant: str, upload: str) -> None:
         self.leases.pop((tenant, upload), None)
+        self.repeats.pop((tenant, upload), None)
 
     def models_of(self, tenant: str) -> list[str]:
         return [name for owner, name in self.models.rows if owner == tenant]

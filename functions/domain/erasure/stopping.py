@@ -25,10 +25,34 @@ def withdraw_consent(
     """Store that the consent was taken back, and erase what it had allowed.
 
     The withdrawal is stored first. After a crash in between the record has it, and the same call
-    again erases. It is stored too where nothing is left to be erased.
+    again erases. It is stored too where nothing is left to be erased. Uploads with the same content
+    have the same job and the same consent: their photos go too, each with a receipt of its own.
     """
-    consents.withdraw(subject, now)
+    others = same_content(subject, services, consents)
+    for one in (subject, *others):
+        consents.withdraw(one, now)
+    for one in others:
+        request_erasure(one, services, now)
     return request_erasure(subject, services, now)
+
+
+def same_content(
+    subject: ErasureSubject, services: StoppingServices, consents: Consents
+) -> list[ErasureSubject]:
+    """Return the tenant's other uploads with the content of this one: one job stands for them."""
+    if subject.kind != "upload":
+        return []
+    rows, given = services.erasures.rows_of(subject.tenant).uploads, consents.of(subject.tenant)
+    pointer = rows.get(subject.upload or "")
+    jobs = {one.model_id for one in given if one.upload == subject.upload}
+    if pointer is not None and pointer.points_to is not None:
+        jobs.add(pointer.points_to)
+    found = [
+        *(upload for upload, row in rows.items() if row.points_to in jobs),
+        *(one.upload for one in given if one.model_id in jobs),
+    ]
+    others = sorted({*found} - {subject.upload or ""})
+    return [ErasureSubject(tenant=subject.tenant, upload=upload) for upload in others]
 
 
 def request_erasure(

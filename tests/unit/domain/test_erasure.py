@@ -519,6 +519,36 @@ def test_a_withdrawal_is_stored_where_nothing_is_left_to_be_erased() -> None:
     assert (answer.outcome, kept.withdrawn_at) == ("unknown", NOON.isoformat())
 
 
+@pytest.mark.parametrize("named", ["u1", "again"])
+def test_a_withdrawal_reaches_every_upload_with_the_same_content_and_no_other(named: str) -> None:
+    world = Erasing()
+    for number in (1, 2):
+        world.enter(number, f"token-{number}")
+        world.consents.record(
+            ConsentRecord(
+                model_id=job_id(number),
+                tenant="acme",
+                upload=f"u{number}",
+                consent=Consent.model_validate(consent()),
+                recorded_at=NOON.isoformat(),
+            )
+        )
+    world.erasures.repeats["acme", "again"] = job_id(1)
+    for upload in ("u1", "again", "u2"):
+        world.uploads.write(layout.upload_prefix("acme", upload) + "a.jpg", b"photo")
+    subject = ErasureSubject(tenant="acme", upload=named)
+    withdraw_consent(subject, world.stopping, world.consents, NOON)
+    withdrawn = {one.upload for one in world.consents.of("acme") if one.withdrawn_at is not None}
+    assert withdrawn == {"u1"}
+    erased = [
+        upload
+        for upload in ("u1", "again", "u2")
+        if world.erasures.is_erased(ErasureSubject(tenant="acme", upload=upload))
+    ]
+    assert erased == ["u1", "again"]
+    assert len(world.executions.started) == len(erased)
+
+
 def remaining_in(world: Erasing, subject: ErasureSubject) -> dict[str, int | None]:
     """Return what the receipt says is left, by store."""
     sign_receipt(subject, receipts(world), NOON)
