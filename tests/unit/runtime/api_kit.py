@@ -136,6 +136,7 @@ def call(  # noqa: PLR0913 - the parts of a request
     query: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     who: dict[str, str] | None = None,
+    source: str = "",
 ) -> Answer:
     """Send a request as API Gateway does; without ``who`` as tenant acme with every scope."""
     event: dict[str, Any] = {
@@ -145,7 +146,7 @@ def call(  # noqa: PLR0913 - the parts of a request
         "queryStringParameters": query or {},
         "requestContext": {
             "requestId": "r1",
-            "http": {"method": method, "path": path},
+            "http": {"method": method, "path": path, "sourceIp": source},
             "stage": "$default",
             "authorizer": {"lambda": context("acme", *ALL) if who is None else who},
         },

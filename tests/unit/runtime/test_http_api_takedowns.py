@@ -1,6 +1,8 @@
 """A report without an account, an operator's decision, and what a disabled model refuses."""
 
 from base64 import b64encode
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from contracts.documents.api.pictures import DrawnFile
 from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
 from http_api.services import Limits, Services
-from tests.unit.runtime.api_kit import ALL, Answer, call, context, services
+from tests.unit.runtime.api_kit import ALL, NOON, Answer, call, context, services
 from tests.unit.runtime.everything_kit import with_everything
 
 PICTURE = b64encode(b"a picture").decode()
@@ -82,6 +84,23 @@ def test_reports_are_limited_by_address_and_in_all() -> None:
         stores = services(limits)
         assert [report(stores).status for _ in range(3)] == [200, 200, 429]
     assert report(services(Limits(reports_per_hour=0))).status == 429
+
+
+def test_an_address_is_limited_for_an_hour_and_no_other_address_is() -> None:
+    stores = services(Limits(reports_per_hour=1))
+
+    def asked(source: str, hours: float = 0) -> Answer:
+        later = replace(stores, now=lambda: NOON + timedelta(hours=hours))
+        return call(later, "POST", "/v1/takedowns", REPORT, who=NOBODY, source=source)
+
+    assert asked("192.0.2.7").status == 200
+    again = asked("192.0.2.7", 0.5)
+    assert (again.status, again.headers["Retry-After"]) == (429, "1800")
+    assert asked("::ffff:192.0.2.7").status == 429
+    assert asked("192.0.2.7", 1).status == 200
+    for mine, other in (("192.0.2.8", "192.0.2.9"), ("2001:db8:1:2::3", "2001:db8:1:3::3")):
+        assert [asked(one).status for one in (mine, mine, other)] == [200, 429, 200]
+    assert asked("2001:db8:1:2:ffff::4").status == 429, "a subscriber has the whole /64"
 
 
 @pytest.mark.parametrize(
