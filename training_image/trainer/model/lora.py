@@ -56,20 +56,29 @@ def attach(
         )
     inject_adapter_in_model(config, network, adapter_name=ADAPTER)
     for key, weight in parameters({name: network}).items():
+        if ".lokr_w2." in key:  # peft makes the second matrix whole where the rank is no saving
+            raise rank_too_large(weight.shape, decompose_factor)
         weight.data = weight.data.float()
-        if ".lora_A." in key:
-            weight.data.copy_(initial_lora_a(key, weight.shape, rank, seed))
-        elif ".lokr_w2_" in key:
-            weight.data.copy_(
-                normal(weight.shape, seed, "lokr", key) / math.sqrt(3 * weight.shape[1])
-            )
-        elif ".lokr_w2." in key:  # peft makes the second matrix whole where the rank is no saving
-            most = math.ceil(max(weight.shape) / 2) - 1
-            message = (
-                f"rank: adapter_type lokr has at most rank {most} with decompose_factor "
-                f"{decompose_factor} on this base"
-            )
-            raise TrainingError("option_unavailable", message)
+        weight.data.copy_(initial_weight(key, weight.data, rank, seed))
+
+
+def initial_weight(key: str, weight: Tensor, rank: int, seed: int) -> Tensor:
+    """Return what the weight named ``key`` starts from; peft's own start where it is not random."""
+    if ".lora_A." in key:
+        return initial_lora_a(key, weight.shape, rank, seed)
+    if ".lokr_w2_" in key:
+        return normal(weight.shape, seed, "lokr", key) / math.sqrt(3 * weight.shape[1])
+    return weight
+
+
+def rank_too_large(shape: torch.Size, decompose_factor: int | None) -> TrainingError:
+    """Return the error for LoKr's rank beside a second matrix of this shape."""
+    most = math.ceil(max(shape) / 2) - 1
+    message = (
+        f"rank: adapter_type lokr has at most rank {most} with decompose_factor "
+        f"{decompose_factor} on this base"
+    )
+    return TrainingError("option_unavailable", message)
 
 
 def initial_lora_a(key: str, shape: torch.Size | tuple[int, ...], rank: int, seed: int) -> Tensor:
