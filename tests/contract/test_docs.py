@@ -26,6 +26,7 @@ FOLDERS = {
 }
 """Our folders, without the one that holds only what somebody has measured."""
 TEST_NAME = re.compile(r"`(?:(test_\w+)::)?(test_\w+)`")
+VARIABLE = re.compile(r"\bLIKENESS_[A-Z_]+\b")
 
 
 def test_the_drawn_workflow_is_the_defined_one() -> None:
@@ -72,6 +73,11 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
         for file, test in named
         if test not in known and not any(test in t for f, t in known.items() if f == file)
     }
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_variable_that_a_page_names_is_one_of_a_program(page: Path) -> None:
+    assert set(VARIABLE.findall(page.read_text())) <= known_variables()
 
 
 def test_every_field_of_a_request_is_described() -> None:
@@ -154,3 +160,11 @@ def script(name: str) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@cache
+def known_variables() -> set[str]:
+    """Return the variables of ours that a program, a template or a build file has in it."""
+    command = ["git", "grep", "-ohwE", "LIKENESS_[A-Z_]+", "--", ".", ":!*.md"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(listed.stdout.split())
