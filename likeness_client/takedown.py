@@ -18,6 +18,7 @@ OUTCOMES = {
 REFUSED = {
     "unknown": "there is no such case; `likeness takedown list` shows all",
     "no_model": "the picture's marks name no model: name one by --model, or refuse with no_mark",
+    "unknown_model": "there is no model of this id, so nothing was disabled: correct --model",
     "decided": "the case was decided before in another way, as the list shows",
 }
 

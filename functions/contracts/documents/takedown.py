@@ -201,8 +201,17 @@ class TakedownOrder(Document):
 class TakedownAnswer(Document):
     """Answer of decide_takedown."""
 
-    outcome: Literal["listed", "disabled", "refused", "restored", "unknown", "no_model", "decided"]
-    """``no_model``: the marks have named none, so the operator must; ``decided``: the case does
-    not wait for this decision."""
+    outcome: Literal[
+        "listed",
+        "disabled",
+        "refused",
+        "restored",
+        "unknown",
+        "no_model",
+        "unknown_model",
+        "decided",
+    ]
+    """``no_model``: the marks have named none, so the operator must; ``unknown_model``: the operator
+    has named one that is not there; ``decided``: the case does not wait for this decision."""
 
     cases: tuple[TakedownCase, ...] = ()

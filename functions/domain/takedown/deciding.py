@@ -46,9 +46,14 @@ def accept(
 
     For an accepted case this refuses the owner's appeal, which then waits no longer.
     """
+    named = named_models(given.models, services.jobs)
+    if named is None:
+        return TakedownAnswer(outcome="unknown_model", cases=(case,))
     if case.status in {"refused", "restored"}:
         return TakedownAnswer(outcome="decided", cases=(case,))
-    models = case.models if case.status == "accepted" else given.models or case.models
+    if case.status == "accepted" and not set(named) <= set(case.models):
+        return TakedownAnswer(outcome="decided", cases=(case,))
+    models = case.models if case.status == "accepted" else named or case.models
     if not models:
         return TakedownAnswer(outcome="no_model", cases=(case,))
     for marker in markers_of(models, services.jobs):
@@ -65,6 +70,18 @@ def accept(
     if answer.outcome == "decided":  # somebody else has decided meanwhile
         release(models, services)
     return answer
+
+
+def named_models(given: Iterable[str], jobs: JobRows) -> tuple[str, ...] | None:
+    """Return the models that an operator names, for a sweep's trial its model; None: one is none.
+
+    A misspelt id would disable nothing, and the operator would not be told.
+    """
+    found = [jobs.get(model) for model in given]
+    known = [job for job in found if job is not None]
+    if len(known) < len(found):
+        return None
+    return tuple(dict.fromkeys(job.trial_of or job.job_id for job in known))
 
 
 def refuse(

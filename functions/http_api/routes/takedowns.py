@@ -135,9 +135,13 @@ def decided(answer: TakedownAnswer) -> TakedownCase:
     """Return the case after a decision.
 
     Raises:
-        ApiError: there is no such case, no model to disable, or it was decided before.
+        ApiError: there is no such case, no model to disable, no such model, or it was decided
+            before.
     """
     codes = {"unknown": "not_found", "no_model": "no_marked_model", "decided": "already_decided"}
+    if answer.outcome == "unknown_model":
+        problem = FieldProblem(field="body.models", message="there is no model of this id")
+        raise ApiError("invalid_call", errors=[problem])
     if answer.outcome in codes:
         raise ApiError(codes[answer.outcome])
     return answer.cases[0]

@@ -165,6 +165,36 @@ def test_without_a_mark_the_operator_names_the_model() -> None:
     assert markers(services) == [f"disabled/{ONE}"]
 
 
+def test_a_model_that_is_not_there_is_named_and_nothing_is_disabled() -> None:
+    cases = MemoryTakedowns()
+    services = deciding(cases)
+    cases.add(case())
+    assert after(services, order("accept", models=[ONE, "9" * 32])) == ["unknown_model"]
+    assert markers(services) == []
+    assert cases.get(case().case_id) == case()
+
+
+def test_a_trial_that_is_named_stands_for_its_sweep_s_model() -> None:
+    cases = MemoryTakedowns()
+    services = deciding(cases)
+    cases.add(case())
+    jobs: Any = services.jobs
+    sweep, trial = jobs.records[TWO], jobs.records[ONE]
+    jobs.records[TWO] = sweep.model_copy(update={"trials": (TRIAL,)})
+    jobs.records[TRIAL] = trial.model_copy(update={"job_id": TRIAL, "trial_of": TWO})
+    assert after(services, order("accept", models=[TRIAL])) == ["disabled"]
+    assert markers(services) == [f"disabled/{TWO}", f"disabled/{TRIAL}"]
+
+
+def test_an_accepted_case_takes_no_further_model_without_a_word() -> None:
+    cases = MemoryTakedowns()
+    services = deciding(cases)
+    cases.add(case(models=(ONE,)))
+    orders = [order("accept"), order("accept", models=[TWO]), order("accept", models=[ONE])]
+    assert after(services, *orders) == ["disabled", "decided", "disabled"]
+    assert markers(services) == [f"disabled/{ONE}"]
+
+
 def test_a_no_has_a_reason_and_is_final() -> None:
     cases = MemoryTakedowns()
     services = deciding(cases)

@@ -165,6 +165,13 @@ def test_a_disabled_model_draws_nothing_and_gives_no_files_until_it_is_restored(
     assert call(stores, "GET", f"/v1/models/{MODEL}").body["disabled"] is False
 
 
+def test_a_model_that_is_not_there_is_a_wrong_field() -> None:
+    stores = with_everything()
+    path = f"/v1/takedowns/{report(stores).body['id']}:accept"
+    answer = call(stores, "POST", path, {"models": ["9" * 32]}, who=OPERATOR)
+    assert (answer.status, answer.body["errors"][0]["field"]) == (422, "body.models")
+
+
 def test_the_owner_appeals_and_nobody_else() -> None:
     stores = with_everything()
     accepted(stores, MODEL)
