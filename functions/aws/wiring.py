@@ -100,7 +100,8 @@ def pricing_services() -> PricingServices:
 def prices_from_env() -> PriceTable:
     """Return the price table, with the operator's price of the stack's own instance type."""
     usd = settings.decimal("TRAINING_PRICE_USD_PER_HOUR")
-    return PriceTable({settings.text("TRAINING_INSTANCE_TYPE"): usd} if usd else {})
+    own = {settings.text("TRAINING_INSTANCE_TYPE"): usd} if usd else {}
+    return PriceTable(own, num_processes=settings.number("NUM_PROCESSES"))
 
 
 def thresholds_from_env() -> IntakeThresholds:

@@ -123,7 +123,7 @@ def make_estimate(
     With successive halving it is the most that the sweep can take: who goes on is not known, so
     the longest trials of each rung are counted.
     """
-    rungs = rungs_of(request, dataset, card)
+    rungs = rungs_of(request, dataset, card, instance_type, prices)
     longest: list[Estimate] = []
     for number, count in enumerate(rungs.counts):
         parts = [Part(trial.request, rungs.rung_of(NO_ID, trial, number)) for trial in rungs.trials]
@@ -136,13 +136,20 @@ NO_ID = "0" * 32
 """Id of a sweep whose rungs are only estimated."""
 
 
-def rungs_of(request: TrainingRequest, dataset: Dataset, card: BaseCard) -> Rungs:
+def rungs_of(
+    request: TrainingRequest,
+    dataset: Dataset,
+    card: BaseCard,
+    instance_type: str,
+    prices: PriceTable = PUBLISHED,
+) -> Rungs:
     """Return the rungs of a request's sweep; without a grid, one rung of one training."""
     halving = None if request.sweep is None else request.sweep.halving
+    processes = prices.processes_on(instance_of(request, instance_type))
     return plan_rungs(
         halving,
         grid_trials(request),
-        lambda trial: count_steps(trial, card.training, dataset).steps,
+        lambda trial: count_steps(trial, card.training, dataset, processes).steps,
     )
 
 
@@ -155,12 +162,13 @@ def estimate_one(
 ) -> Estimate:
     """Return the estimate of one job."""
     request, rung = part
-    budget = count_steps(request, card.training, dataset)
+    instance_type = instance_of(request, instance_type)
+    processes = prices.processes_on(instance_type)
+    budget = count_steps(request, card.training, dataset, processes)
     if rung is not None:
         budget = budget_of(rung, budget, request.validation_steps)
-    instance_type = instance_of(request, instance_type)
     speed = speed_of(instance_type, card, prices)
-    work = work_tflop(budget, request, card, speed.judged_pictures)
+    work = work_tflop(budget, request, card, speed.judged_pictures, processes)
     seconds = round(speed.other_seconds + work / speed.tflop_per_second)
     return Estimate(
         steps=budget.steps,
@@ -192,16 +200,20 @@ def speed_of(instance_type: str, card: BaseCard, prices: PriceTable) -> Speed:
 
 
 def work_tflop(
-    budget: StepBudget, request: TrainingRequest, card: BaseCard, judged_pictures: int
+    budget: StepBudget,
+    request: TrainingRequest,
+    card: BaseCard,
+    judged_pictures: int,
+    processes: int = 1,
 ) -> float:
-    """Return the work of the training passes and of all pictures, validation images included.
+    """Return one GPU's work: its training passes and all pictures, validation images included.
 
-    Photos are trained equally often at each of ``resolutions``. Class images and pictures have
-    ``resolution``.
+    The processes share the photos, and each of them draws every picture. Photos are trained equally
+    often at each of ``resolutions``. Class images and pictures have ``resolution``.
     """
     side = request.resolution or card.resolution
     sides = request.resolutions or (side,)
-    photos = budget.batches * budget.batch_size
+    photos = budget.batches * budget.batch_size / processes
     of_photos = photos * sum(pass_tflop(card, one) for one in sides) / len(sides)
     of_class = photos * pass_tflop(card, side) if budget.class_images else 0.0
     validation_images = budget.validation_rounds * budget.validation_pictures

@@ -21,7 +21,7 @@ USD_PER_HOUR = {
 }
 
 PEAK_TFLOPS = {name: INSTANCES[name].gpu.peak_tflops for name in training_types()}
-"""Dense bfloat16 TFLOPS of one GPU of the instance, because a task trains on one GPU."""
+"""Dense bfloat16 TFLOPS of one GPU of the instance, of which a process has one."""
 
 
 def gpus_of(instance_type: str) -> int:
@@ -33,6 +33,14 @@ def gpus_of(instance_type: str) -> int:
     return INSTANCES[instance_type].gpus if instance_type in INSTANCES else 1
 
 
+def processes_on(instance_type: str, most: int) -> int:
+    """Return how many processes train one adapter: ``most``, or one for each GPU of the instance.
+
+    The estimate and the training job ask here, as epochs have fewer steps with more processes.
+    """
+    return min(most, gpus_of(instance_type))
+
+
 @dataclass(frozen=True)
 class PriceTable:
     """USD an hour of each instance type, and how fast one base trains on it."""
@@ -42,6 +50,18 @@ class PriceTable:
 
     speeds: Mapping[str, MeasuredSpeed] = field(default_factory=dict)
     """What `likeness bench` measured, by instance type; other types are estimated."""
+
+    num_processes: int = 1
+    """Largest number of processes that train one adapter, each on a GPU of its own."""
+
+    def processes_on(self, instance_type: str) -> int:
+        """Return how many processes train one adapter on an instance of this type.
+
+        >>> table = PriceTable(num_processes=4)
+        >>> table.processes_on("ml.p4d.24xlarge"), table.processes_on("ml.g5.2xlarge")
+        (4, 1)
+        """
+        return processes_on(instance_type, self.num_processes)
 
     def usd_per_hour(self, instance_type: str) -> float | None:
         """Return the price of an hour; None for an instance type without a price.

@@ -81,7 +81,8 @@ def rungs_of_sweep(
     if record is None:  # pragma: no cover - advance() has refused it
         return Rungs(grid_trials(accepted.request), (1,))
     card = card_of(services.bases, record)
-    return rungs_of(accepted.request, Dataset.of_report(report), card)
+    dataset = Dataset.of_report(report)
+    return rungs_of(accepted.request, dataset, card, services.instance_type, services.prices)
 
 
 def next_round(given: PlanSweepInput, rungs: Rungs, models: Storage) -> Round:

@@ -14,7 +14,7 @@ from contracts.documents.upload.options import Precision
 from contracts.documents.upload.run import RunOptions
 from contracts.shared import layout
 from contracts.shared.limits import MAX_RUN_SECONDS
-from domain.pricing.prices import gpus_of
+from domain.pricing.prices import processes_on
 from domain.training.job_tags import job_tags
 from domain.training.safety import NO_STAGES, SafetyStages
 
@@ -194,7 +194,7 @@ def vpc(settings: TrainingSettings) -> dict[str, Any]:
 
 def processes_of(run: RunOptions, settings: TrainingSettings) -> int:
     """Return how many processes train one adapter."""
-    return min(settings.num_processes, gpus_of(str(run.instance_type)))
+    return processes_on(str(run.instance_type), settings.num_processes)
 
 
 def environment(settings: TrainingSettings) -> dict[str, str]:

@@ -42,7 +42,9 @@ def test_the_operator_s_price_is_that_of_the_stack_s_type_and_0_is_none(
 ) -> None:
     monkeypatch.setenv("TRAINING_INSTANCE_TYPE", "ml.g5.2xlarge")
     monkeypatch.setenv("TRAINING_PRICE_USD_PER_HOUR", value)
+    monkeypatch.setenv("NUM_PROCESSES", "4")
     assert prices_from_env().usd_per_hour("ml.g5.2xlarge") == usd
+    assert prices_from_env().processes_on("ml.p4d.24xlarge") == 4
     assert prices_from_env().usd_per_hour("ml.g6.2xlarge") == 1.222
 
 

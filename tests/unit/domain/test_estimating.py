@@ -18,6 +18,7 @@ from domain.pricing.estimating import (
     START_SECONDS,
     make_estimate,
     offer_at,
+    rungs_of,
     sum_of,
     with_captioning,
     work_tflop,
@@ -97,6 +98,22 @@ def test_the_work_is_that_of_every_picture_at_its_size(
     request = changed(REQUEST, **(PLAIN | options))
     budget = count_steps(request, SDXL.training, SIX)
     assert work_tflop(budget, request, SDXL, JUDGED_PICTURES) == pytest.approx(tflop, rel=1e-12)
+
+
+def test_processes_share_the_photos_of_an_epoch_as_they_do_in_the_trainer() -> None:
+    table = PriceTable(num_processes=4)
+    epochs = changed(REQUEST, **PLAIN | {"max_train_steps": None, "num_train_epochs": 80})
+    found = make_estimate(epochs, SIX, SDXL, P4D, table)
+    trainer = count_steps(epochs, SDXL.training, SIX, workers=4)
+    assert (found.steps, found.batches) == (trainer.steps, trainer.batches) == (100, 400)
+    alone = make_estimate(epochs, SIX, SDXL, G5, table)
+    assert (alone.steps, alone.batches) == (400, 400)
+    steps = changed(REQUEST, **PLAIN)
+    one, four = (make_estimate(steps, SIX, SDXL, P4D, each) for each in (PriceTable(), table))
+    assert (four.steps, four.batches, four.seconds) == (100, 400, one.seconds)
+    grid = changed(epochs, sweep={"rank": [4, 8, 16], "halving": {"min_resource": 10}})
+    trials = rungs_of(grid, SIX, SDXL, P4D, table).trials
+    assert [trial.request.max_train_steps for trial in trials] == [100, 100, 100]
 
 
 def test_an_estimate_says_how_many_batches_where_every_part_does() -> None:
