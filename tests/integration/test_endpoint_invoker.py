@@ -98,6 +98,25 @@ def test_the_models_own_words_go_no_further() -> None:
     assert "prompt" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ("height, width: multiples of 16", {"picture_argument": "height"}),
+        ("prompt: a weight is beyond 10", {"picture_argument": "prompt"}),
+        ("gen_args: unknown name", {}),
+        ("anna: unknown", {}),
+    ],
+)
+def test_of_a_refused_argument_only_its_known_name_is_kept(
+    words: str, more: dict[str, str]
+) -> None:
+    message = f'{{"error":"likeness/invalid_argument: {words}"}}'
+    with pytest.raises(WarmUpFailedError) as caught:
+        ask(refusal("ModelError", OriginalStatusCode=400, OriginalMessage=message))
+    code = {"code": "warm_up_failed", "picture_code": "invalid_argument"}
+    assert caught.value.facts == code | more
+
+
 def test_of_the_models_words_only_a_known_code_is_kept() -> None:
     words = '{"error":"likeness/unsafe_picture: the safety checker refused a prompt"}'
     with pytest.raises(WarmUpFailedError) as caught:

@@ -1,5 +1,6 @@
 """InvokeEndpoint on the multi-model endpoint: implements domain.ports.endpoint.EndpointInvoker."""
 
+import re
 from typing import Any, get_args
 
 from botocore.config import Config
@@ -7,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from aws import settings
 from aws.clients import client
-from contracts.documents.picture import ERROR_PREFIX, NO_VERSION, PictureCode
+from contracts.documents.picture import ARGUMENT_NAMES, ERROR_PREFIX, NO_VERSION, PictureCode
 from contracts.errors import EndpointMissingError, ModelNotReadyError, StageError, WarmUpFailedError
 
 _CONFIG = Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1})
@@ -76,10 +77,17 @@ def _translate(response: Any) -> StageError:  # noqa: ANN401 - botocore's error 
 
 
 def _picture_code(message: str) -> StageError | None:
-    """Return the error with our base model's code; None when the text has none."""
+    """Return the error with our base model's code; None when the text has none.
+
+    Of the text itself only the name of an argument is kept.
+    """
     for code in get_args(PictureCode):
-        if f"{ERROR_PREFIX}{code}: " in message:
-            return WarmUpFailedError(picture_code=code)
+        _, found, text = message.partition(f"{ERROR_PREFIX}{code}: ")
+        if found:
+            argument = re.match("[a-z_]+", text)
+            known = argument is not None and argument[0] in ARGUMENT_NAMES
+            named = {"picture_argument": argument[0]} if argument and known else {}
+            return WarmUpFailedError(picture_code=code, **named)
     return None
 
 

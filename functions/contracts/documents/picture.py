@@ -156,6 +156,10 @@ class PictureArguments(Document):
     """Whether the answer may come from the cache of an identical request with the same seed."""
 
 
+ARGUMENT_NAMES = frozenset({PROMPT, NEGATIVE_PROMPT, IMAGE, *PictureArguments.model_fields})
+"""Names that an error may begin with, as ``height: multiples of 16 with this endpoint's base``."""
+
+
 class StoredPictures(Document):
     """``pictures.json``: one request and its answer; written after the pictures beside it."""
 

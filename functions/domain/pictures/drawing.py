@@ -62,11 +62,11 @@ class DrawingServices(NamedTuple):
 
 
 class PictureFailedError(Exception):
-    """The order ends with this code."""
+    """The order ends with this code; ``argument`` is the field that the endpoint has refused."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, argument: str | None = None) -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.argument = code, argument
 
 
 class PictureWaitsError(Exception):
@@ -91,7 +91,7 @@ def draw(services: DrawingServices, task: PictureTask) -> PictureRow | None:
     except PictureWaitsError as error:
         after = _again(services, row, error)
     except PictureFailedError as error:
-        after = _ended(services, row, status="failed", code=error.code)
+        after = _ended(services, row, status="failed", code=error.code, argument=error.argument)
     _measure(services, after, (services.now() - began).total_seconds())
     return after
 
@@ -145,7 +145,8 @@ def _ask(services: DrawingServices, wanted: PictureOrder, model: ModelRecord) ->
         code = str(error.facts.get("picture_code", error.code))
         if code in PICTURE_CODES and CODES[code].retryable:
             raise PictureWaitsError(code, slow=code == "not_in_time") from None
-        raise PictureFailedError(code) from None
+        argument = error.facts.get("picture_argument")
+        raise PictureFailedError(code, None if argument is None else str(argument)) from None
     if drawn.info.adapter_sha256 != model.weights_sha256:
         raise PictureFailedError("warm_up_failed")
     return drawn

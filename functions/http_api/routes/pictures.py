@@ -160,13 +160,20 @@ def generate_images(body: OpenAiImages) -> OpenAiAnswer:
         cancel(stores.pictures.pictures, who.tenant, row.picture_id, stores.now())
         raise ApiError("picture_not_in_time", headers={"Retry-After": "20"})
     if row.status != "succeeded":
-        raise ApiError(row.code or "canceled", refusal_id=row.refusal_id)
+        raise ApiError(row.code or "canceled", errors=refused_field(row), refusal_id=row.refusal_id)
     images = links(stores, row)
     if body.response_format == "url":
         data = tuple(OpenAiImage(url=image.url) for image in images)
     else:
         data = tuple(OpenAiImage(b64_json=text) for text in inline(stores, row))
     return OpenAiAnswer(created=int(stores.now().timestamp()), data=data)
+
+
+def refused_field(row: PictureRow) -> list[FieldProblem]:
+    """Return the field of an order that the endpoint has refused, if it has named one."""
+    if row.argument is None:
+        return []
+    return [FieldProblem(field=f"body.{row.argument}", message="this endpoint cannot use it")]
 
 
 def picture_of(body: OpenAiImages) -> NewPicture:

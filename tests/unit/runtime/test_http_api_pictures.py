@@ -117,6 +117,15 @@ def test_an_order_is_shown_as_it_was_sent_without_files_in_base64() -> None:
     assert {name: shown[name] for name in files} == {"image": None, "mask_image": None}
 
 
+def test_the_field_that_the_endpoint_refuses_is_named() -> None:
+    error = WarmUpFailedError(picture_code="invalid_argument", picture_argument="height")
+    made = call(stack(error), "POST", PATH, WANTED | {"height": 520})
+    assert made.body["failure"]["code"] == "invalid_argument"
+    assert made.body["failure"]["detail"].endswith(" It is height.")
+    answer = call(stack(error), "POST", "/v1/images/generations", OPENAI)
+    assert [one["field"] for one in answer.body["errors"]] == ["body.height"]
+
+
 def test_what_takes_longer_is_202_and_asked_for_by_its_id() -> None:
     stores = stack()
     made = call(stores, "POST", PATH, WANTED, query={"wait": "0"})

@@ -25,15 +25,18 @@ class JobFailure(Document):
     retryable: bool
 
     @classmethod
-    def of(cls, code: Code | None) -> "JobFailure | None":
-        """Return what a code says; None for no code, and for one of a later release."""
+    def of(cls, code: Code | None, argument: str | None = None) -> "JobFailure | None":
+        """Return what a code says; None for no code, and for one of a later release.
+
+        ``argument`` is the field of a picture's order that the endpoint has refused.
+        """
         entry = CODES.get(code or "")
         if entry is None or code is None:
             return None
         return cls(
             code=code,
             title=entry.title,
-            detail=entry.text,
+            detail=entry.text if argument is None else f"{entry.text} It is {argument}.",
             hint=entry.hint,
             retryable=entry.retryable,
         )

@@ -202,6 +202,9 @@ class PictureRow(Document):
     code: PictureFailure | None = None
     """Why it has failed."""
 
+    argument: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] | None = None
+    """The field of the order that the endpoint has refused, by its name."""
+
     files: tuple[DrawnFile, ...] = ()
 
     width: int | None = None
@@ -312,7 +315,7 @@ class PictureView(Document):
         """Return what a caller may see of an order."""
         return cls(
             id=row.picture_id,
-            failure=JobFailure.of(row.code),
+            failure=JobFailure.of(row.code, row.argument),
             refusal_id=row.refusal_id,
             appeal=appeal,
             images=images,
