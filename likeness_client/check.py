@@ -24,7 +24,7 @@ from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.words.tokens import trigger_codes
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
-from domain.intake.photo_set import advice_on_captions, advice_on_set
+from domain.intake.photo_set import advice_on_captions, advice_on_set, advice_on_texts
 from domain.intake.photo_verdicts import stored_class, verdicts_of
 from domain.intake.trigger_words import ReadFile, words_of
 from domain.intake.unfit_prompts import prompts_refused_on
@@ -194,7 +194,11 @@ def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:
         if verdict.resembles is not None:
             other = shown(Path(_name(judged.upload.photos[verdict.resembles])))
             _print(f"          It resembles {other}.")
-    advice = (*advice_on_set(judged.photos), *advice_on_captions(judged.photos, trigger_word))
+    advice = (
+        *advice_on_set(judged.photos),
+        *advice_on_captions(judged.photos, trigger_word),
+        *advice_on_texts(judged.upload.photos, judged.photos, judged.upload.unused_texts),
+    )
     for code in advice:
         _print(f"advice    {CODES[code].text} {CODES[code].hint}")
     if judged.upload.class_photos:

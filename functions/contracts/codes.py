@@ -531,6 +531,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "captions_unmatched": CodeEntry(
+        "Captions belong to no photo",
+        "Text files, or a list of captions, name no photo of the upload, so they are not used.",
+        "Put each text file beside its photo and name it as the photo; a list names the photos.",
+        "nobody",
+        False,
+    ),
     "trigger_split": CodeEntry(
         "The trigger word is split into many parts",
         "The base's tokenizer splits the trigger word into more than four parts.",

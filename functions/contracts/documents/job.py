@@ -85,6 +85,9 @@ class AcceptedUpload(Document):
     class_photos: tuple[PinnedObject, ...] = ()
     """Pictures of the class, from a folder with such a name; sorted by content."""
 
+    unused_texts: Annotated[int, Field(ge=0)] = 0
+    """Number of text files that are beside no photo of their name."""
+
     adapter: PinnedObject | None = None
     """The LoRA of ``adapter_file``, which another tool has trained; absent: photos are trained."""
 

@@ -371,6 +371,7 @@ def accepted_upload(
         request=merged.request,
         photos=upload.photos,
         class_photos=upload.class_photos,
+        unused_texts=upload.unused_texts,
         adapter=adapter,
         renamed=merged.renamed,
         origins=merged.origins,

@@ -87,6 +87,17 @@ def file_kinds_of(names: Iterable[str]) -> FileKinds:
     return FileKinds(photos, captions, masks, class_photos, settings)
 
 
+def unused_texts(names: Sequence[str]) -> int:
+    """Return how many text files are beside no photo of their name.
+
+    >>> unused_texts(["a.jpg", "a.txt", "texts/a.txt", "reg/1_man/b.txt"])
+    1
+    """
+    used = set(file_kinds_of(names).captions.values())
+    texts = (name for name in names if is_text(name) and not is_litter(name))
+    return sum(name not in used and not is_of_class(name) for name in texts)
+
+
 def is_litter(name: str) -> bool:
     """Return whether a system or a program left this file behind; nobody meant to upload it.
 

@@ -25,7 +25,12 @@ from domain.intake.faces import CheckedFaces, FaceServices, check_faces, looks_f
 from domain.intake.imports import store_import
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
-from domain.intake.photo_set import advice_on_captions, advice_on_set, summarise
+from domain.intake.photo_set import (
+    advice_on_captions,
+    advice_on_set,
+    advice_on_texts,
+    summarise,
+)
 from domain.intake.photo_verdicts import stored_class, verdicts_of
 from domain.intake.trigger_words import advice_on_trigger
 from domain.ports.bases import Bases
@@ -218,6 +223,7 @@ def advice_on_subjects(
         codes |= dict.fromkeys(about_faces if number == 0 else ())
         codes |= dict.fromkeys(advice_on_trigger(request.trigger_word, card, bases))
         codes |= dict.fromkeys(advice_on_captions(own, request.trigger_word))
+    codes |= dict.fromkeys(advice_on_texts(accepted.photos, verdicts, accepted.unused_texts))
     return tuple(codes)
 
 

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
+from contracts.documents.job import PinnedPhoto
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
 from contracts.errors import PhotosRefusedError, PhotosTooSlowError, TooFewPhotosError
 from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
 from contracts.shared.words.prompts import names_subject
+from domain.intake.captions import is_list
+
+MAX_NOTES = 2
+"""Number of text files in an upload that may be notes, and no captions."""
 
 TOO_SLOW = {"too_complex", "not_inspected"}
 """Codes of photos that were refused for their decoding time or memory."""
@@ -58,3 +63,20 @@ def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tup
     captions = [photo.caption for photo in photos if photo.caption is not None]
     named = any(names_subject(caption, trigger_word) for caption in captions)
     return ("captions_without_subject",) if captions and not named else ()
+
+
+def advice_on_texts(
+    pins: Sequence[PinnedPhoto], photos: Iterable[PhotoVerdict], unused_texts: int
+) -> tuple[str, ...]:
+    """Return the code for words that were meant as captions and are no photo's.
+
+    Args:
+        pins: the photos with their captions.
+        photos: their verdicts.
+        unused_texts: text files that are beside no photo of their name; a few may be notes.
+    """
+    words = [pin.caption.name or pin.caption.key for pin in pins if pin.caption is not None]
+    read = [photo for photo in photos if photo.caption or "caption_ignored" in photo.codes]
+    of_nobody = any(map(is_list, words)) and not read
+    many = unused_texts > max(MAX_NOTES, len(words))
+    return ("captions_unmatched",) if of_nobody or many else ()

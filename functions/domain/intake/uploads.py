@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from contracts.documents.erasure import ErasureSubject
@@ -18,7 +18,13 @@ from contracts.shared.suffixes import (
 )
 from domain.intake.archive_limits import MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES
 from domain.intake.archives import is_archive, is_other_archive
-from domain.intake.file_kinds import FileKinds, file_kinds_of, is_litter, is_request
+from domain.intake.file_kinds import (
+    FileKinds,
+    file_kinds_of,
+    is_litter,
+    is_request,
+    unused_texts,
+)
 from domain.ports.archives import Archives, Header, Member
 from domain.ports.storage import Storage, StoredObject
 from domain.requests.kohya.folders import repeats_of
@@ -62,6 +68,8 @@ class PinnedUpload(NamedTuple):
     """Settings files of other tools, and the consent beside them."""
     names: tuple[str, ...]
     """Names of the photos; a folder's name may name the subject."""
+    unused_texts: int = 0
+    """Number of text files that are beside no photo of their name."""
 
 
 def place_of(key: str) -> Place:
@@ -123,7 +131,8 @@ def pin_upload(uploads: Storage, place: Place, archives: Archives) -> PinnedUplo
     unpacking = Unpacking(uploads, place, archives, pins)
     for archive in uploads.heads([item.key for item in packed]):
         unpacking.add(archive)
-    return sorted_out(pins)
+    texts = unused_texts([*loose, *unpacking.packed])
+    return sorted_out(pins)._replace(unused_texts=texts)
 
 
 def refuse_others(names: Iterable[str]) -> None:
@@ -157,6 +166,8 @@ class Unpacking:
     pins: dict[str, PinnedObject]
     """Every file of the upload that is known so far, by its name."""
     unpacked_bytes: int = 0
+    packed: list[str] = field(default_factory=list)
+    """Names of all files in the archives, also of those that do not count."""
 
     def add(self, archive: StoredObject) -> None:
         """Store the archive's files, and pin them.
@@ -183,6 +194,7 @@ class Unpacking:
             raise ArchiveRefusedError(code="archive_too_large")
         names = [f"{archive}/{header.name}" for header in headers if not is_litter(header.name)]
         refuse_others(names)
+        self.packed += names
         check_count(file_kinds_of([*self.pins, *names]), len(self.pins) + len(names))
         kinds = file_kinds_of(names)
         others = [*kinds.captions.values(), *kinds.masks.values(), *filter(is_request, names)]

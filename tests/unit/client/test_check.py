@@ -71,6 +71,23 @@ def test_that_nothing_says_what_to_train_is_told(
     assert "no request.json beside them says what to train" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("texts", "advised"),
+    [
+        ({f"captions/{n}.txt": b"TOK smiles" for n in range(5)}, True),
+        ({"metadata.jsonl": b'{"file_name": "other.jpg", "text": "TOK smiles"}'}, True),
+        ({"metadata.jsonl": b'{"file_name": "0.jpg", "text": "TOK smiles"}'}, False),
+        ({f"{n}.txt": b"TOK smiles" for n in range(5)} | {"notes.txt": b"x"}, False),
+        ({"a.zip": zipped({f"captions/{n}.txt": b"TOK smiles" for n in range(5)})}, True),
+    ],
+)
+def test_words_that_are_no_photo_s_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], texts: dict[str, bytes], advised: bool
+) -> None:
+    assert main(["check", str(folder_with(tmp_path, {**photos(), **texts}))]) == 0
+    assert (CODES["captions_unmatched"].text in capsys.readouterr().out) is advised
+
+
 def test_explain_lists_what_became_of_each_setting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -259,6 +259,21 @@ def test_the_report_says_that_no_caption_names_the_subject() -> None:
     assert report_of(intake, job).codes == ("few_photos", "captions_without_subject")
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {f"words/{n}.txt": b"TOK smiles" for n in range(3)},
+        {"p.zip": zipped({f"words/{n}.txt": b"TOK smiles" for n in range(3)})},
+        {"metadata.jsonl": b'{"file_name": "other.jpg", "text": "TOK smiles"}'},
+    ],
+)
+def test_the_report_says_that_captions_are_no_photo_s(texts: dict[str, bytes]) -> None:
+    intake = memory_intake()
+    job = accepted(intake, {**GOOD, **texts})
+    inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
+    assert report_of(intake, job).codes == ("few_photos", "captions_unmatched")
+
+
 def test_a_photo_that_was_replaced_after_it_was_accepted_is_refused() -> None:
     """In a bucket without versions; where there are versions, the accepted one is read."""
     uploads = MemoryStorage("uploads")
