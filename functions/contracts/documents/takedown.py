@@ -211,7 +211,7 @@ class TakedownAnswer(Document):
         "unknown_model",
         "decided",
     ]
-    """``no_model``: the marks have named none, so the operator must; ``unknown_model``: the operator
-    has named one that is not there; ``decided``: the case does not wait for this decision."""
+    """``no_model``: the marks have named none, so the operator must; ``unknown_model``: the
+    operator has named one that is not there; ``decided``: the case does not wait for this."""
 
     cases: tuple[TakedownCase, ...] = ()
