@@ -89,7 +89,7 @@ NOTES = {
     "of_dataset": "The dataset's own value is used.",
     "of_lycoris": "lycoris_config.json is used instead.",
     SWITCH: "lycoris_config.json says which adapter.",
-    "lycoris_config": UPLOAD,
+    "lycoris_config": "The upload's own lycoris_config.json is read.",
     "validation_lycoris_strength": SAMPLES,
     "layers": LAYERS,
     "unused": "Only lora_type lycoris reads it.",
