@@ -86,6 +86,12 @@ def read_folder(storage: FolderStorage, upload: PinnedUpload) -> MergedRequest |
     return merge_sources(RequestSources(body, bodies, upload.names))
 
 
+def files_that_ask(upload: PinnedUpload) -> str:
+    """Return the names of the files that say what to train."""
+    request = [] if upload.request is None else [REQUEST_FILE]
+    return ", ".join([*request, *map(_name, upload.settings)])
+
+
 def check(folder: Path, wanted: CheckOptions = CheckOptions()) -> int:  # noqa: B008 - frozen
     """Say every verdict, and what is wrong with the request; REFUSED if it would be refused.
 
@@ -111,16 +117,16 @@ def judge(storage: FolderStorage, wanted: CheckOptions) -> bool:
         entry = CODES[str(error.facts["code"])]
         _print(f"refused: {entry.text} {entry.hint}")
         return False
-    merged, problems = None, 0
+    merged, problems, asked_in = None, 0, files_that_ask(upload)
     try:
         merged = read_folder(storage, upload)
     except RequestRefusedError as error:
         problems = len(error.problems)
         for problem in error.problems:
-            _print(f"{REQUEST_FILE}: {problem.field}: {problem.message}")
+            _print(f"{asked_in}: {problem.field}: {problem.message}")
     except ObjectTooLargeError:
         problems = 1
-        _print(f"{REQUEST_FILE}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
+        _print(f"{asked_in}: larger than {MAX_REQUEST_BYTES // 1024} KiB.")
     asked = None if merged is None else merged.request.resolution
     judged = judge_folder(storage, upload, asked or wanted.resolution or MIN_SIDE)
     if merged is None and problems == 0:
@@ -133,7 +139,7 @@ def judge(storage: FolderStorage, wanted: CheckOptions) -> bool:
     good = print_verdicts(judged, trigger_word)
     if wanted.base is not None:
         print_trigger(trigger_word, wanted.base)
-        problems += print_unfit(merged, wanted.base)
+        problems += print_unfit(merged, wanted.base, asked_in)
     return good >= MIN_PHOTOS and problems == 0
 
 
@@ -218,7 +224,7 @@ def print_trigger(trigger_word: str, base: Path) -> None:
         _print(f"advice    {CODES[code].text} {CODES[code].hint}")
 
 
-def print_unfit(merged: MergedRequest | None, base: Path) -> int:
+def print_unfit(merged: MergedRequest | None, base: Path, asked_in: str) -> int:
     """Print the options and prompts that the base cannot be asked for; return how many."""
     read = files_in(base)
     try:
@@ -231,7 +237,7 @@ def print_unfit(merged: MergedRequest | None, base: Path) -> int:
     request = merged.request
     unfit = {**unfit_options(request, card), **prompts_refused_on(request, card, read)}
     for field, why in unfit.items():
-        _print(f"{REQUEST_FILE}: {field}: {why}")
+        _print(f"{asked_in}: {field}: {why}")
     return len(unfit)
 
 

@@ -88,6 +88,18 @@ def test_words_that_are_no_photo_s_are_told(
     assert (CODES["captions_unmatched"].text in capsys.readouterr().out) is advised
 
 
+def test_a_problem_is_told_under_the_files_that_ask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = b'{"model_family": "sdxl", "lora_type": "lycoris", "max_train_steps": 9}'
+    settings = {"config.json": config, "lycoris_config.json": b'{"linear_dim": 4}'}
+    folder = folder_with(tmp_path, photos() | settings)
+    assert main(["check", str(folder)]) == 1
+    printed = capsys.readouterr().out
+    assert "config.json, lycoris_config.json: lycoris_config.algo: Is missing" in printed
+    assert "request.json" not in printed
+
+
 def test_explain_lists_what_became_of_each_setting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
