@@ -1,5 +1,6 @@
 """A tiny classifier with known weights judges real pixels, in a child that a photo may end."""
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 from contracts.errors import DecoderBrokenError
 from contracts.shared.pictures.classifier import WEIGHTS, ClassifierError
 from runtime.imaging.classifier import ChildClassifier
-from runtime.imaging.vision_transformer import load
+from runtime.imaging.vision_transformer import gelu, load
 from tests.fakes.people import png
 from tests.fakes.tiny_vit import AGES, FILTER, safetensors, tiny_vit, weights_of, write_vit
 
@@ -101,3 +102,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, name: str | None, r
 
 def test_the_tiny_classifier_has_all_files() -> None:
     assert all(tiny_vit(AGES).values())
+
+
+def test_gelu_is_that_of_the_normal_distribution() -> None:
+    given = np.linspace(-6, 6, 241, dtype=np.float32)
+    exact = [x / 2 * (1 + math.erf(x / math.sqrt(2))) for x in given.tolist()]
+    assert gelu(given) == pytest.approx(exact, abs=2e-6)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from contracts.shared.rejection import PhotoRejectedError
+from runtime.imaging import jpeg_scan
 from runtime.imaging.decode import answer
 from runtime.imaging.jpeg_scan import PAD, check_jpeg
 from tests.fakes.pictures import encoded, picture
@@ -119,6 +120,15 @@ def test_too_many_segments_or_scans_are_too_complex(extra: bytes | None) -> None
     last = body.rindex(b"\xff\xda")
     grown = body[:-2] + body[last:-2] * 70 + END if extra is None else body[:2] + extra + body[2:]
     assert code_of(grown) == "too_complex"
+
+
+def test_so_many_scans_are_decoded_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = photo("progressive")
+    scans = body.count(b"\xff\xda")
+    monkeypatch.setattr(jpeg_scan, "MAX_SCANS", scans)
+    assert code_of(body) is None
+    monkeypatch.setattr(jpeg_scan, "MAX_SCANS", scans - 1)
+    assert code_of(body) == "too_complex"
 
 
 @pytest.mark.parametrize(
