@@ -51,6 +51,7 @@ from http_api.services import Services
 from http_api.waiting import Wait, until
 
 ALIAS = re.compile("[a-z][a-z0-9-]{0,30}")
+JOBS = re.compile(r"[0-9a-f]{32}")
 QUICK_SECONDS = 10
 OPENAI_SECONDS = 25
 """API Gateway waits for 30; OpenAI's clients know no answer but the pictures."""
@@ -245,7 +246,7 @@ def check_own(stores: Services, tenant: str, wanted: NewPicture) -> None:
     """Refuse the address of an image that is not the tenant's own picture.
 
     Raises:
-        ApiError: it is not; nobody learns whether it exists.
+        ApiError: it is not, and nobody learns whether it exists; or a disabled model has drawn it.
     """
     named = {"image": wanted.image, "mask_image": wanted.mask_image}
     faults = []
@@ -255,8 +256,28 @@ def check_own(stores: Services, tenant: str, wanted: NewPicture) -> None:
             if place is None or stores.uploads.uri(place.key) != text:
                 words = "the `uri` of a picture of your own, or base64"
                 faults.append(FieldProblem(field=f"body.{name}", message=words))
+            else:
+                check_start(stores, place.key)
     if faults:
         raise ApiError("invalid_call", errors=faults)
+
+
+def check_start(stores: Services, key: str) -> None:
+    """Refuse to begin with what a disabled model has drawn: another model would draw it again.
+
+    Args:
+        stores: of this request.
+        key: of a picture of an order, whose row says which model has drawn it; or of a large
+            answer, which has the models' ids in it.
+
+    Raises:
+        ApiError: a takedown has disabled the model.
+    """
+    folder, _, answer = key.rpartition("/")[0].rpartition("/")
+    row = stores.pictures.pictures.get(answer)
+    drawn_by = JOBS.findall(folder.rpartition("/")[2]) if row is None else [row.model_id]
+    for model_id in dict.fromkeys(drawn_by):
+        check_enabled(stores, model_id)
 
 
 def drawn(stores: Services, row: PictureRow, seconds: float) -> PictureRow:

@@ -10,6 +10,8 @@ import pytest
 from contracts.documents.api.pictures import OrderCode, PictureOrder
 from contracts.documents.picture import PictureCode
 from contracts.errors import StageError, WarmUpFailedError
+from contracts.shared import layout
+from contracts.shared.pictures.picture_places import tenant_hash
 from domain.pictures.drawing import DrawingServices, draw
 from domain.ports.storage import read_document
 from http_api.problems import STATUS
@@ -103,6 +105,24 @@ def test_what_no_base_draws_is_refused_with_the_order(
     assert [one["field"] for one in refused.body["errors"]] == [f"body.{name}" for name in fields]
     if "prompt" in asked:
         assert call(stack(), "POST", "/v1/images/generations", OPENAI | asked).status == 422
+
+
+def test_no_model_begins_with_what_a_disabled_one_has_drawn() -> None:
+    stores = stack()
+    uri = call(stores, "POST", PATH, WANTED).body["images"][0]["uri"]
+    other, gone = f"{8:032x}", f"{9:032x}"
+    stores.models.record(MODEL.model_copy(update={"model_id": other}))
+    large = layout.answer_prefix(tenant_hash("acme"), [MODEL.model_id, gone], "b" * 32) + "000.png"
+    begun = [uri, stores.uploads.uri(large)]
+    path = f"/v1/models/{other}/pictures"
+
+    def asked(image: str) -> int:
+        body = WANTED | {"image": image, "strength": 0.1}
+        return call(stores, "POST", path, body, query={"wait": "0"}).status
+
+    assert [asked(one) for one in begun] == [202, 202]
+    stores.documents.write(layout.disabled_model_key(MODEL.model_id), b"")
+    assert [asked(one) for one in begun] == [451, 451]
 
 
 def test_an_order_is_shown_as_it_was_sent_without_files_in_base64() -> None:
