@@ -136,6 +136,8 @@ def test_a_factor_that_the_tool_chooses_is_our_default_and_the_report_says_so(fi
         (toml('"algo=lokr"', dim=100000), "network_dim", "whole second matrix"),
         (toml('"preset=unet-convblock-only"'), "network_args", "no layers"),
         (toml("", module="networks.dylora"), "network_module", "Only LoRA"),
+        (toml('"block_dims=2,2"', module="networks.lora"), "network_args", "one rank"),
+        (config(WINDOW | {"LoRA_type": "Standard", "block_dims": "2,2"}), "block_dims", "one rank"),
         (config(WINDOW | {"LoRA_type": "LyCORIS/LoHa"}), "LoRA_type", "Only LoRA"),
         (config(WINDOW | {"LoRA_type": "LoRA-FA"}), "LoRA_type", "Only LoRA"),
         (config(WINDOW | {"decompose_both": True}), "decompose_both", "first matrix is whole"),
@@ -188,6 +190,12 @@ def test_what_has_no_counterpart_is_refused_under_the_tools_name(
 def test_locon_is_the_lora_of_its_linear_layers_and_dora_is_dora(files: Files) -> None:
     request = merged(files).request
     assert (request.adapter_type, request.use_dora, request.lora_dropout) == ("lora", True, 0.25)
+
+
+def test_the_report_says_which_arguments_were_used_and_which_were_not() -> None:
+    (report,) = merged(toml('"algo=lokr", "factor=4", "conv_dim=4"')).imported
+    (setting,) = [one for one in report.mapped if one.name == "network_args"]
+    assert setting.note == "algo and factor. Not used: conv_dim."
 
 
 def test_kohyas_own_module_does_not_read_lycoriss_arguments() -> None:

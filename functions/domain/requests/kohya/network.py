@@ -25,12 +25,19 @@ ALGORITHMS = {
 
 READ_BY_KOHYA = frozenset({"algo", "loraplus_lr_ratio", "conv_dim", "conv_alpha"})
 
+OF_BLOCKS = frozenset({"block_dims", "block_alphas"})
+"""Arguments of kohya's own modules that give each block its rank and alpha."""
+
+ONE_RANK = "Gives each block its own. Here all layers have one rank and one alpha: network_dim."
+
 WINDOW_ARGUMENTS = {"LyCORIS_preset": "preset"} | {
     name: name
     for name in (
         *("factor", "decompose_both", "full_matrix", "use_cp", "use_tucker", "use_scalar"),
         *("rank_dropout", "module_dropout", "rank_dropout_scale", "train_norm", "dora_wd"),
-        *("bypass_mode", "unbalanced_factorization", "rs_lora"),
+        *("bypass_mode", "unbalanced_factorization", "rs_lora", "block_dims", "block_alphas"),
+        *("conv_block_dims", "conv_block_alphas", "down_lr_weight", "mid_lr_weight"),
+        *("up_lr_weight", "block_lr_zero_threshold"),
     )
 }
 """Setting of kohya_ss's window -> the argument that the window makes of it."""
@@ -50,8 +57,7 @@ def carry_network(state: KohyaState) -> None:
         state.refuse(place, ONLY_THESE)
         return
     if module is None or module in OF_KOHYA:
-        unread = Meaning("ignored", NOT_USED)
-        found = {name: one if name in READ_BY_KOHYA else unread for name, one in found.items()}
+        found = {name: _of_kohya(name, one) for name, one in found.items()}
     if module is not None:
         _carry_module(state, module, found["algo"])
     elif found["algo"].ours:
@@ -63,6 +69,13 @@ def carry_network(state: KohyaState) -> None:
     elif "factor" in found:
         _carry_setting(state, "factor", found["factor"]._replace(kind="assumed"))
     state.refuse_whole_matrix()
+
+
+def _of_kohya(name: str, meaning: Meaning) -> Meaning:
+    """Return what an argument means to kohya's own modules."""
+    if name in OF_BLOCKS:
+        return Meaning("refused", ONE_RANK)
+    return meaning if name in READ_BY_KOHYA else Meaning("ignored", NOT_USED)
 
 
 def algorithm_of(module: str | None, pairs: Mapping[str, str]) -> tuple[str, str]:
@@ -128,7 +141,8 @@ def _carry_pairs(state: KohyaState, found: Mapping[str, Meaning]) -> None:
     for one, meaning in used.items():
         if meaning.ours is not None and one != "algo":
             _hold(state, name, meaning)
-    notes = [f"{one}: {used[one].note}" for one in used if used[one].note and one != "algo"]
+    notes = [f"{' and '.join(used)}."] if any(used[one].ours for one in used) else []
+    notes += [f"{one}: {used[one].note}" for one in used if used[one].note and one != "algo"]
     if unused:
         notes.append(f"Not used: {printable(', '.join(unused))}.")
     fields = [meaning.ours for meaning in used.values() if meaning.ours is not None]
