@@ -1,8 +1,17 @@
 """The base of every document: frozen, complete, without unknown fields; and shared types."""
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 
 class Document(BaseModel):
@@ -20,6 +29,28 @@ class Document(BaseModel):
         validate_by_alias=True,
         validate_by_name=True,
     )
+
+
+def is_number(annotation: object) -> bool:
+    """Return whether a field's type is a number, or a list of numbers.
+
+    >>> is_number(int | None), is_number(tuple[float, ...]), is_number(bool)
+    (True, True, False)
+    """
+    return annotation in (int, float) or any(map(is_number, get_args(annotation)))
+
+
+class NumbersDocument(Document):
+    """Refuses true and false for numbers, which pydantic would take for 1 and 0."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flags(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - JSON
+        values = given if isinstance(given, list | tuple) else (given,)
+        is_flag = any(isinstance(value, bool) for value in values)
+        if is_flag and is_number(cls.model_fields[str(info.field_name)].annotation):
+            raise PydanticCustomError("flag_for_number", "Must be a number, not true or false")
+        return given
 
 
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]

@@ -40,7 +40,6 @@ from domain.requests.request_json import (
     OF_REQUEST,
     RequestRefusedError,
     doubled,
-    flags_for_numbers,
     parse_list,
     parse_object,
     problem_of,
@@ -395,7 +394,6 @@ class _Merge:
         Raises:
             RequestRefusedError: there are problems.
         """
-        self.problems += flags_for_numbers(self.fields, self.theirs)
         try:
             request = TrainingRequest.model_validate(self.fields)
         except ValidationError as error:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.documents.upload.request import TrainingRequest
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "face": {
         "instance_prompt": "a photo of TOK person",
@@ -21,3 +23,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """A style has no class to preserve, so it trains without class images."""
+
+
+def with_preset(request: TrainingRequest) -> TrainingRequest:
+    """Return the request with the values of its preset for the fields that it does not give."""
+    fields = request.model_dump(exclude_unset=True)
+    return TrainingRequest.model_validate({**PRESETS.get(request.preset or "", {}), **fields})

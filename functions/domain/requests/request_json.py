@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.grid import Halving, SweepGrid
@@ -50,17 +50,6 @@ IN_JSON = {
     r"a valid dictionary or instance of \w+": "an object: { ... }",
 }
 """pydantic's word for a kind of value -> that of somebody who writes JSON."""
-
-
-def _is_number(annotation: object) -> bool:
-    """Return whether a field's type is one of numbers."""
-    return annotation in (int, float) or any(map(_is_number, get_args(annotation)))
-
-
-NUMBERS = frozenset(
-    name for name, field in TrainingRequest.model_fields.items() if _is_number(field.annotation)
-)
-"""Fields of a request that are numbers."""
 
 
 class RequestRefusedError(Exception):
@@ -168,21 +157,6 @@ def nearest_name(path: Sequence[str]) -> str | None:
     known = INSIDE[inside[-1]] if inside else OF_RUN | OF_REQUEST
     near = name_meant(path[-1], known)
     return None if near is None else known[near]
-
-
-def flags_for_numbers(fields: Mapping[str, Any], theirs: Mapping[str, str]) -> list[RequestProblem]:
-    """Return a problem for each number that is given as true or false, which would count as 1 or 0.
-
-    >>> [one.field for one in flags_for_numbers({"rank": True, "dry_run": True, "seed": 1}, {})]
-    ['rank']
-    """
-    message = "Must be a number, not true or false."
-    sweep = fields.get("sweep")
-    tried = sweep.items() if isinstance(sweep, dict) else ()
-    lists = {f"sweep.{name}": one for name, one in tried if isinstance(one, list)}
-    given = [name for name, value in fields.items() if isinstance(value, bool) and name in NUMBERS]
-    given += [name for name, one in lists.items() if any(isinstance(v, bool) for v in one)]
-    return [RequestProblem(field=theirs.get(name, name), message=message) for name in given]
 
 
 def printable(text: str) -> str:

@@ -4,6 +4,7 @@ from contracts.documents.api.estimates import EstimateView, NewEstimate
 from contracts.shared.steps import Dataset
 from domain.pricing.agreement import with_speeds
 from domain.pricing.estimating import make_estimate
+from domain.requests.presets import with_preset
 from http_api.asking import caller, new_router, services
 
 router = new_router()
@@ -18,5 +19,5 @@ def create_estimate(body: NewEstimate) -> EstimateView:
     card = bases.card(bases.base_id)
     prices = with_speeds(pricing.prices, bases.storage, card)
     dataset = Dataset((1,) * (body.photos or 0))
-    found = make_estimate(body.request, dataset, card, pricing.instance_type, prices)
+    found = make_estimate(with_preset(body.request), dataset, card, pricing.instance_type, prices)
     return EstimateView(**dict(found))

@@ -133,7 +133,8 @@ def start(stores: Services, body: NewTraining, tenant: str, before: UploadRow) -
     check_quotas(stores, tenant)
     spend(stores, f"trainings#{tenant}", DAY_SECONDS, stores.limits.trainings_per_day)
     key = layout.upload_prefix(tenant, body.upload_id) + layout.REQUEST_FILE
-    request = body.request.model_dump_json(exclude_defaults=True).encode()
+    # What was said stays said, also a default: it goes before a preset or a folder's name.
+    request = body.request.model_dump_json(exclude_unset=True).encode()
     stores.uploads.write(key, request, "application/json")
     place = f"{tenant}/{body.upload_id}"
     return until(

@@ -106,6 +106,31 @@ def test_files_are_added_to_an_upload_until_it_is_trained() -> None:
     assert call(stores, "POST", path, more).body["code"] == "already_started"
 
 
+def test_true_and_false_are_no_numbers_of_a_request() -> None:
+    wrong = ({"rank": True}, {"run": {"volume_size": True}}, {"sweep": {"rank": [True, 4]}})
+    for more in wrong:
+        answer = call(
+            services(), "POST", "/v1/estimates", {"photos": 9, "request": {**REQUEST, **more}}
+        )
+        assert answer.status == 422, more
+        assert "not true or false" in answer.body["errors"][0]["message"]
+
+
+def test_a_preset_fills_only_what_a_request_does_not_say() -> None:
+    stores = services()
+    stores.uploads.write("tenants/acme/uploads/u1/000.jpg", b"x")
+    given = {**REQUEST, "preset": "style", "with_prior_preservation": True, "face_crop": "none"}
+    silent = {**REQUEST, "preset": "style"}
+    call(stores, "POST", "/v1/models", {"upload_id": "u1", "request": given})
+    stored = stores.uploads.read("tenants/acme/uploads/u1/request.json", 9999)
+    assert json.loads(stored) == given
+    costs = [
+        call(stores, "POST", "/v1/estimates", {"photos": 9, "request": one}).body["usd"]
+        for one in (given, silent, silent | {"with_prior_preservation": False})
+    ]
+    assert costs[0] > costs[1] == costs[2]
+
+
 def test_an_estimate_says_what_a_training_takes_and_stores_nothing() -> None:
     stores = services()
     short, long = (

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from contracts.document import Document
+from contracts.document import NumbersDocument
 from contracts.shared.limits import MAX_RANK, MAX_TRAIN_STEPS, MAX_TRIALS
 
 Rates = Annotated[
@@ -24,7 +24,7 @@ GRID_FIELDS = ("learning_rate", "max_train_steps", "rank")
 """The fields that a sweep may vary."""
 
 
-class Halving(Document):
+class Halving(NumbersDocument):
     """Successive halving: all trials begin, and at the end of each rung the best of them go on."""
 
     reduction_factor: Annotated[int, Field(ge=2, le=10)] = 3
@@ -35,7 +35,7 @@ class Halving(Document):
     """Smallest number of steps of the first rung: with fewer, the gate's scores say too little."""
 
 
-class SweepGrid(Document):
+class SweepGrid(NumbersDocument):
     """Every combination of the values is one trial: one training of the same photos."""
 
     learning_rate: Rates | None = None

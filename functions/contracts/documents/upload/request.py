@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from contracts.document import NumbersDocument
 from contracts.documents.upload.consent import Consent
 from contracts.documents.upload.grid import SweepGrid
 from contracts.documents.upload.options import TrainingOptions
@@ -48,7 +49,7 @@ AdapterFile = Annotated[
 """The user's name for a file in the upload's own folder: data, never part of a key we make."""
 
 
-class TrainingRequest(PhotoOptions, TrainingOptions):
+class TrainingRequest(PhotoOptions, TrainingOptions, NumbersDocument):
     """What to train and how. Every field has a default except the two prompts."""
 
     schema_version: Literal[1] = 1

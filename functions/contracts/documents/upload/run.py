@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.document import Document
+from contracts.document import NumbersDocument
 from contracts.shared.limits import MAX_RUN_SECONDS, MAX_VOLUME_GB, MIN_RUN_SECONDS
 
 InstanceType = Annotated[
@@ -16,7 +16,7 @@ InstanceType = Annotated[
 """SageMaker's name of an instance type, e.g. ``ml.g5.2xlarge``."""
 
 
-class RunOptions(Document):
+class RunOptions(NumbersDocument):
     """The machine of one training; the stack's operator sets defaults and limits."""
 
     instance_type: InstanceType | None = None
