@@ -22,6 +22,7 @@ ALIASES = {
     # fal, Astria, ai-toolkit, AutoTrain, PEFT, JumpStart
     "steps": "max_train_steps",
     "num_steps": "max_train_steps",
+    "num_train_steps": "max_train_steps",
     "max_steps": "max_train_steps",
     "epochs": "num_train_epochs",
     "lr": "learning_rate",

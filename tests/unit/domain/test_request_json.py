@@ -29,7 +29,12 @@ def test_two_prompts_are_enough() -> None:
 
 @pytest.mark.parametrize(
     ("theirs", "ours"),
-    [("network_dim", "rank"), ("lora_rank", "rank"), ("steps", "max_train_steps"), ("lr", "rank")],
+    [
+        ("network_dim", "rank"),
+        ("lora_rank", "rank"),
+        ("num_train_steps", "max_train_steps"),
+        ("lr", "rank"),
+    ],
 )
 def test_other_tools_names_mean_ours(theirs: str, ours: str) -> None:
     if theirs == "lr":
