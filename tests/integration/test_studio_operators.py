@@ -108,7 +108,7 @@ def test_a_report_without_marks_needs_a_model_or_a_no_with_a_reason(
 ) -> None:
     old = server.clock() - timedelta(hours=50)
     late = {"received_at": old.isoformat(), "due_at": (old + timedelta(hours=48)).isoformat()}
-    first, second = reported(server, **late), reported(server)
+    first, second, model = reported(server, **late), reported(server), with_model(server)
     enter_with(page, server.key("operate"))
     headline(page, "cases.waiting.other", n=2)
     cards = "[...document.querySelectorAll('[data-case]')].map((one) => one.dataset.case)"
@@ -120,11 +120,11 @@ def test_a_report_without_marks_needs_a_model_or_a_no_with_a_reason(
     page.ask(f"document.querySelector('[data-case={first}] > button').click()")
     headline(page, "cases.waiting.one", n=1)
     says(page, "cases.why.no_ground")
-    page.type("[data-case] input[type=text]", "1" * 32)
+    page.type("[data-case] input[type=text]", model)
     page.ask("document.querySelector('[data-case] .danger').click()")
     agree(page)
     headline(page, "cases.none")
-    assert disabled(server) == [f"disabled/{'1' * 32}"]
+    assert disabled(server) == [f"disabled/{model}"]
     page.ask("document.querySelector('td .danger').click()")
     says(page, "cases.status.restored")
     assert disabled(server) == []

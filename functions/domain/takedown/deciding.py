@@ -46,7 +46,7 @@ def accept(
 
     For an accepted case this refuses the owner's appeal, which then waits no longer.
     """
-    named = named_models(given.models, services.jobs)
+    named = named_models(given.models, case, services.jobs)
     if named is None:
         return TakedownAnswer(outcome="unknown_model", cases=(case,))
     if case.status in {"refused", "restored"}:
@@ -72,16 +72,19 @@ def accept(
     return answer
 
 
-def named_models(given: Iterable[str], jobs: JobRows) -> tuple[str, ...] | None:
+def named_models(given: Iterable[str], case: TakedownCase, jobs: JobRows) -> tuple[str, ...] | None:
     """Return the models that an operator names, for a sweep's trial its model; None: one is none.
 
-    A misspelt id would disable nothing, and the operator would not be told.
+    A misspelt id would disable nothing, and the operator would not be told. What the marks have
+    named may be erased since.
     """
-    found = [jobs.get(model) for model in given]
-    known = [job for job in found if job is not None]
-    if len(known) < len(found):
-        return None
-    return tuple(dict.fromkeys(job.trial_of or job.job_id for job in known))
+    named: list[str] = []
+    for model in given:
+        job = None if model in case.models else jobs.get(model)
+        if job is None and model not in case.models:
+            return None
+        named.append(model if job is None else job.trial_of or job.job_id)
+    return tuple(dict.fromkeys(named))
 
 
 def refuse(

@@ -174,6 +174,15 @@ def test_a_model_that_is_not_there_is_named_and_nothing_is_disabled() -> None:
     assert cases.get(case().case_id) == case()
 
 
+def test_a_marked_model_that_was_erased_since_may_be_named() -> None:
+    cases = MemoryTakedowns()
+    services = deciding(cases)
+    erased = "9" * 32
+    cases.add(case(models=(erased, TWO)))
+    assert after(services, order("accept", models=[erased, ONE])) == ["disabled"]
+    assert sorted(markers(services)) == [f"disabled/{ONE}", f"disabled/{erased}"]
+
+
 def test_a_trial_that_is_named_stands_for_its_sweep_s_model() -> None:
     cases = MemoryTakedowns()
     services = deciding(cases)
