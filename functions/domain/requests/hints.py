@@ -5,9 +5,13 @@ A name that only looks like another is no hint: ``negative_prompt`` is not ``ins
 
 import re
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 
 SHORT = 5
 """Letters of a name in which one slip is likely; two are, in a longer one."""
+
+ALIKE = 0.8
+"""Share of equal letters, in their order, with which two names are taken for one another."""
 
 
 def name_meant(name: str, known: Iterable[str]) -> str | None:
@@ -18,6 +22,8 @@ def name_meant(name: str, known: Iterable[str]) -> str | None:
     ['rank', 'max_train_steps', 'instance_prompt']
     >>> [name_meant(n, names) for n in ("max_steps_train", "class_images")]
     ['max_train_steps', 'num_class_images']
+    >>> name_meant("lernrate", ["learning_rate"])
+    'learning_rate'
     >>> [name_meant(n, names) for n in ("negative_prompt", "input_images", "request")]
     [None, None, None]
     """
@@ -46,7 +52,8 @@ def _distance(given: list[str], known: list[str]) -> int | None:
     if slips <= (1 if len(second) <= SHORT else 2):
         return slips
     is_part = len(given) > 1 and set(given) < set(known)
-    return 3 + len(known) if is_part else None
+    is_alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
+    return 3 + len(known) if is_part or is_alike else None
 
 
 def count_slips(first: str, second: str) -> int:

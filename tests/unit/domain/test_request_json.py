@@ -62,7 +62,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     [
         *({name: 1} for name in ("negative_prompt", "request", "instance_name", "hr_scale")),
         {"num_inference_steps": 30, "model": "sdxl", "prompt": "a", "strength": 1},
-        {"sweep": {"rank": [4, 8], "num_train_epochs": [1, 2]}},
+        {"sweep": {"rank": [4, 8], "seed": [1, 2]}},
         {"consent": {"instance_prompt": "a"}},
     ],
 )
