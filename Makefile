@@ -7,6 +7,8 @@ TORCH := $(ENVS)/torch/bin
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS := 1
+# Many containers set it. Every process would then compile all that it imports: half of a start's processor time.
+unexport PYTHONDONTWRITEBYTECODE
 # `sam build` looks for the runtime's Python by name, so the tools' own comes first.
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 

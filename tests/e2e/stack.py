@@ -6,10 +6,8 @@ import subprocess
 import time
 from collections.abc import ItemsView, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
-
-import boto3
 
 from bench.workflow.__main__ import STUB_IMAGE
 from contracts.document import Document
@@ -17,10 +15,11 @@ from contracts.documents.job import AcceptedUpload
 from contracts.documents.record import JobRecord
 from contracts.shared.layout import upload_prefix, upload_row
 from local.cloud.paths import ROOT
-from local.cloud.server import REGION, Cloud
+from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber
 from local.demo.upload import TENANT, consent, put_files
 from local.portraits import album, upload_bytes
+from tests.cloud import row_of
 
 D = TypeVar("D", bound=Document)
 WORKFLOW_SECONDS = 600
@@ -55,6 +54,8 @@ class Stack:
     cloud: Cloud
     outputs: dict[str, str]
     subscriber: Subscriber
+    inputs: dict[str, str] = field(default_factory=dict)
+    """The input of every execution that was described, by its ARN: it never changes."""
 
     def upload(self, name: str, files: dict[str, bytes], request: dict[str, Any] | bytes) -> None:
         put_files(self.cloud, self.outputs["UploadsBucketName"], name, files, request)
@@ -97,10 +98,9 @@ class Stack:
 
     def plan_id(self, job_id: str) -> str:
         """Return the plan that trained the job."""
-        row = self.cloud.client("dynamodb").get_item(
-            TableName=self.outputs["JobsTableName"], Key={"job_id": {"S": job_id}}
-        )
-        return str(row["Item"]["plan_id"]["S"])
+        row = self._row(job_id)
+        assert row is not None, job_id
+        return str(row["plan_id"])
 
     def ended(
         self, upload: str, count: int, seconds: float = WORKFLOW_SECONDS
@@ -111,7 +111,7 @@ class Stack:
             found = self.executions(upload)
             if len(found) == count and all(one["status"] != "RUNNING" for one in found):
                 return found
-            time.sleep(0.2)
+            time.sleep(0.5)
         raise TimeoutError(f"{upload}: {[one['status'] for one in self.executions(upload)]}")
 
     def executions(self, upload: str) -> list[dict[str, Any]]:
@@ -122,8 +122,11 @@ class Stack:
         client = self.cloud.client("stepfunctions")
         machine = self.outputs["StateMachineArn"]
         found = client.list_executions(stateMachineArn=machine)["executions"]
-        described = [client.describe_execution(executionArn=e["executionArn"]) for e in found]
-        of_upload = [d for d in described if f"/uploads/{upload}/" in d["input"]]
+        arns = [execution["executionArn"] for execution in found]
+        for arn in set(arns) - self.inputs.keys():
+            self.inputs[arn] = client.describe_execution(executionArn=arn)["input"]
+        own = [arn for arn in arns if f"/uploads/{upload}/" in self.inputs[arn]]
+        of_upload = [client.describe_execution(executionArn=arn) for arn in own]
         return [d for d in of_upload if '"status":"nothing"' not in d.get("output", "")]
 
     def history(self, execution: dict[str, Any]) -> list[dict[str, Any]]:
@@ -153,13 +156,19 @@ class Stack:
 
     def find(self, upload: str) -> JobRecord | None:
         """Return the row of this upload's job; None before it is accepted."""
-        session = boto3.Session(region_name=REGION, **self.cloud.credentials())
-        dynamodb = session.resource("dynamodb", endpoint_url=self.cloud.endpoint_url)
-        table = dynamodb.Table(self.outputs["JobsTableName"])
-        pointer = table.get_item(Key={"job_id": upload_row(f"{TENANT}/{upload}")}).get("Item")
+        pointer = self._row(upload_row(f"{TENANT}/{upload}"))
         job_id = pointer and pointer.get("points_to")  # absent while it is being accepted
-        row = job_id and table.get_item(Key={"job_id": job_id}).get("Item")
+        row = job_id and self._row(job_id)
         return JobRecord.model_validate(row) if row else None
+
+    def _row(self, job_id: str) -> dict[str, Any] | None:
+        """Return a row of the table of jobs."""
+        item = (
+            self.cloud.client("dynamodb")
+            .get_item(TableName=self.outputs["JobsTableName"], Key={"job_id": {"S": job_id}})
+            .get("Item")
+        )
+        return row_of(item) if item else None
 
     def record(self, upload: str) -> JobRecord:
         """Return the row of this upload's job."""
