@@ -208,11 +208,15 @@ class Engine:
             free_device()
 
     def drop_late(self) -> None:
-        """Give up the requests that cannot be drawn before their deadlines."""
-        now = self.clock()
-        for job in self.jobs():
+        """Give up the requests that cannot be drawn before their deadlines.
+
+        A request that has the engine to itself is drawn until its deadline, whatever is expected:
+        it keeps nobody waiting, and only what is drawn corrects a wrong expectation.
+        """
+        now, jobs = self.clock(), self.jobs()
+        for job in jobs:
             pieces = [piece for piece in self.pieces if piece.job is job]
-            left = HOPE * self.scheduler.seconds_alone(pieces)
+            left = HOPE * self.scheduler.seconds_alone(pieces) if len(jobs) > 1 else 0.0
             if now + left > job.deadline:
                 self.give_up(job, PictureError("not_in_time", LATE))
 
@@ -285,7 +289,9 @@ class Engine:
         if drawing is None:
             raise RuntimeError("a row without steps")
         tiled = self.scheduler.must_tile(piece, self.counts.passes)
+        started = self.clock()
         pixels = self.artist.decode(drawing, tiled=tiled)
+        self.scheduler.speed.observe_decoding(piece.last_pixels, self.clock() - started)
         if not is_finite(pixels):
             self.again_wider(piece, PictureError("picture_overflow", OVERFLOW))
             return

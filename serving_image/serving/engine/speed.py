@@ -1,4 +1,4 @@
-"""How long passes take: measured at warm-up, corrected by every pass that follows.
+"""How long passes and decoding take: measured at warm-up, corrected by all that follows.
 
 A pass through the UNet costs a part that does not depend on the batch (Python, kernel launches,
 reading the weights) and a part that grows with it. The first part says how many rows are worth
@@ -30,6 +30,8 @@ class Speed:
     """Seconds of decoding one picture, for each million pixels."""
     correction: float = 1.0
     """What passes take now, over what they took at warm-up."""
+    decode_correction: float = 1.0
+    """What decoding takes now, over what it took at warm-up."""
 
     def pass_seconds(self, entries: int, pixels: int) -> float:
         """Return the expected seconds of one pass."""
@@ -37,13 +39,17 @@ class Speed:
 
     def decode_seconds(self, pixels: int) -> float:
         """Return the expected seconds of decoding one picture."""
-        return self.correction * self.decode_per_megapixel * pixels / 1e6
+        return self.decode_correction * self._raw_decoding(pixels)
 
     def observe(self, entries: int, pixels: int, seconds: float) -> None:
         """Learn from a pass."""
-        ratio = seconds / max(self._raw(entries, pixels), 1e-6)
-        ratio = min(max(ratio, 1 / MAX_CORRECTION), MAX_CORRECTION)
-        self.correction = MEMORY * self.correction + (1 - MEMORY) * ratio
+        self.correction = _learnt(self.correction, seconds, self._raw(entries, pixels))
+
+    def observe_decoding(self, pixels: int, seconds: float) -> None:
+        """Learn from the decoding of one picture."""
+        self.decode_correction = _learnt(
+            self.decode_correction, seconds, self._raw_decoding(pixels)
+        )
 
     def worthwhile_entries(self, pixels: int, limit: int, waiting: int = 0) -> int:
         """Return how many entries are worth a pass, at most ``limit``.
@@ -74,3 +80,12 @@ class Speed:
 
     def _raw(self, entries: int, pixels: int) -> float:
         return self.fixed + self.per_megapixel * entries * pixels / 1e6
+
+    def _raw_decoding(self, pixels: int) -> float:
+        return self.decode_per_megapixel * pixels / 1e6
+
+
+def _learnt(correction: float, seconds: float, expected: float) -> float:
+    """Return a correction that has learnt from what took so long and was expected uncorrected."""
+    ratio = min(max(seconds / max(expected, 1e-6), 1 / MAX_CORRECTION), MAX_CORRECTION)
+    return MEMORY * correction + (1 - MEMORY) * ratio

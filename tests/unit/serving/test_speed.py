@@ -36,3 +36,15 @@ def test_sixteen_rows_are_two_passes_of_eight_where_passes_cost() -> None:
 def test_a_device_that_gains_nothing_draws_rows_one_by_one() -> None:
     speed = Speed(0.0, per_megapixel=1.0, decode_per_megapixel=1.0)
     assert speed.worthwhile_entries(PIXELS, LIMIT, 16) == 1
+
+
+def test_decoding_is_learnt_from_decodings_and_passes_from_passes() -> None:
+    speed = Speed(0.0, per_megapixel=1.0, decode_per_megapixel=100.0)
+    for _ in range(50):
+        speed.observe_decoding(PIXELS, 10.0)
+    assert speed.decode_seconds(PIXELS) == pytest.approx(10.0, rel=0.1)
+    assert speed.pass_seconds(1, PIXELS) == 1.0
+    for _ in range(50):
+        speed.observe(1, PIXELS, 3.0)
+    assert speed.pass_seconds(1, PIXELS) == pytest.approx(3.0, rel=0.1)
+    assert speed.decode_seconds(PIXELS) == pytest.approx(10.0, rel=0.1)
