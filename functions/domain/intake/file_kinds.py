@@ -101,6 +101,10 @@ def unused_texts(names: Sequence[str]) -> int:
 def is_litter(name: str) -> bool:
     """Return whether a system or a program left this file behind; nobody meant to upload it.
 
+    The empty name is that of the upload's own folder, of which S3's console makes an object.
+
+    >>> is_litter("")
+    True
     >>> [is_litter(n) for n in ("a.jpg", "x/.DS_Store", "__MACOSX/a.jpg", "._a.jpg", "sub/")]
     [False, True, True, True, True]
     >>> [is_litter(n) for n in ("10_ohwx man/a.npz", "@eaDir/a.jpg/x.jpg", "a.MOV")]
@@ -111,7 +115,7 @@ def is_litter(name: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") or part in _LITTER_FOLDERS for part in path.parts)
     file = path.name.lower()
-    if hidden or name.endswith("/") or _SIDECAR.fullmatch(file):
+    if hidden or not name or name.endswith("/") or _SIDECAR.fullmatch(file):
         return True
     return file in _LITTER or file.endswith(_LITTER_SUFFIXES)
 

@@ -120,9 +120,14 @@ def test_the_announced_version_is_read_though_a_newer_one_is_there() -> None:
     assert accepted.request.seed != 7
 
 
-def test_a_start_with_an_input_whose_file_is_gone_for_good_tells_the_owner() -> None:
+@pytest.mark.parametrize("marker", [None, b"", json.dumps(REQUEST).encode()])
+def test_a_start_with_an_input_whose_file_is_gone_for_good_tells_the_owner(
+    marker: bytes | None,
+) -> None:
     intake = memory_intake()
     key = put_upload(intake, PHOTOS)
+    if marker is not None:  # S3's console makes an object of a folder
+        intake.uploads.write(PREFIX, marker)
     etag = next(one.etag for one in intake.uploads.list(key, 1))
     event = with_etag(sent(key, etag=etag), etag)
     intake.uploads.delete(key, "1")
@@ -145,3 +150,10 @@ def test_a_start_with_an_input_of_an_erased_upload_is_refused() -> None:
     intake = replace(intake, tombstones=erasures)
     with pytest.raises(SubjectErasedError):
         accept_request(given, intake, NOW)
+
+
+def test_a_folder_that_was_made_in_the_console_is_no_file_of_its_upload() -> None:
+    intake = memory_intake()
+    intake.uploads.write(PREFIX, b"")
+    key = put_upload(intake, PHOTOS)
+    assert accept_request(begun(intake, key), intake, NOW).status == "accepted"
