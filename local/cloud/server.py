@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -82,14 +83,21 @@ class Cloud:
         }
 
     def client(self, service: str) -> Stock:
-        """Return a boto3 client of the account's root user."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint_url,
-            region_name=REGION,
-            config=Config(inject_host_prefix=False),
-            **self.credentials(),
-        )
+        """Return the boto3 client of the account's root user."""
+        return _client(service, self.endpoint_url, self.access_key())
+
+
+@cache
+def _client(service: str, endpoint_url: str, key: AccessKey) -> Stock:
+    """Return a client, which whoever waits asks for twice a second; making one takes long."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        config=Config(inject_host_prefix=False),
+        aws_access_key_id=key.key_id,
+        aws_secret_access_key=key.secret,
+    )
 
 
 @contextmanager

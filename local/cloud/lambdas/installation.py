@@ -5,6 +5,8 @@ limits. It reports every exception as Runtime.HandlerError, so no Retry or Catch
 match.
 """
 
+from functools import lru_cache
+
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
@@ -31,6 +33,8 @@ def install() -> None:
     lambda_runtime._worker_class_for = lambda _config: ExecutionEnvironment
     lambda_svc._execute_function_dispatch = _dispatch
     lambda_svc.handle_request = limits.checked(lambda_svc.handle_request)
+    # Asked of all layers at each change of a function: 170 MB of zips, whose lists are long.
+    lambda_svc._unzipped_size = lru_cache(maxsize=8)(lambda_svc._unzipped_size)
 
 
 def _dispatch(
