@@ -70,7 +70,7 @@ __all__ = [
     "verify_webhook",
 ]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 """The only place that says it: pyproject.toml and ``likeness --version`` read it here."""
 
 _HOMES = {
