@@ -73,6 +73,9 @@ def test_the_server_s_pictures_are_measured_for_one_user_and_for_eight(tmp_path:
     figures = bench.ALL["serving-sdxl"](tmp_path, How(tiny=True))
     assert all(figure.value is not None and figure.value > 0 for figure in figures)
     assert [one.name for one in figures if "8 at once: pictures a second" in one.name]
+    (share,) = [one for one in figures if one.name.startswith("marks' share")]
+    assert share.value is not None
+    assert 0 < share.value < 100
 
 
 def test_the_scripts_are_measured_where_there_is_a_checkout(tmp_path: Path) -> None:
