@@ -225,7 +225,7 @@ test: ## unit, contract, integration, smoke, end to end
 # stack each share the files.
 e2e:
 	@$(call ready,test,$(TESTS_READY))
-	$(TOOLS)/pytest -p no:randomly --durations=15 --numprocesses 2 --dist loadfile tests/e2e
+	$(TOOLS)/pytest -p no:randomly --durations=15 --numprocesses 2 --dist loadfile -m "not thorough" tests/e2e
 
 # One core each. Unit and integration tests run in random order: SEED=123 repeats an order, which the
 # first lines of the output name.
@@ -246,11 +246,17 @@ integration:
 # One thread each: on tiny networks two threads take a quarter more processor time, and other tests run beside.
 smoke-training:
 	@$(call ready,torch,torch/.tests)
-	OMP_NUM_THREADS=1 $(TORCH)/pytest --durations=15 -m training tests/smoke
+	OMP_NUM_THREADS=1 $(TORCH)/pytest --durations=15 -m "training and not thorough" tests/smoke
 
 smoke-serving:
 	@$(call ready,torch,torch/.tests)
-	OMP_NUM_THREADS=1 $(TORCH)/pytest --durations=15 -m serving tests/smoke/test_serv*.py
+	OMP_NUM_THREADS=1 $(TORCH)/pytest --durations=15 -m "serving and not thorough" tests/smoke/test_serv*.py
+
+.PHONY: thorough
+thorough: ## the slow tests that `make test` leaves out: GPU benchmark, full disks, other networks (5 minutes)
+	@$(call ready,test,$(TESTS_READY))
+	OMP_NUM_THREADS=1 $(TORCH)/pytest --durations=15 -m thorough tests/smoke
+	$(TOOLS)/pytest -p no:randomly -m thorough tests/e2e
 
 .PHONY: clients-typescript
 clients-typescript: ## the TypeScript client and the webhook example: compiled, run against the API's real routes, packed (half a minute)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from contracts.documents.speeds import MeasuredSpeeds
 from contracts.shared import layout
 from local.demo.upload import BASES_BUCKET
@@ -11,6 +13,7 @@ from tests.e2e.stack import BASE_ID, SMALL, Stack, photos
 KIND = "ml.g5.2xlarge"
 
 
+@pytest.mark.thorough
 def test_a_measured_speed_is_kept_and_later_estimates_use_it(stack: Stack, tmp_path: Path) -> None:
     for name, body in photos(30).items():
         (tmp_path / name).write_bytes(body)

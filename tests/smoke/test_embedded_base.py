@@ -59,6 +59,7 @@ def test_prompts_are_followed(
     assert followed(pipeline, card, judge) > 0.85
 
 
+@pytest.mark.thorough
 def test_the_second_base_follows_prompts_by_v_prediction(judge: PortraitJudge) -> None:
     card = read_card(PORTRAITS_SD2)
     assert (card.family, card.prediction_type) == ("sd2", "v_prediction")

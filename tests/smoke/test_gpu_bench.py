@@ -12,7 +12,7 @@ from bench.gpu import __main__ as bench  # noqa: E402
 from bench.gpu.parts import BESIDE_SCRIPT, How  # noqa: E402
 from bench.report import Figure  # noqa: E402
 
-pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.training, pytest.mark.thorough, pytest.mark.filterwarnings("ignore")]
 
 
 def test_without_a_gpu_nothing_is_measured_and_the_exit_code_says_so(

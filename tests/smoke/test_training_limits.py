@@ -37,7 +37,10 @@ def job_dir(tmp_path: Path) -> JobDir:
     return JobDir(tmp_path / "job", tmp_path / "base")
 
 
-@pytest.mark.parametrize("where", ["", "state", "adapter"])
+@pytest.mark.parametrize(
+    "where",
+    ["", *(pytest.param(folder, marks=pytest.mark.thorough) for folder in ("state", "adapter"))],
+)
 def test_a_full_disk_has_its_code_and_leaves_nothing_half_written(
     job_dir: JobDir, tmp_path: Path, where: str
 ) -> None:

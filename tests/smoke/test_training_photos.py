@@ -160,6 +160,7 @@ def run_script(script: Path, *arguments: object) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_retinafaces_own_network_finds_the_faces_of_its_weights(tmp_path: Path) -> None:
     job_dir = Path(__file__).with_name("retina_process.py")
     download = tmp_path / "download.zip"
