@@ -217,7 +217,8 @@ def _wait(client: Any, stack: str) -> dict[str, Any]:
         if events != seen:
             seen, since = events, time.monotonic()
         time.sleep(0.5)
-    reasons = "\n".join(_failures(client, stack)) or f"the stack is {status}, nothing moves"
+    stalled = f"the stack is {status}, nothing moves; unfinished: {_unfinished(client, stack)}"
+    reasons = "\n".join(_failures(client, stack)) or stalled
     message = f"the deployment failed:\n{reasons}"
     raise DeploymentError(message)
 
@@ -225,6 +226,13 @@ def _wait(client: Any, stack: str) -> dict[str, Any]:
 def _events(client: Any, stack: str) -> list[dict[str, Any]]:
     pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
     return [event for page in pages for event in page["StackEvents"]]
+
+
+def _unfinished(client: Any, stack: str) -> str:
+    """Return the names of the resources whose newest event says that they are in progress."""
+    events = sorted(_events(client, stack), key=lambda event: event["Timestamp"])
+    newest = {event["LogicalResourceId"]: event["ResourceStatus"] for event in events}
+    return ", ".join(name for name, status in newest.items() if status.endswith("IN_PROGRESS"))
 
 
 def _failures(client: Any, stack: str) -> Iterator[str]:
