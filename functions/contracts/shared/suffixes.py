@@ -3,9 +3,12 @@
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 OTHER_ARCHIVE_SUFFIXES = (
-    *(".7z", ".rar", ".bz2", ".xz", ".zst", ".lz4", ".gz", ".tbz", ".tbz2", ".txz", ".zipx"),
+    *(".7z", ".rar", ".zipx"),
+    *(".bz2", ".gz", ".lz4", ".xz", ".zst"),
+    *(".tbz", ".tbz2", ".txz"),
 )
-"""Suffixes of archives that are not read; their files are no photos."""
+"""Suffixes of archives that are not read: of archives, of single files that are compressed, and of
+tars in such a file. They are no photos."""
 
 CAPTION_SUFFIXES = (".txt", ".caption")
 """Suffixes of the caption beside the photo of the same name."""

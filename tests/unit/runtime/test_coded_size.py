@@ -8,7 +8,7 @@ from runtime.imaging.coded_size import Size, av1_sizes, hevc_sizes
 from tests.unit.runtime.bits_kit import BitWriter
 
 ONES = (1 << 64) - 1
-"""Of fields that are passed over: a reader that stops too early takes them for the size."""
+"""The value of fields that are passed over: whoever stops too early takes it for the size."""
 
 
 def sequence(fields: BitWriter, width: int = 300, height: int = 200) -> bytes:
