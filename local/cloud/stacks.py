@@ -1,9 +1,9 @@
-"""Checks of CloudFormation that stock leaves out: a bucket with files, a parameter's pattern."""
+"""What stock CloudFormation leaves out: full buckets, patterns, a function's retries."""
 
 import re
 
 from ministack.core.responses import error_response_json
-from ministack.services import s3, ssm
+from ministack.services import lambda_svc, s3, ssm
 from ministack.services.cloudformation import provisioners
 
 from local.cloud.typing_aliases import Json, Stock
@@ -14,9 +14,10 @@ NOT_EMPTY = (
 
 
 def install() -> None:
-    """Keep a bucket that has files, and refuse a parameter's value that its pattern excludes."""
+    """Keep full buckets, refuse what a pattern excludes, retry custom resources' functions."""
     _keep_full_buckets()
     _check_patterns()
+    _retry_custom_resources()
 
 
 def _keep_full_buckets() -> None:
@@ -49,3 +50,20 @@ def _check_patterns() -> None:
         return put(request)
 
     ssm._put_parameter = checked
+
+
+def _retry_custom_resources() -> None:
+    """Invoke a custom resource's function asynchronously, with two retries.
+
+    Stock invokes it once. A function that ended without an answer, as on a busy machine, then left
+    the stack in progress until the resource's ServiceTimeout.
+    """
+    invoke = lambda_svc._execute_function_with_config_scope
+
+    def invoked(function: Stock, event: Json) -> Json:
+        if "ResponseURL" not in event:
+            return invoke(function, event)
+        lambda_svc.invoke_async_with_retry(function, event)
+        return {}
+
+    lambda_svc._execute_function_with_config_scope = invoked

@@ -1,4 +1,4 @@
-"""CloudFormation on the laptop is as strict as on AWS: full buckets, patterns, the order."""
+"""CloudFormation on the laptop is as on AWS: full buckets, patterns, the order, retries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cloud import eventually
+from tests.cloud import RUNTIME, archive, eventually, role
 
 if TYPE_CHECKING:
     from local.cloud.server import Cloud
@@ -19,6 +19,21 @@ NAMED = {
     "Type": "AWS::SSM::Parameter",
     "Properties": {"Name": "/taken", "Type": "String", "Value": "x"},
 }
+
+SECOND_TIME = """
+import json
+from urllib.request import Request, urlopen
+
+calls = []
+
+def handler(event, context):
+    calls.append(event["RequestType"])
+    assert len(calls) > 1, "the first call fails"
+    kept = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
+    answer = {**kept, "Status": "SUCCESS", "PhysicalResourceId": "p", "Data": {"Calls": str(calls)}}
+    data = json.dumps(answer).encode()
+    urlopen(Request(event["ResponseURL"], data, method="PUT")).close()
+"""
 
 
 class Stack:
@@ -98,3 +113,23 @@ def test_a_queue_s_concurrency_that_is_a_parameter_is_a_number(cloud: Cloud) -> 
         made = functions.get_event_source_mapping(UUID=stack.resource("M"))
         assert made["ScalingConfig"] == {"MaximumConcurrency": int(number)}
     assert stack.delete() == ""
+
+
+def test_a_custom_resource_s_function_is_called_again_when_it_failed(cloud: Cloud) -> None:
+    stack, functions, ssm = Stack(cloud), cloud.client("lambda"), cloud.client("ssm")
+    function = functions.create_function(
+        FunctionName="second-time", Runtime=RUNTIME, Role=role(cloud, "second-time"),
+        Handler="app.handler", Code={"ZipFile": archive(app=SECOND_TIME)}, Timeout=60,
+    )["FunctionArn"]  # fmt: skip
+    custom = {
+        "Type": "Custom::SecondTime",
+        "Properties": {"ServiceToken": function, "ServiceTimeout": 60},
+    }
+    calls = {
+        "Type": "AWS::SSM::Parameter",
+        "Properties": {"Name": "/calls", "Type": "String", "Value": {"Fn::GetAtt": ["C", "Calls"]}},
+    }
+    assert stack.make(C=custom, P=calls) == "CREATE_COMPLETE"
+    assert ssm.get_parameter(Name="/calls")["Parameter"]["Value"] == "['Create', 'Create']"
+    assert stack.delete() == ""
+    functions.delete_function(FunctionName="second-time")
