@@ -337,7 +337,7 @@ privacy: ## a whole run with a word of its own in every free text, then a search
 
 .PHONY: upgrade-test
 
-upgrade-test: ## the last release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (5 minutes)
+upgrade-test: ## each release deployed, jobs begun, this tree deployed meanwhile, and all jobs end well (7 minutes)
 	@$(call ready,test,$(TESTS_READY))
 	$(TOOLS)/pytest -p no:randomly tests/upgrade
 

@@ -1,4 +1,4 @@
-"""A stack of the last release is updated while one job trains and another waits: both end well.
+"""A stack of a release is updated while one job trains and another waits: both end well.
 
 `make upgrade-test` runs it; docs/upgrade.md tells operators what it shows.
 """
@@ -26,29 +26,38 @@ from tests.cloud import eventually
 from tests.e2e.conftest import untrained_base
 from tests.e2e.stack import BASE_ID, SMALL, Stack, photos
 
-LAST_RELEASE = "d0ed159a4857ba15a5a311907f026de0d5739efe"
-"""The commit of the tag v0.2.0: a clone has the commit, and perhaps no tags."""
-TRAINER = "likeness-waiting-trainer"
-PARAMETERS = {"BaseId": BASE_ID, "TrainingQuota": "1", "TrainingImageUri": f"{TRAINER}:1"}
-RELEASED = (
+DEPLOYED = (
     *("template.yaml", "dashboard.yaml", "samconfig.toml"),
     *("functions", "dependencies", "statemachine"),
 )
 """What release 0.2.0 deploys."""
-
+RELEASES = {
+    "0.2.0": ("d0ed159a4857ba15a5a311907f026de0d5739efe", DEPLOYED),
+    "0.3.0": ("9a2e83ac4b65948cfb248c89a4e02bc2809a7930", (*DEPLOYED, "layers")),
+}
+"""The commits of the tags, and what each deploys: a clone has the commits, and perhaps no tags."""
+TRAINER = "likeness-waiting-trainer"
+PARAMETERS = {"BaseId": BASE_ID, "TrainingQuota": "1", "TrainingImageUri": f"{TRAINER}:1"}
 HOLDING = ("UploadsBucketName", "ModelsBucketName", "JobsTableName", "ModelsTableName")
 CONSENT = {"consent": consent()}
-"""The last release knows no such consent; this one asks for it."""
+"""Release 0.2.0 knows no such consent; the later ones ask for it."""
 
 REQUEST = {name: SMALL[name] for name in ("instance_prompt", "class_prompt")}
 
 
+@pytest.fixture(scope="module", params=RELEASES)
+def release(request: pytest.FixtureRequest) -> str:
+    """The release from which the update begins."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sources of the last release, built."""
+def released(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources of the release, built."""
+    commit, parts = RELEASES[release]
     folder = tmp_path_factory.mktemp("released")
     archive = subprocess.run(
-        ["git", "archive", LAST_RELEASE, *RELEASED],
+        ["git", "archive", commit, *parts],
         cwd=ROOT,
         check=False,
         capture_output=True,
@@ -61,7 +70,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gate") / "open"
 
@@ -72,13 +81,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return untrained_base(tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cloud(base: Path, gate: Path) -> Iterator[Cloud]:
     trainer = python_program(Path(__file__).with_name("waiting_trainer.py"))
     waiting = replace(trainer, environment={**trainer.environment, "GATE": str(gate)})
     sagemaker.configure(sagemaker.Settings(images={**images(), TRAINER: waiting}))
     card = json.loads((base / "base.json").read_text())
-    # The release knows no base without a detector; both stacks draw people, and look for no faces.
+    # Release 0.2.0 knows no base without a detector; both stacks draw people and ask no faces.
     (base / "base.json").write_text(json.dumps(card | {"face_detector": None}))
     with serve() as running:
         put_base(running, base)
@@ -87,12 +96,12 @@ def cloud(base: Path, gate: Path) -> Iterator[Cloud]:
 
 
 def test_jobs_that_began_before_an_update_end_well_after_it(
-    cloud: Cloud, released: Path, gate: Path
+    cloud: Cloud, release: str, released: Path, gate: Path
 ) -> None:
     before = deployment.deploy(cloud, "likeness", released, **PARAMETERS)
     stack = Stack(cloud, before, Subscriber(cloud, before["NoticesTopicArn"]))
     for number, upload in enumerate(("trains", "waits")):
-        stack.upload(upload, photos(number), REQUEST)
+        stack.upload(upload, photos(number), REQUEST if release == "0.2.0" else REQUEST | CONSENT)
         eventually(partial(in_queue, stack, upload))
     eventually(lambda: len(running(cloud)) == 1)
 
