@@ -43,11 +43,11 @@ def import_lora(stack: str, tenant: str, order: Order) -> int:
     check_consent(request, found)
     bucket = bucket_of(found, stack)
     upload = name_upload(body, datetime.now(UTC))
-    prefix = layout.upload_prefix(tenant, upload)
+    prefix = layout.uploads.upload_prefix(tenant, upload)
     s3 = boto3.client("s3", config=CONFIG)
     s3.put_object(Bucket=bucket, Key=prefix + UPLOADED_FILE, Body=body)
     text = request.model_dump_json(exclude_defaults=True).encode()
-    s3.put_object(Bucket=bucket, Key=prefix + layout.REQUEST_FILE, Body=text)
+    s3.put_object(Bucket=bucket, Key=prefix + layout.uploads.REQUEST_FILE, Body=text)
     sys.stderr.write("uploaded; the notice says when the model is ready, or why it is refused\n")
     sys.stdout.write(f"{tenant}/{upload}\n")
     return ExitCode.DONE

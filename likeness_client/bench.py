@@ -147,7 +147,7 @@ def upload(  # noqa: PLR0913, PLR0917 - one upload's parts
     name: str,
 ) -> str:
     """Put the photos and, last, the request; return ``<tenant>/<upload>``."""
-    prefix = layout.upload_prefix(TENANT, name)
+    prefix = layout.uploads.upload_prefix(TENANT, name)
     photos = [file for file in files if file.name != "request.json"]
     for file in photos:
         key = prefix + file.relative_to(order.folder).as_posix()
@@ -200,7 +200,7 @@ def figures(
         NotMeasuredError: its result has none.
     """
     name, plan = record.training_job_name or newest(record), record.plan_id or record.job_id
-    key = layout.result_key(plan, record.job_id)
+    key = layout.models.result_key(plan, record.job_id)
     result = read(s3, place.models, key, TrainingResult)
     metrics = None if result is None else result.metrics
     adapter = None if result is None else result.adapter
@@ -276,10 +276,12 @@ def keep(s3: Any, place: Place, speeds: Sequence[MeasuredSpeed]) -> str:  # noqa
     Raises:
         NotMeasuredError: the base has no card.
     """
-    card = read(s3, place.bases, layout.base_prefix(place.base_id) + layout.BASE_FILE, BaseCard)
+    card = read(
+        s3, place.bases, layout.bases.base_prefix(place.base_id) + layout.bases.BASE_FILE, BaseCard
+    )
     if card is None:
         raise NotMeasuredError(f"{place.bases} has no base {place.base_id}")
-    key = layout.speeds_key(place.base_id)
+    key = layout.bases.speeds_key(place.base_id)
     found = read(s3, place.bases, key, MeasuredSpeeds)
     if found is None or found.base_sha256 != card.sha256:
         found = MeasuredSpeeds(base_id=card.base_id, base_sha256=card.sha256, speeds=())

@@ -16,7 +16,8 @@ from contracts.documents.job import PinnedObject
 from contracts.documents.photos import PhotoVerdict
 from contracts.errors import StageError
 from contracts.shared.base_options import unfit_options
-from contracts.shared.layout import BASE_FILE, REQUEST_FILE, upload_prefix
+from contracts.shared.layout.bases import BASE_FILE
+from contracts.shared.layout.uploads import REQUEST_FILE, upload_prefix
 from contracts.shared.limits import MIN_PHOTOS, MIN_SIDE
 from contracts.shared.people.consent_texts import CURRENT
 from contracts.shared.people.retention import UPLOADS

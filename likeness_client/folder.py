@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
-from contracts.shared.layout import accepted_prefix, unpacked_prefix, upload_prefix
+from contracts.shared.layout.uploads import accepted_prefix, unpacked_prefix, upload_prefix
 from domain.intake.uploads import MAX_OBJECTS, Place
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, StoredObject
 

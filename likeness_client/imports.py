@@ -41,7 +41,7 @@ class Order:
         return cls(**{name: getattr(options, name) for name in cls.__dataclass_fields__})
 
 
-def request_of(order: Order, name: str = layout.API_ADAPTER_FILE) -> TrainingRequest:
+def request_of(order: Order, name: str = layout.uploads.API_ADAPTER_FILE) -> TrainingRequest:
     """Return the request of an import; ``name`` is that of the file in the upload.
 
     Raises:

@@ -12,7 +12,8 @@ import boto3
 from contracts.codes import CODES
 from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, StatusChange, UploadRow
-from contracts.shared.layout import upload_prefix, upload_row
+from contracts.shared.layout.rows import upload_row
+from contracts.shared.layout.uploads import upload_prefix
 from likeness_client.aws_errors import CONFIG
 from likeness_client.defaults import PATIENCE_SECONDS
 from likeness_client.exit_codes import ExitCode

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from contracts.documents.api.callers import ApiKey, Mode, Scope
 from contracts.documents.audit import OPERATOR, AuditEntry, about, row_of
-from contracts.shared.layout import api_key_row
+from contracts.shared.layout.rows import api_key_row
 from domain.callers.keys import has_ended, make_key
 from likeness_client.aws_errors import CONFIG
 from likeness_client.exit_codes import ExitCode

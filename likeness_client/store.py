@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.document import Document
 from contracts.documents.picture import PictureArguments, StoredPictures
-from contracts.shared.layout import PICTURES_FILE, picture_file, pictures_prefix
+from contracts.shared.layout.uploads import PICTURES_FILE, picture_file, pictures_prefix
 from likeness_client.answer import Answer
 from likeness_client.errors import GenerationError
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from bench.report import Figure, finish
-from contracts.shared.layout import base_prefix
+from contracts.shared.layout.bases import base_prefix
 from local import deployment
 from local.cloud.paths import LOGS, ROOT
 from local.cloud.server import Cloud, serve

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from contracts.shared.instances.image_check import LABEL
 from contracts.shared.instances.quotas import refusal_sentence
-from contracts.shared.layout import classifier_prefix, safety_prefix
+from contracts.shared.layout.bases import classifier_prefix, safety_prefix
 from contracts.shared.pictures.classifier import CHECKER_FILES
 from tests.fakes.aws_account import (
     AGES_ID,

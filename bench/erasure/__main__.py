@@ -193,19 +193,19 @@ def has_reached(table: object, upload: str, state: Stage) -> bool:
 
 def job_of(table: object, upload: str) -> str | None:
     """Return the upload's job; None while it is being accepted."""
-    key = layout.upload_row(f"{TENANT}/{upload}")
+    key = layout.rows.upload_row(f"{TENANT}/{upload}")
     row = table.get_item(Key={"job_id": key}).get("Item") or {}  # type: ignore[attr-defined]
     return row.get("points_to")
 
 
 def is_evidence(text: str) -> bool:
     """Return whether a row is the record of a consent, which stays as proof."""
-    return f'"row": {{"S": "{layout.CONSENT_ROWS}' in text
+    return f'"row": {{"S": "{layout.rows.CONSENT_ROWS}' in text
 
 
 def stages_of(table: object, upload: str) -> Iterator[Stage]:
     """Yield the present stage of the upload's job; being accepted counts as AcceptRequest."""
-    row = table.get_item(Key={"job_id": layout.upload_row(f"{TENANT}/{upload}")}).get("Item")  # type: ignore[attr-defined]
+    row = table.get_item(Key={"job_id": layout.rows.upload_row(f"{TENANT}/{upload}")}).get("Item")  # type: ignore[attr-defined]
     if row is not None:
         yield "AcceptRequest"
     if row is not None and "points_to" in row:

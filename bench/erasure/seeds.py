@@ -105,10 +105,12 @@ def seed(person: Person, places: Places, neighbour: str) -> None:
     s3 = boto3.client("s3")
     for bucket, key, body in objects(person, places, neighbour):
         s3.put_object(Bucket=bucket, Key=key, Body=body)
-    photo = f"{layout.upload_prefix(person.tenant, 'u0')}photo-0.jpg"
+    photo = f"{layout.uploads.upload_prefix(person.tenant, 'u0')}photo-0.jpg"
     s3.put_object(Bucket=places.uploads, Key=photo, Body=person.body(0) + b" older")
     s3.put_object(Bucket=places.uploads, Key=photo, Body=person.body(0))
-    s3.delete_object(Bucket=places.uploads, Key=f"{layout.tenant_prefix(person.tenant)}gone.jpg")
+    s3.delete_object(
+        Bucket=places.uploads, Key=f"{layout.uploads.tenant_prefix(person.tenant)}gone.jpg"
+    )
     half = s3.create_multipart_upload(Bucket=places.uploads, Key=f"{photo}.half")
     s3.upload_part(
         Bucket=places.uploads, Key=f"{photo}.half", PartNumber=1,
@@ -120,7 +122,9 @@ def seed(person: Person, places: Places, neighbour: str) -> None:
     people = CognitoPeople(places.pool_id, boto3.client("cognito-idp"))
     people.invite(person.tenant, f"{person.canary}@example.org", "owner")
     event = {
-        "detail": {"object": {"key": f"{layout.upload_prefix(person.tenant, 'u0')}request.json"}}
+        "detail": {
+            "object": {"key": f"{layout.uploads.upload_prefix(person.tenant, 'u0')}request.json"}
+        }
     }
     boto3.client("sqs").send_message(QueueUrl=places.queue_url, MessageBody=json.dumps(event))
 
@@ -130,21 +134,23 @@ def objects(person: Person, places: Places, neighbour: str) -> Iterator[tuple[st
     text = f"{person.canary} text".encode()
     for number in range(person.photos):
         upload = f"u{number % person.models}"
-        prefix = layout.upload_prefix(person.tenant, upload)
+        prefix = layout.uploads.upload_prefix(person.tenant, upload)
         yield places.uploads, f"{prefix}photo-{number}.jpg", person.body(number)
-        unpacked = layout.unpacked_prefix(person.tenant, upload)
+        unpacked = layout.uploads.unpacked_prefix(person.tenant, upload)
         yield places.uploads, f"{unpacked}{number:03d}.jpg", person.body(number)
         job_id = person.job_ids[number % person.models]
-        accepted = layout.accepted_prefix(job_id) + layout.accepted_photo_file(number)
+        accepted = layout.uploads.accepted_prefix(job_id) + layout.uploads.accepted_photo_file(
+            number
+        )
         yield places.uploads, accepted, person.body(number)
-    yield places.models, layout.problems_key(person.tenant, "u0"), text
-    yield places.uploads, layout.export_key(person.tenant, person.export_id), person.body(3)
-    drawn = layout.pictures_prefix(person.tenant, "a1")
-    yield places.uploads, drawn + layout.picture_file(0, "png"), person.body(2)
-    large = layout.answer_prefix(tenant_hash(person.tenant), person.job_ids[:1], "0" * 32)
+    yield places.models, layout.models.problems_key(person.tenant, "u0"), text
+    yield places.uploads, layout.uploads.export_key(person.tenant, person.export_id), person.body(3)
+    drawn = layout.uploads.pictures_prefix(person.tenant, "a1")
+    yield places.uploads, drawn + layout.uploads.picture_file(0, "png"), person.body(2)
+    large = layout.uploads.answer_prefix(tenant_hash(person.tenant), person.job_ids[:1], "0" * 32)
     yield places.uploads, f"{large}000.png", person.body(2)
     for job_id in person.job_ids:
-        yield places.hub, f"{layout.hub_prefix(person.tenant, job_id)}README.md", text
+        yield places.hub, f"{layout.hub.hub_prefix(person.tenant, job_id)}README.md", text
     for job_id in person.job_ids:
         for key in keys_of_job(job_id, person):
             yield places.models, key, text
@@ -153,18 +159,18 @@ def objects(person: Person, places: Places, neighbour: str) -> Iterator[tuple[st
 
 def keys_of_job(job_id: str, person: Person) -> Iterator[str]:
     """Yield the keys of one training in the models bucket."""
-    yield layout.accepted_upload_key(job_id)
-    yield layout.photo_report_key(job_id)
-    yield layout.plan_key(job_id)
-    yield layout.photos_manifest_key(job_id)
-    yield layout.states_manifest_key(job_id)
-    yield layout.result_key(job_id, job_id)
-    yield f"{layout.checkpoints_prefix(job_id)}{job_id}/state/step-1/lora.safetensors"
-    yield f"{layout.checkpoints_prefix(job_id)}{job_id}/adapter/samples.png"
-    yield f"{layout.tensorboard_prefix(job_id)}{job_id}/events"
-    yield f"{layout.training_output_prefix(job_id)}job/output/model.tar.gz"
-    yield layout.staging_key(job_id)
-    yield f"{layout.ENDPOINT_PREFIX}{person.target_model(job_id)}"
+    yield layout.models.accepted_upload_key(job_id)
+    yield layout.models.photo_report_key(job_id)
+    yield layout.models.plan_key(job_id)
+    yield layout.models.photos_manifest_key(job_id)
+    yield layout.models.states_manifest_key(job_id)
+    yield layout.models.result_key(job_id, job_id)
+    yield f"{layout.models.checkpoints_prefix(job_id)}{job_id}/state/step-1/lora.safetensors"
+    yield f"{layout.models.checkpoints_prefix(job_id)}{job_id}/adapter/samples.png"
+    yield f"{layout.models.tensorboard_prefix(job_id)}{job_id}/events"
+    yield f"{layout.models.training_output_prefix(job_id)}job/output/model.tar.gz"
+    yield layout.models.staging_key(job_id)
+    yield f"{layout.models.ENDPOINT_PREFIX}{person.target_model(job_id)}"
 
 
 def shared_plan(person: Person, places: Places, neighbour: str) -> Iterator[tuple[str, str, bytes]]:
@@ -176,15 +182,15 @@ def shared_plan(person: Person, places: Places, neighbour: str) -> Iterator[tupl
     plan = TrainingPlan.model_validate(
         {"plan_id": person.plan_id, "base_sha256": "0" * 64, "tasks": tasks}
     )  # one that cannot be read is left as it is
-    yield places.models, layout.plan_key(person.plan_id), plan.model_dump_json().encode()
+    yield places.models, layout.models.plan_key(person.plan_id), plan.model_dump_json().encode()
     manifest = [{"prefix": "s3://x/accepted/"}, *(f"{job_id}/000.png" for job_id in jobs)]
-    manifest_key = layout.photos_manifest_key(person.plan_id)
+    manifest_key = layout.models.photos_manifest_key(person.plan_id)
     yield places.models, manifest_key, json.dumps(manifest).encode()
     states = [f"{job_id}/checkpoints/{job_id}/state/step-1.safetensors" for job_id in jobs]
     body = json.dumps([{"prefix": "s3://x/training/"}, *states]).encode()
-    yield places.models, layout.states_manifest_key(person.plan_id), body
+    yield places.models, layout.models.states_manifest_key(person.plan_id), body
     for job_id, words in zip(jobs, (person.canary, "a neighbour"), strict=True):
-        yield places.models, layout.result_key(person.plan_id, job_id), words.encode()
+        yield places.models, layout.models.result_key(person.plan_id, job_id), words.encode()
 
 
 def task(job_id: str, prompt: str) -> dict[str, Any]:
@@ -199,8 +205,8 @@ def rows(person: Person, places: Places) -> Iterator[tuple[str, dict[str, Any]]]
     now = "2026-11-28T12:00:00+00:00"
     exported = new_row(person.export_id, ExportSubject(tenant=person.tenant), SEEDED_AT)
     yield places.api_table, {
-        "row": layout.export_row(exported.export_id), "created_at": now,
-        "tenant": layout.exports_index(person.tenant), "document": exported.model_dump_json(),
+        "row": layout.rows.export_row(exported.export_id), "created_at": now,
+        "tenant": layout.rows.exports_index(person.tenant), "document": exported.model_dump_json(),
     }  # fmt: skip
     yield from ((places.api_table, row) for row in api_rows(person, now))
     for number, job_id in enumerate(person.job_ids):
@@ -214,12 +220,12 @@ def rows(person: Person, places: Places) -> Iterator[tuple[str, dict[str, Any]]]
             "training_job_name": build_training_job_name(plan_id, 1),
         }  # fmt: skip
         about = (
-            layout.notice_row(f"ready-{job_id}"),
-            layout.cost_row(build_training_job_name(plan_id, 1)),
+            layout.rows.notice_row(f"ready-{job_id}"),
+            layout.rows.cost_row(build_training_job_name(plan_id, 1)),
         )
-        for key in (*about, layout.expiry_row(job_id), layout.consent_end_row(job_id)):
+        for key in (*about, layout.rows.expiry_row(job_id), layout.rows.consent_end_row(job_id)):
             yield places.jobs_table, {"job_id": key, "created_at": now}
-        row = layout.upload_row(f"{person.tenant}/{upload}")
+        row = layout.rows.upload_row(f"{person.tenant}/{upload}")
         yield places.jobs_table, {"job_id": row, "points_to": job_id}
         yield places.models_table, {
             "tenant": person.tenant, "model_id": job_id, "base_id": "base",
@@ -233,16 +239,16 @@ def api_rows(person: Person, now: str) -> Iterator[dict[str, Any]]:
     tenant, job_id, number = person.tenant, person.job_ids[0], person.canary[-16:]
     own = json.dumps({"tenant": tenant, "model_id": job_id, "words": person.canary})
     keyed = {
-        layout.webhook_row(f"wh_{number}"): layout.webhooks_index(tenant),
-        layout.delivery_row(f"wh_{number}", "m"): layout.deliveries_index(f"wh_{number}"),
-        layout.picture_row(f"pic_{number}"): layout.pictures_index(tenant),
-        layout.alias_row(tenant, "me"): layout.aliases_index(tenant),
-        layout.version_row(tenant, "me", job_id): layout.versions_index(tenant),
+        layout.rows.webhook_row(f"wh_{number}"): layout.rows.webhooks_index(tenant),
+        layout.rows.delivery_row(f"wh_{number}", "m"): layout.rows.deliveries_index(f"wh_{number}"),
+        layout.rows.picture_row(f"pic_{number}"): layout.rows.pictures_index(tenant),
+        layout.rows.alias_row(tenant, "me"): layout.rows.aliases_index(tenant),
+        layout.rows.version_row(tenant, "me", job_id): layout.rows.versions_index(tenant),
     }
     for row, index in keyed.items():
         yield {"row": row, "tenant": index, "created_at": now, "document": own}
     key = {"tenant": tenant, "created_at": now, "name": person.canary}
-    yield {"row": layout.api_key_row(number), **key}
-    yield {"row": layout.approval_row(tenant, job_id), "by": person.canary}
-    yield {"row": layout.idempotency_row(tenant, "0" * 64), "answer": own}
+    yield {"row": layout.rows.api_key_row(number), **key}
+    yield {"row": layout.rows.approval_row(tenant, job_id), "by": person.canary}
+    yield {"row": layout.rows.idempotency_row(tenant, "0" * 64), "answer": own}
     yield {"row": f"rate#requests#{tenant}#1", "count": 1}

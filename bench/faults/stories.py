@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bench.faults.injector import LASTING, Fault, Injector
-from contracts.shared.layout import REQUEST_FILE, upload_prefix
+from contracts.shared.layout.uploads import REQUEST_FILE, upload_prefix
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber
 from local.demo.upload import consent

@@ -145,8 +145,8 @@ def checked_faces(case: Case, finder: ChildFaceFinder) -> CheckedFaces:
     """Return what intake says about a case."""
     uploads, accepted = MemoryStorage("uploads"), []
     for index, image in enumerate(case.photos):
-        file = layout.accepted_photo_file(index)
-        uploads.write(layout.accepted_prefix(JOB) + file, png(image))
+        file = layout.uploads.accepted_photo_file(index)
+        uploads.write(layout.uploads.accepted_prefix(JOB) + file, png(image))
         accepted.append(PhotoVerdict(index=index, verdict="accepted", file=file))
     return check_faces(accepted, FaceServices(uploads, finder, JOB))
 

@@ -254,7 +254,7 @@ class Simulation:
 
     def train(self, name: str, begun: float) -> None:
         """Schedule the results of a job's users, and its end."""
-        plan_key = layout.plan_key(plan_id_of_name(name))
+        plan_key = layout.models.plan_key(plan_id_of_name(name))
         plan = read_document(self.world.models, plan_key, TrainingPlan)
         ends = [self.train_share(name, begun, share) for share in shares_of(plan)]
         self.clock.after(max(ends) + 1, partial(self.ended, name, max(ends)))

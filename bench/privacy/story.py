@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.privacy.canaries import CANARIES, with_exif
-from contracts.shared.layout import upload_prefix
+from contracts.shared.layout.uploads import upload_prefix
 from local.cloud.server import Cloud
 from local.demo.upload import TENANT, consent, put_files
 from local.portraits import album, upload_bytes

@@ -22,7 +22,7 @@ from typing import Any
 from bench.report import Figure, finish
 from bench.workflow import load
 from contracts.base import BaseCard, GateFloors
-from contracts.shared.layout import BASE_FILE, base_prefix
+from contracts.shared.layout.bases import BASE_FILE, base_prefix
 from local import deployment, sagemaker
 from local.cloud import paths
 from local.cloud.server import Cloud, serve

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from contracts.documents.training import TrainingPlan
-from contracts.shared.layout import REQUEST_FILE, plan_key, upload_prefix
+from contracts.shared.layout.models import plan_key
+from contracts.shared.layout.uploads import REQUEST_FILE, upload_prefix
 from contracts.shared.names import parse_training_job_name
 from local.cloud.server import Cloud
 from local.cloud.typing_aliases import Stock

@@ -36,9 +36,12 @@ Shapes = Mapping[str, tuple[int, int]]
 
 def main() -> int:
     """Run every task of the plan, one after another."""
-    plan_file, base = DATA / layout.PLAN_CHANNEL / layout.PLAN_FILE, DATA / layout.BASE_CHANNEL
+    plan_file, base = (
+        DATA / layout.container.PLAN_CHANNEL / layout.container.PLAN_FILE,
+        DATA / layout.container.BASE_CHANNEL,
+    )
     plan = TrainingPlan.model_validate_json(plan_file.read_bytes())
-    card = BaseCard.model_validate_json((base / layout.BASE_FILE).read_bytes())
+    card = BaseCard.model_validate_json((base / layout.bases.BASE_FILE).read_bytes())
     (weights,) = base.glob(UNET_WEIGHTS)
     shapes = shapes_of(weights)
     for task in plan.tasks:
@@ -61,7 +64,7 @@ def shapes_of(weights: Path) -> Shapes:
 def check_photos(task: TrainingTask) -> None:
     """Raise ValueError unless every photo has the hash in the plan."""
     for photo in task.photos:
-        body = (DATA / layout.PHOTOS_CHANNEL / photo.file).read_bytes()
+        body = (DATA / layout.container.PHOTOS_CHANNEL / photo.file).read_bytes()
         if sha256(body).hexdigest() != photo.sha256:
             raise ValueError(f"photo {photo.index} is not the planned one")
 
@@ -103,16 +106,17 @@ def commit(task: TrainingTask, card: BaseCard, weights: bytes) -> None:
         resolution=card.resolution,
         weights_sha256=sha256(weights).hexdigest(),
     )
+    adapter = layout.container.ADAPTER_FOLDER
     files = {
-        f"{layout.ADAPTER_FOLDER}/{layout.DIFFUSERS_FILE}": weights,
-        f"{layout.ADAPTER_FOLDER}/{layout.MANIFEST_FILE}": manifest.model_dump_json().encode(),
+        f"{adapter}/{layout.container.DIFFUSERS_FILE}": weights,
+        f"{adapter}/{layout.container.MANIFEST_FILE}": manifest.model_dump_json().encode(),
     }
-    (folder / layout.ADAPTER_FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / adapter).mkdir(parents=True, exist_ok=True)
     for name, body in files.items():
         (folder / name).write_bytes(body)
-    partial = folder / f"{layout.RESULT_FILE}.partial"
+    partial = folder / f"{layout.container.RESULT_FILE}.partial"
     partial.write_text(result_of(manifest, files).model_dump_json())
-    partial.rename(folder / layout.RESULT_FILE)
+    partial.rename(folder / layout.container.RESULT_FILE)
 
 
 def result_of(manifest: AdapterManifest, files: Mapping[str, bytes]) -> TrainingResult:

@@ -34,7 +34,7 @@ def lambda_handler(given: ExportInput) -> ExportAnswer:
 
 def answer(row: ExportRow) -> ExportAnswer:
     """Return how an export stands, with the archive's place once it is whole."""
-    key = layout.export_key(row.subject.tenant, row.export_id)
+    key = layout.uploads.export_key(row.subject.tenant, row.export_id)
     whole = row.status == "succeeded"
     return ExportAnswer(
         export_id=row.export_id,

@@ -11,7 +11,7 @@ from typing import Any
 
 from contracts.documents.api.callers import Caller
 from contracts.documents.api.problem import FieldProblem
-from contracts.shared.layout import idempotency_row
+from contracts.shared.layout.rows import idempotency_row
 from domain.ports.front_door import Remembered
 from http_api.problems import ApiError
 from http_api.services import Services

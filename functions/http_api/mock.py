@@ -199,7 +199,9 @@ class MockBucket:
 
     def head(self, key: str) -> StoredObject | None:
         """Return that everything is there but markers."""
-        return None if key.startswith(layout.DISABLED_PREFIX) else StoredObject(key, TENANT, 1)
+        return (
+            None if key.startswith(layout.models.DISABLED_PREFIX) else StoredObject(key, TENANT, 1)
+        )
 
     def heads(self, keys: Sequence[str]) -> tuple[StoredObject, ...]:
         """Return that everything is there."""
@@ -209,14 +211,14 @@ class MockBucket:
         """Return a photo of one byte, a picture that says MOCK, or the made-up result."""
         if key.endswith(".png"):
             return mock_picture()
-        if not key.endswith(layout.RESULT_FILE):
+        if not key.endswith(layout.container.RESULT_FILE):
             return b"x"
-        job_id = next((one for one in READY if key == layout.result_key(one, one)), None)
+        job_id = next((one for one in READY if key == layout.models.result_key(one, one)), None)
         if job_id is None:
             raise ObjectMissingError
         weights = sha256(TENANT.encode()).hexdigest()
         gate = GateReport(passed=True, effect=0.1, identity=0.8)
-        file = f"{layout.ADAPTER_FOLDER}/{layout.DIFFUSERS_FILE}"
+        file = f"{layout.container.ADAPTER_FOLDER}/{layout.container.DIFFUSERS_FILE}"
         result = TrainingResult(job_id=job_id, status="succeeded", files={file: weights}, gate=gate)
         return result.model_dump_json().encode()
 

@@ -70,7 +70,7 @@ class MockPictures:
 
     def _row(self, picture_id: str, status: PictureStatus, code: str | None = None) -> PictureRow:
         digest = sha256(mock_picture()).hexdigest()
-        file = {"file": layout.picture_file(0, "png"), "seed": 0, "sha256": digest}
+        file = {"file": layout.uploads.picture_file(0, "png"), "seed": 0, "sha256": digest}
         drawn = status == "succeeded"
         at = self._made_at if status in ENDED else self._now
         return PictureRow.model_validate(

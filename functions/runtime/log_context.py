@@ -7,8 +7,10 @@ from contracts.shared import layout
 from contracts.shared.names import parse_training_job_name
 
 _ID = "([0-9a-f]{32})"
-_API_FILE = re.compile(rf"tenants/[^/]+/uploads/([0-9a-f]{{{2 * layout.API_UPLOAD_BYTES}}})/")
-_TASK_FILE = re.compile(f"{layout.checkpoints_prefix(_ID)}{_ID}/")
+_API_FILE = re.compile(
+    rf"tenants/[^/]+/uploads/([0-9a-f]{{{2 * layout.uploads.API_UPLOAD_BYTES}}})/"
+)
+_TASK_FILE = re.compile(f"{layout.models.checkpoints_prefix(_ID)}{_ID}/")
 
 
 def ids_in(document: object) -> dict[str, str]:

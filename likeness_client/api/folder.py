@@ -14,7 +14,7 @@ from contracts.documents.api.uploads import (
     MAX_PHOTO_BYTES,
     FileToUpload,
 )
-from contracts.shared.layout import REQUEST_FILE
+from contracts.shared.layout.uploads import REQUEST_FILE
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.suffixes import (
     ADAPTER_SUFFIX,

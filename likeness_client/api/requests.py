@@ -17,7 +17,7 @@ from contracts.codes import CODES
 from contracts.documents.api.pictures import ANY_SEED, MAX_SEED, NewPicture
 from contracts.documents.api.problem import Problem
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import API_ADAPTER_FILE
+from contracts.shared.layout.uploads import API_ADAPTER_FILE
 from likeness_client.api.errors import ApiError, NotUnderstoodError
 
 ADDRESS, KEY = "LIKENESS_API", "LIKENESS_API_KEY"

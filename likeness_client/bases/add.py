@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from contracts.base import Architecture, BaseCard, PredictionType
-from contracts.shared.layout import BASE_FILE, base_prefix
+from contracts.shared.layout.bases import BASE_FILE, base_prefix
 from contracts.shared.weights.pipeline_files import CONFIG_SUFFIXES
 from likeness_client.bases import configs as file_configs
 from likeness_client.bases.card import (

@@ -40,7 +40,7 @@ MIN_PEOPLE = 2
 """One person says nothing about how alike a stranger's pictures get by chance."""
 
 ALL_OF_THE_CLASS = 1.0
-REQUEST_FILE = layout.REQUEST_FILE
+REQUEST_FILE = layout.uploads.REQUEST_FILE
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def measure(
         for name, folder in zip(names, folders, strict=True)
     ]
     gaps = find_gaps(reports)
-    key = layout.base_prefix(place.base_id) + layout.BASE_FILE
+    key = layout.bases.base_prefix(place.base_id) + layout.bases.BASE_FILE
     card = bench.read(s3, place.bases, key, BaseCard)
     if card is None:
         raise BaseRefusedError(f"s3://{place.bases}/{key} is missing")
@@ -167,7 +167,7 @@ def confirm(base_id: str, count: int, *, yes: bool) -> None:
 
 def upload(s3: Any, place: bench.Place, folder: Path, name: str) -> str:  # noqa: ANN401
     """Put the photos and, last, the request; return ``<tenant>/<upload>``."""
-    prefix = layout.upload_prefix(bench.TENANT, name)
+    prefix = layout.uploads.upload_prefix(bench.TENANT, name)
     for file in walk(folder).files:
         if file.name != REQUEST_FILE:
             key = prefix + file.relative_to(folder).as_posix()
@@ -192,7 +192,7 @@ def report_of(
         NotMeasuredError: it was refused, failed, or left no report.
     """
     record = bench.wait(place.jobs, name, shown, sleep)
-    key = layout.result_key(record.plan_id or record.job_id, record.job_id)
+    key = layout.models.result_key(record.plan_id or record.job_id, record.job_id)
     result = bench.read(s3, place.models, key, TrainingResult)
     if result is None or result.gate is None:
         raise bench.NotMeasuredError(f"{shown}: no gate report under {key} of {place.models}")

@@ -15,7 +15,7 @@ from contracts.base import (
     TrainingDefaults,
     hash_of_files,
 )
-from contracts.shared.layout import BASE_FILE
+from contracts.shared.layout.bases import BASE_FILE
 from contracts.shared.weights.families import FAMILIES, FLOW_SCHEDULER
 from likeness_client.bases.errors import BaseRefusedError
 

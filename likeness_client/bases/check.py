@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from contracts.base import BaseCard, contradiction_in, files_of
-from contracts.shared.layout import BASE_FILE, base_prefix
+from contracts.shared.layout.bases import BASE_FILE, base_prefix
 from contracts.shared.weights.pipeline_files import (
     MODEL_INDEX,
     REFINER_FOLDER,

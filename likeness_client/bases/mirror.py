@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from contracts.base import BaseCard, files_of
-from contracts.shared.layout import BASE_FILE, base_prefix
+from contracts.shared.layout.bases import BASE_FILE, base_prefix
 from likeness_client.aws_errors import CONFIG
 from likeness_client.bases.errors import BaseRefusedError
 from likeness_client.bases.folder import files_below, sha256_of

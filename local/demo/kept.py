@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contracts.shared.layout import RESULT_FILE
+from contracts.shared.layout.container import RESULT_FILE
 
 PREFIX, CHECKPOINTS = "training/", "/checkpoints/"
 STATES = "/state/"

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import REQUEST_FILE
+from contracts.shared.layout.uploads import REQUEST_FILE
 from contracts.shared.limits import MIN_PHOTOS
 from contracts.shared.people.faces import may_show_people
 from contracts.shared.suffixes import CONSENT_FILE

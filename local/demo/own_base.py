@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from contracts.base import BaseCard, GateFloors, files_of
-from contracts.shared.layout import BASE_FILE
+from contracts.shared.layout.bases import BASE_FILE
 from local.cloud.paths import ROOT, STATE
 from local.demo.own import OwnInputError, OwnPhotos
 from local.demo.shown import Shown

@@ -6,13 +6,9 @@ from typing import Any
 
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import (
-    BASE_FILE,
-    REQUEST_FILE,
-    accepted_upload_key,
-    base_prefix,
-    upload_prefix,
-)
+from contracts.shared.layout.bases import BASE_FILE, base_prefix
+from contracts.shared.layout.models import accepted_upload_key
+from contracts.shared.layout.uploads import REQUEST_FILE, upload_prefix
 from contracts.shared.people.consent_texts import CURRENT
 from local.cloud.server import Cloud
 from local.embedded_base import PORTRAITS

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from contracts.documents.training import GateReport, TrainingResult
-from contracts.shared.layout import RESULT_FILE
+from contracts.shared.layout.container import RESULT_FILE
 from local.cloud.server import Cloud
 
 REPORT, SHEET = "report.json", "samples.png"

@@ -9,7 +9,8 @@ import pytest
 from contracts.base import BaseCard
 from contracts.documents.class_images import ClassImageSet, class_image_key, orders_of
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import BASE_FILE, CLASS_IMAGES_FILE, CLASS_IMAGES_FOLDER
+from contracts.shared.layout.bases import BASE_FILE
+from contracts.shared.layout.container import CLASS_IMAGES_FILE, CLASS_IMAGES_FOLDER
 from local.demo.upload import request
 from local.embedded_base import PORTRAITS
 from tests.contract.files import ROOT

@@ -333,11 +333,13 @@ def test_the_training_role_writes_only_captions_to_the_uploads_bucket() -> None:
 
 
 def test_no_key_of_a_photo_starts_the_workflow() -> None:
-    place = layout.accepted_prefix("0" * 32)
-    captions = f"{layout.CAPTIONS_FOLDER}/{layout.CAPTIONS_FILE}"
-    files = [layout.accepted_photo_file(0), layout.accepted_mask_file(0), captions]
-    assert layout.captions_prefix("0" * 32) + layout.CAPTIONS_FILE == place + captions
-    assert not any((place + file).endswith(layout.REQUEST_FILE) for file in files)
+    place = layout.uploads.accepted_prefix("0" * 32)
+    captions = f"{layout.uploads.CAPTIONS_FOLDER}/{layout.uploads.CAPTIONS_FILE}"
+    files = [layout.uploads.accepted_photo_file(0), layout.uploads.accepted_mask_file(0), captions]
+    assert (
+        layout.uploads.captions_prefix("0" * 32) + layout.uploads.CAPTIONS_FILE == place + captions
+    )
+    assert not any((place + file).endswith(layout.uploads.REQUEST_FILE) for file in files)
 
 
 @pytest.mark.parametrize(

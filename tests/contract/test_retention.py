@@ -77,8 +77,8 @@ def test_rows_of_the_api_go_when_the_table_says() -> None:
 
 
 def test_markers_lie_where_the_table_says() -> None:
-    assert layout.erased_model_key("x").startswith("erased/")
-    assert layout.upload_prefix("t", "u").startswith("tenants/")
+    assert layout.models.erased_model_key("x").startswith("erased/")
+    assert layout.uploads.upload_prefix("t", "u").startswith("tenants/")
 
 
 @pytest.mark.parametrize("row", RETENTION, ids=lambda row: row.what)

@@ -11,7 +11,7 @@ from contracts.shared.instances.endpoint_tags import (
     MADE_BY,
     is_made_on_demand,
 )
-from contracts.shared.layout import classifier_prefix, names_key, safety_prefix
+from contracts.shared.layout.bases import classifier_prefix, names_key, safety_prefix
 from domain.serving.endpoint import RELEASE_CHECKS, RELEASE_PAUSE_SECONDS
 from serving.metrics import NAMESPACE as ENGINE_NAMESPACE
 from serving.metrics import UNITS

@@ -15,7 +15,7 @@ from contracts.documents.api.verification import WatermarkStated
 from contracts.documents.erasure import STORES
 from contracts.documents.record import JobRecord
 from contracts.documents.takedown import MAX_PICTURE_BYTES, CaseStatus, Credentials, Reason
-from contracts.shared.layout import API_ADAPTER_FILE
+from contracts.shared.layout.uploads import API_ADAPTER_FILE
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.suffixes import ADAPTER_TYPE
 from contracts.shared.words.styles import STYLES

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any, get_args
 
 import pytest
@@ -19,40 +20,40 @@ from tests.contract.files import template
 
 RESOURCES: dict[str, Any] = template()["Resources"]
 PARAMETERS: dict[str, Any] = template()["Parameters"]
-UPLOAD = layout.upload_prefix("acme", "u1")
+UPLOAD = layout.uploads.upload_prefix("acme", "u1")
 
 LAYOUT = {
     "UploadsBucket": {
-        layout.upload_prefix("t", "u"),
-        layout.pictures_prefix("t", "a"),
-        layout.unpacked_prefix("t", "u"),
-        layout.accepted_prefix("j"),
-        layout.takedown_prefix("c"),
-        layout.answers_prefix("h"),
-        layout.export_key("t", "e"),
+        layout.uploads.upload_prefix("t", "u"),
+        layout.uploads.pictures_prefix("t", "a"),
+        layout.uploads.unpacked_prefix("t", "u"),
+        layout.uploads.accepted_prefix("j"),
+        layout.uploads.takedown_prefix("c"),
+        layout.uploads.answers_prefix("h"),
+        layout.uploads.export_key("t", "e"),
     },
     "ModelsBucket": {
-        layout.accepted_upload_key("j"),
-        layout.problems_key("t", "u"),
-        layout.plan_key("p"),
-        layout.class_images_prefix("k"),
-        layout.staging_key("j"),
-        layout.ENDPOINT_PREFIX,
-        layout.erased_model_key("j"),
-        layout.disabled_model_key("j"),
-        layout.allowed_key("h"),
-        layout.used_key("j"),
-        layout.receipt_key("e"),
+        layout.models.accepted_upload_key("j"),
+        layout.models.problems_key("t", "u"),
+        layout.models.plan_key("p"),
+        layout.models.class_images_prefix("k"),
+        layout.models.staging_key("j"),
+        layout.models.ENDPOINT_PREFIX,
+        layout.models.erased_model_key("j"),
+        layout.models.disabled_model_key("j"),
+        layout.models.allowed_key("h"),
+        layout.models.used_key("j"),
+        layout.models.receipt_key("e"),
     },
     "BasesBucket": {
-        layout.base_prefix("b"),
-        layout.captioner_prefix("c"),
-        layout.safety_prefix("s"),
-        layout.classifier_prefix("v"),
-        layout.speeds_key("b"),
-        layout.names_key("n"),
+        layout.bases.base_prefix("b"),
+        layout.bases.captioner_prefix("c"),
+        layout.bases.safety_prefix("s"),
+        layout.bases.classifier_prefix("v"),
+        layout.bases.speeds_key("b"),
+        layout.bases.names_key("n"),
     },
-    "HubBucket": {layout.hub_prefix("t", "m")},
+    "HubBucket": {layout.hub.hub_prefix("t", "m")},
 }
 """A key of each folder at the top of each bucket."""
 
@@ -104,19 +105,30 @@ def words(kind: Any) -> Iterator[Any]:
 # --- keys -------------------------------------------------------------------------------------
 
 
-def test_every_key_of_the_layout_lies_in_a_folder_that_a_bucket_has() -> None:
+BUCKETS = {
+    "UploadsBucket": layout.uploads,
+    "ModelsBucket": layout.models,
+    "BasesBucket": layout.bases,
+    "HubBucket": layout.hub,
+}
+
+
+@pytest.mark.parametrize(("bucket", "part"), BUCKETS.items())
+def test_every_key_of_the_layout_lies_in_a_folder_of_its_own_bucket(
+    bucket: str, part: ModuleType
+) -> None:
     makers = {
         name: maker
-        for name, maker in inspect.getmembers(layout, inspect.isfunction)
+        for name, maker in inspect.getmembers(part, inspect.isfunction)
         if name.endswith(("_key", "_prefix"))
     }
     made = {maker(*"x" * len(inspect.signature(maker).parameters)) for maker in makers.values()}
-    folders = {key.split("/")[0] for key in made}
-    assert folders <= {folder for found in TOP_FOLDERS.values() for folder in found}
+    assert made
+    assert {key.split("/")[0] for key in made} <= TOP_FOLDERS[bucket]
 
 
 def test_no_folder_of_ours_can_be_given_to_a_tenant() -> None:
-    assert set(layout.OWN_FOLDERS) == TOP_FOLDERS["UploadsBucket"]
+    assert set(layout.uploads.OWN_FOLDERS) == TOP_FOLDERS["UploadsBucket"]
 
 
 @pytest.mark.parametrize("bucket", LAYOUT)
@@ -146,16 +158,16 @@ def prefixes(node: Any) -> Iterator[Any]:
 def test_what_is_staged_and_markers_expire_and_of_the_models_only_old_versions() -> None:
     rules = RESOURCES["ModelsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule]
-    assert expiring == [layout.staging_key("").split(".")[0], layout.ERASED_PREFIX]
+    assert expiring == [layout.models.staging_key("").split(".")[0], layout.models.ERASED_PREFIX]
     (checkpoints,) = (rule for rule in rules if rule["Id"] == "OldCheckpointsExpire")
-    assert layout.checkpoints_prefix("p").startswith(checkpoints["Prefix"])
+    assert layout.models.checkpoints_prefix("p").startswith(checkpoints["Prefix"])
 
 
 def test_the_endpoint_serves_the_folder_to_which_packages_are_published() -> None:
     container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
     packages, base = container["ModelDataUrl"], container["Environment"]["LIKENESS_BASE_URI"]
-    assert packages == {"Fn::Sub": f"s3://${{ModelsBucket}}/{layout.ENDPOINT_PREFIX}"}
-    assert base == {"Fn::Sub": f"s3://${{BasesBucket}}/{layout.base_prefix('${BaseId}')}"}
+    assert packages == {"Fn::Sub": f"s3://${{ModelsBucket}}/{layout.models.ENDPOINT_PREFIX}"}
+    assert base == {"Fn::Sub": f"s3://${{BasesBucket}}/{layout.bases.base_prefix('${BaseId}')}"}
 
 
 # --- events -----------------------------------------------------------------------------------
@@ -173,7 +185,14 @@ ARCHIVES = [f"photos{suffix}" for suffix in ARCHIVE_SUFFIXES]
 @pytest.mark.parametrize(
     "name",
     [
-        *(layout.REQUEST_FILE, "config.json", "kohya.toml", "a/kohya.toml", "job.yaml", "job.yml"),
+        *(
+            layout.uploads.REQUEST_FILE,
+            "config.json",
+            "kohya.toml",
+            "a/kohya.toml",
+            "job.yaml",
+            "job.yml",
+        ),
         *ARCHIVES,
     ],
 )
@@ -190,20 +209,20 @@ def test_what_starts_the_workflow_starts_it_in_any_case() -> None:
 
 
 def test_kept_pictures_start_no_training() -> None:
-    kept = layout.pictures_prefix("acme", "a1") + layout.PICTURES_FILE
+    kept = layout.uploads.pictures_prefix("acme", "a1") + layout.uploads.PICTURES_FILE
     assert not kept.endswith(tuple(suffixes("StartUploadFunction", "RequestUploaded")))
 
 
 def test_an_archive_of_exported_data_starts_no_training() -> None:
-    key = layout.export_key("acme", f"exp_{0:024x}")
+    key = layout.uploads.export_key("acme", f"exp_{0:024x}")
     assert not key.endswith(tuple(suffixes("StartUploadFunction", "RequestUploaded")))
 
 
 def test_follow_training_hears_of_exactly_what_a_training_job_reports() -> None:
     reports = {
-        layout.result_key("p", "j"),
-        layout.progress_key("p", "j"),
-        layout.made_class_images_prefix("p", "k") + layout.CLASS_IMAGES_FILE,
+        layout.models.result_key("p", "j"),
+        layout.models.progress_key("p", "j"),
+        layout.models.made_class_images_prefix("p", "k") + layout.container.CLASS_IMAGES_FILE,
     }
     assert suffixes("FollowTrainingFunction", "ResultWritten") == {
         "/" + key.rsplit("/", 1)[1] for key in reports

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.workflow.__main__ import images
-from contracts.shared.layout import classifier_prefix, safety_prefix
+from contracts.shared.layout.bases import classifier_prefix, safety_prefix
 from local import deployment, sagemaker
 from local.cloud.paths import ROOT
 from local.cloud.server import Cloud, serve

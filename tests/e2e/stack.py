@@ -13,7 +13,8 @@ from bench.workflow.__main__ import STUB_IMAGE
 from contracts.document import Document
 from contracts.documents.job import AcceptedUpload
 from contracts.documents.record import JobRecord
-from contracts.shared.layout import upload_prefix, upload_row
+from contracts.shared.layout.rows import upload_row
+from contracts.shared.layout.uploads import upload_prefix
 from local.cloud.paths import ROOT
 from local.cloud.server import Cloud
 from local.demo.subscriber import Subscriber

@@ -22,9 +22,9 @@ def test_a_measured_speed_is_kept_and_later_estimates_use_it(stack: Stack, tmp_p
         "bench", "instance", KIND, "--photos", str(tmp_path), "--steps", "2", "--save", "--yes"
     )  # fmt: skip
     assert "images/s" in printed
-    assert f"s3://{BASES_BUCKET}/{layout.speeds_key(BASE_ID)}" in printed
+    assert f"s3://{BASES_BUCKET}/{layout.bases.speeds_key(BASE_ID)}" in printed
     s3 = stack.cloud.client("s3")
-    kept = s3.get_object(Bucket=BASES_BUCKET, Key=layout.speeds_key(BASE_ID))["Body"].read()
+    kept = s3.get_object(Bucket=BASES_BUCKET, Key=layout.bases.speeds_key(BASE_ID))["Body"].read()
     (speed,) = MeasuredSpeeds.model_validate_json(kept).speeds
     assert speed.instance_type == KIND
     assert speed.images_per_second > 0
@@ -35,7 +35,7 @@ def test_a_measured_speed_is_kept_and_later_estimates_use_it(stack: Stack, tmp_p
     stack.execution("measured")
     estimate = stack.notice("measured")["plan"]["estimate"]
     assert estimate["seconds"] >= speed.other_seconds - 1
-    s3.delete_object(Bucket=BASES_BUCKET, Key=layout.speeds_key(BASE_ID))
+    s3.delete_object(Bucket=BASES_BUCKET, Key=layout.bases.speeds_key(BASE_ID))
 
 
 def test_a_type_that_the_operator_does_not_allow_is_said(stack: Stack, tmp_path: Path) -> None:

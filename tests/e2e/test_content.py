@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from contracts.documents.photos import PhotoReport, PhotoVerdict
-from contracts.shared.layout import photo_report_key
+from contracts.shared.layout.models import photo_report_key
 from local.demo.picture import generate
 from local.demo.upload import TENANT
 from local.front_door import make_key

@@ -44,7 +44,7 @@ def keys_naming(stack: Stack, *words: str) -> list[str]:
     return [
         key
         for _, key, _ in versions(stack)
-        if any(word in key for word in words) and not key.startswith(layout.ERASED_PREFIX)
+        if any(word in key for word in words) and not key.startswith(layout.models.ERASED_PREFIX)
     ]
 
 
@@ -57,7 +57,7 @@ def test_an_erased_upload_is_gone_with_its_model_and_never_comes_back(
     assert stack.notice("forget-me")["status"] == "succeeded"
     job_id = stack.record("forget-me").job_id
     s3, bucket = stack.cloud.client("s3"), stack.outputs["UploadsBucketName"]
-    half = layout.upload_prefix(TENANT, "forget-me") + "half.jpg"
+    half = layout.uploads.upload_prefix(TENANT, "forget-me") + "half.jpg"
     s3.create_multipart_upload(Bucket=bucket, Key=half)
     assert keys_naming(stack, "/forget-me/", job_id)
     is_exported(stack, tmp_path / "copy.zip", given)
@@ -153,7 +153,7 @@ def test_a_job_that_is_erased_while_it_trains_ends_erased(stack: Stack) -> None:
     assert "erasing" in answer, answer
     execution = stack.execution("forget-soon")
     assert (execution["status"], execution.get("error")) == ("FAILED", "SubjectErasedError")
-    key = layout.receipt_key(erasure_id(job_id))
+    key = layout.models.receipt_key(erasure_id(job_id))
     signed = eventually(lambda: stored(stack, key))
     assert keys_naming(stack, job_id) == []
     assert signed.receipt.kind == "model"

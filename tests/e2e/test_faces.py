@@ -7,7 +7,7 @@ import pytest
 
 from contracts.codes import CODES
 from contracts.documents.photos import PhotoReport
-from contracts.shared.layout import photo_report_key
+from contracts.shared.layout.models import photo_report_key
 from local.front_door import make_key
 from tests.e2e.stack import SMALL, Stack
 from tests.e2e.test_http_api import ask, send

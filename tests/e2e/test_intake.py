@@ -13,7 +13,7 @@ from contracts.documents.job import AcceptedUpload
 from contracts.documents.photos import PhotoReport
 from contracts.documents.training import TrainingPlan
 from contracts.documents.upload.consent import Consent
-from contracts.shared.layout import accepted_upload_key, photo_report_key, plan_key
+from contracts.shared.layout.models import accepted_upload_key, photo_report_key, plan_key
 from contracts.shared.suffixes import CONSENT_FILE
 from local.demo.upload import consent
 from tests.e2e.stack import SMALL, Stack, job_of, photos

@@ -70,7 +70,7 @@ def test_a_trainer_that_is_killed_goes_on_from_its_checkpoint(stack: Stack) -> N
     assert execution["status"] == "SUCCEEDED", execution
     assert stack.notice("trainer-killed")["status"] == "succeeded"
     job_id = job_of(execution)
-    result = stack.document(layout.result_key(job_id, job_id), TrainingResult)
+    result = stack.document(layout.models.result_key(job_id, job_id), TrainingResult)
     assert result.metrics is not None
     assert result.metrics.resumed_from_step > 0
     eventually(lambda: ends_of(stack, job_id) == ["Completed", "Failed"])
@@ -113,7 +113,7 @@ def has_checkpoint(stack: Stack, upload: str) -> bool:
     record = stack.find(upload)
     if record is None or record.queue != "training":
         return False
-    states = f"{layout.checkpoints_prefix(record.job_id)}{record.job_id}/state/"
+    states = f"{layout.models.checkpoints_prefix(record.job_id)}{record.job_id}/state/"
     bucket = stack.outputs["ModelsBucketName"]
     listed = stack.cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=states)
     return bool(listed["KeyCount"])

@@ -10,13 +10,9 @@ from contracts.base import BaseCard
 from contracts.documents.class_images import ClassImageSet, class_image_key, orders_of
 from contracts.documents.training import TrainingResult
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import (
-    BASE_FILE,
-    CLASS_IMAGES_CHANNEL,
-    CLASS_IMAGES_FILE,
-    class_images_prefix,
-    result_key,
-)
+from contracts.shared.layout.bases import BASE_FILE
+from contracts.shared.layout.container import CLASS_IMAGES_CHANNEL, CLASS_IMAGES_FILE
+from contracts.shared.layout.models import class_images_prefix, result_key
 from tests.cloud import eventually
 from tests.e2e.stack import SEVERAL_GPUS, SMALL, Stack, job_of, photos
 

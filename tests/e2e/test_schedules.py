@@ -43,10 +43,10 @@ def test_a_job_that_nobody_launched_is_trained_and_goes_when_its_time_has_come(
     assert execution["status"] == "SUCCEEDED"
     assert stack.notice("unannounced")["code"] == "ready"
     job_id = job_of(execution)
-    uploaded = layout.upload_prefix(TENANT, "unannounced")
+    uploaded = layout.uploads.upload_prefix(TENANT, "unannounced")
     assert keys_naming(stack, uploaded)
 
-    used, unused = layout.used_key(job_id), layout.unused_row(job_id)
+    used, unused = layout.models.used_key(job_id), layout.rows.unused_row(job_id)
     eventually(lambda: keys_naming(stack, used))  # the server has answered when it was warmed up
     is_due(stack, unused)
     call(stack, "expire-photos")
@@ -59,8 +59,8 @@ def test_a_job_that_nobody_launched_is_trained_and_goes_when_its_time_has_come(
     notice = stack.notice("unannounced")
     assert (notice["code"], notice["job_id"]) == ("model_unused", job_id)
 
-    is_due(stack, layout.expiry_row(job_id))
-    is_due(stack, layout.consent_end_row(job_id))
+    is_due(stack, layout.rows.expiry_row(job_id))
+    is_due(stack, layout.rows.consent_end_row(job_id))
     call(stack, "expire-photos")
     assert keys_naming(stack, uploaded) == []
     eventually(lambda: keys_naming(stack, job_id) == [])

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.exceptions import WaiterError
 
-from contracts.shared.layout import checkpoints_prefix, classifier_prefix, names_key
+from contracts.shared.layout.bases import classifier_prefix, names_key
+from contracts.shared.layout.models import checkpoints_prefix
 from contracts.shared.pictures.classifier import CHECKER_FILES
 from contracts.shared.pictures.mark_keys import MarkSecret
 from local import deployment

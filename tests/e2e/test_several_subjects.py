@@ -17,16 +17,10 @@ from contracts.base import hash_of_files
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.photos import PhotoCaptions
 from contracts.documents.training import TrainingPlan, TrainingResult
-from contracts.shared.layout import (
-    BASE_FILE,
-    CAPTIONS_FILE,
-    base_prefix,
-    captioner_prefix,
-    captions_prefix,
-    consent_row,
-    plan_key,
-    result_key,
-)
+from contracts.shared.layout.bases import BASE_FILE, base_prefix, captioner_prefix
+from contracts.shared.layout.models import plan_key, result_key
+from contracts.shared.layout.rows import consent_row
+from contracts.shared.layout.uploads import CAPTIONS_FILE, captions_prefix
 from contracts.shared.names import captions_plan_id
 from contracts.shared.weights.pipeline_files import REFINER_FOLDER
 from local.cloud.paths import ROOT

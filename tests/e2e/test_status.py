@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.shared.layout import captioner_prefix
+from contracts.shared.layout.bases import captioner_prefix
 from contracts.shared.names import captions_plan_id
 from local.demo.subscriber import Subscriber
 from local.demo.upload import BASES_BUCKET, TENANT

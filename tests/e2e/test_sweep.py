@@ -30,7 +30,7 @@ def test_a_small_grid_ends_in_one_model_and_one_message(stack: Stack, tmp_path: 
     assert notice["receipt"]["training_jobs"] >= 1
     assert stack.unheard() == []
     job_id = job_of(execution)
-    report = stack.document(layout.sweep_report_key(job_id), SweepReport)
+    report = stack.document(layout.models.sweep_report_key(job_id), SweepReport)
     assert report.trials[0].name == "rank2"
     rows = stack.record("grid").trials
     assert len(rows) == 3, "two trials of one step, and one of them again"
@@ -38,7 +38,9 @@ def test_a_small_grid_ends_in_one_model_and_one_message(stack: Stack, tmp_path: 
     trained = [job for row in rows for job in stack.training_jobs(row)]
     assert len({job["TrainingJobName"] for job in trained}) == 3
     best = report.trials[0].job_id
-    metrics = stack.document(layout.result_key(stack.plan_id(best), best), TrainingResult).metrics
+    metrics = stack.document(
+        layout.models.result_key(stack.plan_id(best), best), TrainingResult
+    ).metrics
     assert metrics is not None
     assert (metrics.resumed_from_step, metrics.steps) == (1, 2), "no step is trained twice"
     assert notice["model"]["target_model"].startswith(job_id)

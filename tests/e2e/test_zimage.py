@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.documents.training import TrainingResult
-from contracts.shared.layout import result_key
+from contracts.shared.layout.models import result_key
 from local import deployment
 from local.cloud.paths import ROOT
 from local.demo.picture import generate

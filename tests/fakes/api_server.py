@@ -145,7 +145,7 @@ class ApiServer(Gateway):
         for key in list(self.stores.uploads.objects):  # type: ignore[attr-defined]
             _, tenant, _, upload, *name = key.split("/")
             place = f"{tenant}/{upload}"
-            if name == [layout.REQUEST_FILE] and jobs.of_upload(place).points_to is None:
+            if name == [layout.uploads.REQUEST_FILE] and jobs.of_upload(place).points_to is None:
                 imports = "adapter_file" in json.loads(self.stores.uploads.read(key, 99_999))
                 made = self._job(tenant, upload, "import" if imports else "training")
                 jobs.records[made.job_id] = made  # type: ignore[attr-defined]
@@ -180,9 +180,9 @@ class ApiServer(Gateway):
     def _publish(self, record: JobRecord) -> None:
         job_id, body = record.job_id, b"weights of " + record.job_id.encode()
         weights = sha256(body).hexdigest()
-        key = layout.result_key(job_id, job_id)
-        file = f"{layout.ADAPTER_FOLDER}/{layout.DIFFUSERS_FILE}"
-        self.stores.documents.write(key.removesuffix(layout.RESULT_FILE) + file, body)
+        key = layout.models.result_key(job_id, job_id)
+        file = f"{layout.container.ADAPTER_FOLDER}/{layout.container.DIFFUSERS_FILE}"
+        self.stores.documents.write(key.removesuffix(layout.container.RESULT_FILE) + file, body)
         likeness = 0.8 if record.kind == "training" else None
         gate = GateReport(passed=True, effect=0.1, identity=likeness)
         result = TrainingResult(job_id=job_id, status="succeeded", files={file: weights}, gate=gate)

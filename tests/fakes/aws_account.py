@@ -20,7 +20,7 @@ from botocore.model import OperationModel, Shape
 
 from contracts.base import hash_of_files
 from contracts.shared.instances.image_check import LABEL
-from contracts.shared.layout import classifier_prefix
+from contracts.shared.layout.bases import classifier_prefix
 from likeness_client.doctor.account import Account, action_of
 from likeness_client.doctor.checks.strict import GATEWAYS, INTERFACES, WRITERS
 from likeness_client.doctor.template import shipped

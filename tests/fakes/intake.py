@@ -83,7 +83,7 @@ def base_card(**changes: object) -> BaseCard:
 def memory_intake(captioner_id: str | None = None) -> IntakeServices:
     """Return an intake whose base is known."""
     bases = MemoryStorage("bases")
-    key = layout.base_prefix(BASE_ID) + layout.BASE_FILE
+    key = layout.bases.base_prefix(BASE_ID) + layout.bases.BASE_FILE
     write_document(bases, key, base_card())
     return IntakeServices(
         uploads=MemoryStorage("uploads"),
@@ -108,12 +108,12 @@ def put_upload(
     place: tuple[str, str] = ("acme", "first"),
 ) -> str:
     """Store photos and request as a client does; return the request's key."""
-    prefix = layout.upload_prefix(*place)
+    prefix = layout.uploads.upload_prefix(*place)
     for name, body in photos.items():
         intake.uploads.write(prefix + name, body)
     body = request if isinstance(request, bytes) else json.dumps(request).encode()
-    intake.uploads.write(prefix + layout.REQUEST_FILE, body)
-    return prefix + layout.REQUEST_FILE
+    intake.uploads.write(prefix + layout.uploads.REQUEST_FILE, body)
+    return prefix + layout.uploads.REQUEST_FILE
 
 
 def announced(key: str, execution_arn: str = "arn:1", version: str | None = None) -> Any:

@@ -22,8 +22,8 @@ def main() -> int:
     from contracts.documents.training import TrainingPlan  # noqa: PLC0415
     from contracts.shared import layout  # noqa: PLC0415
 
-    folder = Path(os.environ["SAGEMAKER_BASE_DIR"]) / "input/data" / layout.PLAN_CHANNEL
-    plan = TrainingPlan.model_validate_json((folder / layout.PLAN_FILE).read_bytes())
+    folder = Path(os.environ["SAGEMAKER_BASE_DIR"]) / "input/data" / layout.container.PLAN_CHANNEL
+    plan = TrainingPlan.model_validate_json((folder / layout.container.PLAN_FILE).read_bytes())
     tasks = {task.job_id: task for task in plan.tasks}
     all_used = stub_trainer.result_of
 

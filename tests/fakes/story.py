@@ -206,7 +206,7 @@ class Story:
     def users_of(self, name: str) -> list[int]:
         """The users that a training job trains."""
         plan = read_document(
-            self.world.models, layout.plan_key(plan_id_of_name(name)), TrainingPlan
+            self.world.models, layout.models.plan_key(plan_id_of_name(name)), TrainingPlan
         )
         return [int(task.job_id, 16) for task in plan.tasks]
 

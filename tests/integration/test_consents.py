@@ -8,7 +8,7 @@ from aws.api.consents import DynamoConsents
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.upload.consent import Consent
-from contracts.shared.layout import consent_row
+from contracts.shared.layout.rows import consent_row
 from contracts.shared.people.consent_texts import EVIDENCE_DAYS
 from domain.ports.consents import Consents
 from local.demo.upload import consent

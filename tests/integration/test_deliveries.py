@@ -39,4 +39,4 @@ def test_a_hundred_parallel_deliveries_are_one_job_and_one_message(cloud: Cloud)
     assert [notice.code for notice in notifier.published] == ["dry_run"]
     written = {each.key.rsplit("/", 1)[-1] for each in intake.models.list("jobs/", 99)}
     assert written == {"accepted.json", "inspection.json", "photo_report.json"}
-    assert len(intake.uploads.list(layout.ACCEPTED_PREFIX, 99)) == len(GOOD)
+    assert len(intake.uploads.list(layout.uploads.ACCEPTED_PREFIX, 99)) == len(GOOD)

@@ -23,7 +23,7 @@ from contracts.documents.appeal import AppealRow
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.upload.consent import Consent
-from contracts.shared.layout import idempotency_row
+from contracts.shared.layout.rows import idempotency_row
 from domain.ports.aliases import VersionKey
 from domain.ports.erasure import ApiRows
 from domain.ports.front_door import Remembered

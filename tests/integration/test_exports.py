@@ -9,7 +9,7 @@ import pytest
 from aws.api.exports import DynamoExports, S3Archives, S3Reader
 from aws.erasure.erasures import DynamoErasures
 from contracts.documents.export import ExportRow, ExportSubject
-from contracts.shared.layout import export_row
+from contracts.shared.layout.rows import export_row
 from domain.exporting.asking import new_row
 from domain.ports.erasure import ApiRows
 from domain.ports.exports import Archives, Exports, ObjectReader, place_of

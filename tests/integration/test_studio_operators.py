@@ -36,13 +36,13 @@ def reported(server: StudioServer, *models: str, **changes: Any) -> str:
     )  # fmt: skip
     picture = io.BytesIO()
     Image.new("RGB", (64, 64), "teal").save(picture, "PNG")
-    key = layout.takedown_prefix(made) + layout.TAKEDOWN_PICTURE
+    key = layout.uploads.takedown_prefix(made) + layout.uploads.TAKEDOWN_PICTURE
     server.stores.uploads.write(key, picture.getvalue())
     return made
 
 
 def disabled(server: StudioServer) -> list[str]:
-    return [one.key for one in server.stores.documents.list(layout.DISABLED_PREFIX, 9)]
+    return [one.key for one in server.stores.documents.list(layout.models.DISABLED_PREFIX, 9)]
 
 
 def test_an_operator_reads_an_appeal_and_lets_the_text_through(
@@ -60,10 +60,10 @@ def test_an_operator_reads_an_appeal_and_lets_the_text_through(
     page.click(WORDS["appeals.grant"])
     headline(page, "appeals.none")
     assert stores.appeals.get(made).status == "granted"
-    assert len(stores.documents.list(layout.ALLOWED_PREFIX, 9)) == 1
+    assert len(stores.documents.list(layout.models.ALLOWED_PREFIX, 9)) == 1
     page.ask("document.querySelector('td .danger').click()")
     page.wait(f"document.body.innerText.includes({json.dumps(WORDS['appeals.why.other'])})")
-    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+    assert stores.documents.list(layout.models.ALLOWED_PREFIX, 9) == []
 
 
 def test_a_report_is_accepted_appealed_by_the_owner_and_left_or_taken_back(

@@ -161,9 +161,9 @@ def test_an_owner_pushes_a_model_to_the_hub_after_a_question(
     page.click(WORDS["hub.push"])
     page.wait("document.querySelector('dialog')?.open")
     page.ask("document.querySelector('dialog .primary').click()")
-    place = layout.hub_prefix("acme", model)
+    place = layout.hub.hub_prefix("acme", model)
     page.wait(f"document.querySelector('main').innerText.includes('s3://hub/{place}')")
-    assert list(hub.bucket.objects) == [f"{place}{layout.DIFFUSERS_FILE}"]
+    assert list(hub.bucket.objects) == [f"{place}{layout.container.DIFFUSERS_FILE}"]
 
 
 def test_there_is_no_hub_for_a_member_or_where_the_stack_has_none(

@@ -74,13 +74,13 @@ class Laptop:
         """Do as the stages before the training do."""
         services = self.launching.training
         services.jobs.claim(job, f"arn:execution:{job.job_id}", now())
-        self.uploads.write(layout.accepted_prefix(job.job_id) + "000.png", PHOTO)
+        self.uploads.write(layout.uploads.accepted_prefix(job.job_id) + "000.png", PHOTO)
         accepted = AcceptedUpload(job=job, request=request, photos=())
         digest = sha256(PHOTO).hexdigest()
         verdict = PhotoVerdict(index=0, verdict="accepted", file="000.png", sha256=digest)
         report = PhotoReport(job_id=job.job_id, photos=(verdict,))
-        write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
-        write_document(services.models, layout.photo_report_key(job.job_id), report)
+        write_document(services.models, layout.models.accepted_upload_key(job.job_id), accepted)
+        write_document(services.models, layout.models.photo_report_key(job.job_id), report)
 
     def run_until_answered(self) -> None:
         """Run the two schedules, more often than on AWS, until no state waits."""
@@ -101,7 +101,7 @@ def laptop(kit: SageMakerKit) -> Laptop:
     for bucket in buckets:
         kit.s3.create_bucket(Bucket=bucket)
     uploads, models, bases = (S3Storage(bucket, kit.s3) for bucket in buckets)
-    write_document(bases, layout.base_prefix(CARD.base_id) + layout.BASE_FILE, CARD)
+    write_document(bases, layout.bases.base_prefix(CARD.base_id) + layout.bases.BASE_FILE, CARD)
     callbacks = MemoryCallbacks()
     jobs = DynamoJobs(table(kit.cloud, "JobsTable"))
     services = TrainingServices(jobs, models, SageMakerTrainer(kit.sagemaker), callbacks)
@@ -146,14 +146,16 @@ def test_one_training_job_of_several_instances_trains_a_crowd(
     assert [answer.error for answer in laptop.callbacks.answers.values()] == [None] * len(crowd)
     assert kit.describe(name)["ResourceConfig"]["InstanceCount"] == 2
     services = laptop.launching.training
-    plan = read_document(services.models, layout.plan_key(plan_id_of_name(name)), TrainingPlan)
+    plan = read_document(
+        services.models, layout.models.plan_key(plan_id_of_name(name)), TrainingPlan
+    )
     for rank, share in enumerate(shares_of(plan), start=1):
         for task in share:
             record = services.jobs.get(task.job_id)
             assert record is not None
             assert record.capacity is not None
             assert record.capacity.instances == 2
-            key = layout.result_key(plan.plan_id, task.job_id)
+            key = layout.models.result_key(plan.plan_id, task.job_id)
             assert read_document(services.models, key, TrainingResult).adapter is None
             assert trained_on(kit, name, task.job_id) == f"algo-{rank}"
 
@@ -190,7 +192,7 @@ def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:
         task.job_id
         for cost_record in services.jobs.open_cost_records()  # no job is settled here
         for task in read_document(
-            services.models, layout.plan_key(cost_record.plan_id), TrainingPlan
+            services.models, layout.models.plan_key(cost_record.plan_id), TrainingPlan
         ).tasks
     ]
     assert len(set(names)) == len(names) >= 1
@@ -200,7 +202,7 @@ def test_launchers_at_once_start_nothing_twice(laptop: Laptop) -> None:
 def test_a_photo_that_changed_fails_its_own_job_only(laptop: Laptop) -> None:
     laptop.enter(100)
     laptop.enter(101)
-    changed = layout.accepted_prefix(spec(100).job_id) + "000.png"
+    changed = layout.uploads.accepted_prefix(spec(100).job_id) + "000.png"
     laptop.uploads.write(changed, b"another photo")
     laptop.run_until_answered()
     answers = laptop.callbacks.answers
@@ -255,7 +257,9 @@ def test_the_trials_of_a_sweep_are_trained_on_one_set_of_photos_and_ranked(lapto
         RankSweepInput(job=sweep, outcomes=outcomes), services.jobs, services.models, now()
     )
     assert best.name == "lr1e-3-rank8"
-    report = read_document(services.models, layout.sweep_report_key(sweep.job_id), SweepReport)
+    report = read_document(
+        services.models, layout.models.sweep_report_key(sweep.job_id), SweepReport
+    )
     assert [(trial.place, trial.code) for trial in report.trials] == [
         (1, None), (2, None), (None, "training_diverged"), (None, "training_diverged"),
     ]  # fmt: skip

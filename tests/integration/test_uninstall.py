@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from aws.endpoint.lifecycle import SageMakerEndpointLifecycle
-from contracts.shared.layout import upload_prefix
+from contracts.shared.layout.uploads import upload_prefix
 from likeness_client.__main__ import main
 from likeness_client.exit_codes import ExitCode
 from local import deployment

@@ -15,7 +15,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from contracts.documents.training import GateReport, TrainingMetrics  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
-from contracts.shared.layout import webui_file  # noqa: E402
+from contracts.shared.layout.container import webui_file  # noqa: E402
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
 from contracts.shared.weights.lora_names import kohya_name  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402

@@ -18,7 +18,7 @@ from safetensors.torch import load_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from contracts.documents.training import AdapterManifest  # noqa: E402
-from contracts.shared.layout import webui_file  # noqa: E402
+from contracts.shared.layout.container import webui_file  # noqa: E402
 from contracts.shared.weights.lora_names import kohya_name, with_text_model  # noqa: E402
 from domain.publishing.lora_file import check_lora  # noqa: E402
 from serving.adapters.hooks import AdapterHooks, active  # noqa: E402

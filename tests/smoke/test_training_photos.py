@@ -29,7 +29,7 @@ from transformers import (  # noqa: E402
 from contracts.base import BaseCard  # noqa: E402
 from contracts.documents.photos import PhotoVerdict  # noqa: E402
 from contracts.documents.training import TrainingPlan, TrainingTask  # noqa: E402
-from contracts.shared.layout import captions_in_channel  # noqa: E402
+from contracts.shared.layout.uploads import captions_in_channel  # noqa: E402
 from contracts.shared.limits import MIN_PHOTOS  # noqa: E402
 from local.portraits import album, character, empty_room, two_people  # noqa: E402
 from local.portraits.albums import blurred  # noqa: E402

@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training environment")
 from safetensors.torch import load_file  # noqa: E402
 
-from contracts.shared.layout import STATE_CHANNEL, state_prefix  # noqa: E402
+from contracts.shared.layout.container import STATE_CHANNEL  # noqa: E402
+from contracts.shared.layout.models import state_prefix  # noqa: E402
 from tests.smoke.job_dir import JobDir, job_id  # noqa: E402
 from tests.smoke.tiny_pipelines import make_base, write_card  # noqa: E402
 from trainer import job  # noqa: E402

@@ -114,7 +114,7 @@ class Sweep:
                 metrics=TrainingMetrics(steps=10, final_loss=0.1, train_seconds=1),
                 failure=TrainingFailure(code=gate, message="x") if isinstance(gate, str) else None,
             )
-            key = layout.result_key(str(record.plan_id), record.job_id)
+            key = layout.models.result_key(str(record.plan_id), record.job_id)
             write_document(self.intake.models, key, result)
             follow_result(self.services, key, NOW)
 
@@ -126,7 +126,7 @@ class Sweep:
             job_id=job_id, training_job_name=record.training_job_name,
             step=step, total_steps=total, eta_seconds=1,
         )  # fmt: skip
-        key = layout.progress_key(str(record.plan_id), job_id)
+        key = layout.models.progress_key(str(record.plan_id), job_id)
         write_document(self.intake.models, key, progress)
         detail = {"bucket": {"name": "models"}, "object": {"key": key}}
         follow(self.services, TrainingEvent.model_validate({"detail": detail}), NOW)
@@ -174,7 +174,7 @@ class Sweep:
         )
 
     def report(self) -> SweepReport:
-        key = layout.sweep_report_key(self.job.job_id)
+        key = layout.models.sweep_report_key(self.job.job_id)
         return read_document(self.intake.models, key, SweepReport)
 
 

@@ -115,9 +115,9 @@ def inspect(models: Storage, job: JobSpec) -> None:
         PhotoVerdict(index=1, verdict="refused", codes=("too_small",)),
         PhotoVerdict(index=2, verdict="repaired", file="002.png", sha256="2" * 64),
     )
-    write_document(models, layout.accepted_upload_key(job.job_id), accepted)
+    write_document(models, layout.models.accepted_upload_key(job.job_id), accepted)
     report = PhotoReport(job_id=job.job_id, photos=verdicts)
-    write_document(models, layout.photo_report_key(job.job_id), report)
+    write_document(models, layout.models.photo_report_key(job.job_id), report)
 
 
 @dataclass
@@ -131,7 +131,7 @@ class World:
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
 
     def __post_init__(self) -> None:
-        key = layout.base_prefix(CARD.base_id) + layout.BASE_FILE
+        key = layout.bases.base_prefix(CARD.base_id) + layout.bases.BASE_FILE
         write_document(self.bases, key, CARD)
 
     @property
@@ -168,7 +168,7 @@ class World:
 
     def write_result_of(self, number: int, name: str, failure: str | None = None) -> str:
         """Do as the trainer in the training job of this name does."""
-        key = layout.result_key(plan_id_of_name(name), job_id(number))
+        key = layout.models.result_key(plan_id_of_name(name), job_id(number))
         result = TrainingResult(
             job_id=job_id(number),
             training_job_name=name,
@@ -198,7 +198,7 @@ def write_adapter(models: Storage, number: int, weights: bytes, rank: int = 2) -
         "adapter/manifest.json": manifest.model_dump_json().encode(),
         "adapter/pytorch_lora_weights.safetensors": weights,
     }
-    folder = layout.checkpoints_prefix(job_id(number)) + job_id(number)
+    folder = layout.models.checkpoints_prefix(job_id(number)) + job_id(number)
     for name, body in files.items():
         models.write(f"{folder}/{name}", body)
     result = TrainingResult(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from contracts.documents.training import TrainingPlan, TrainingResult, TrainingTask
 from contracts.documents.upload.options import Precision
-from contracts.shared.layout import BASE_CHANNEL
+from contracts.shared.layout.container import BASE_CHANNEL
 from trainer.config.recipe import read_plan
 from trainer.evaluation.judge import load_judge
 from trainer.evaluation.safety import load_checker

@@ -13,7 +13,7 @@ from aws.api.table import (
     under,
 )
 from contracts.documents.api.aliases import Alias, Figures
-from contracts.shared.layout import (
+from contracts.shared.layout.rows import (
     alias_row,
     aliases_index,
     version_place,

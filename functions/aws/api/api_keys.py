@@ -8,7 +8,7 @@ from boto3.dynamodb.conditions import Attr
 from aws.api.table import ApiStore, newest_first
 from aws.tables import write_if
 from contracts.documents.api.callers import ApiKey
-from contracts.shared.layout import api_key_row
+from contracts.shared.layout.rows import api_key_row
 
 
 class DynamoApiKeys(ApiStore):

@@ -16,7 +16,7 @@ from aws.clients import client
 from aws.functions import ask
 from aws.tables import open_table, write_if
 from contracts.documents.appeal import AppealAnswer, AppealOrder, AppealRow
-from contracts.shared.layout import APPEALS_INDEX, appeal_row
+from contracts.shared.layout.rows import APPEALS_INDEX, appeal_row
 from domain.ports.appeals import place_of
 
 

@@ -13,7 +13,7 @@ from aws.api.table import (
 from aws.tables import write_if
 from contracts.documents.consent_record import ConsentRecord
 from contracts.documents.erasure import ErasureSubject
-from contracts.shared.layout import consent_row, consents_index
+from contracts.shared.layout.rows import consent_row, consents_index
 from contracts.shared.people.consent_texts import EVIDENCE_DAYS
 from domain.requests.consent import concerns
 

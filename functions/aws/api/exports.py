@@ -18,7 +18,7 @@ from aws.api.table import (
 from aws.clients import client
 from aws.tables import write_if
 from contracts.documents.export import ExportInput, ExportRow
-from contracts.shared.layout import export_row, exports_index
+from contracts.shared.layout.rows import export_row, exports_index
 from domain.ports.exports import place_of
 from domain.ports.storage import ObjectMissingError
 

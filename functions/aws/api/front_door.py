@@ -24,7 +24,7 @@ from contracts.documents.api.verification import (
 )
 from contracts.documents.record import JobRecord
 from contracts.documents.status import CancelJobInput, Cancellation, UploadRow
-from contracts.shared.layout import approval_row, upload_row
+from contracts.shared.layout.rows import approval_row, upload_row
 from contracts.shared.people.retention import ANSWERS
 from domain.ports.front_door import Form, Remembered
 

@@ -13,7 +13,7 @@ from aws.api.table import (
 )
 from aws.clients import client
 from contracts.documents.api.pictures import PictureRow, PictureTask
-from contracts.shared.layout import picture_row, pictures_index
+from contracts.shared.layout.rows import picture_row, pictures_index
 from domain.ports.pictures import place_of
 
 

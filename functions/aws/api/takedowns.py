@@ -18,7 +18,7 @@ from aws.clients import client
 from aws.functions import ask
 from aws.tables import open_table, rows_of
 from contracts.documents.takedown import TakedownAnswer, TakedownCase, TakedownOrder
-from contracts.shared.layout import TAKEDOWNS_INDEX, takedown_row
+from contracts.shared.layout.rows import TAKEDOWNS_INDEX, takedown_row
 from domain.ports.takedown import place_of
 
 

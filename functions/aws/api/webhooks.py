@@ -14,12 +14,7 @@ from aws.api.table import (
 )
 from aws.clients import client
 from contracts.documents.api.webhooks import Webhook, WebhookDelivery, WebhookTask
-from contracts.shared.layout import (
-    deliveries_index,
-    delivery_row,
-    webhook_row,
-    webhooks_index,
-)
+from contracts.shared.layout.rows import deliveries_index, delivery_row, webhook_row, webhooks_index
 
 
 class DynamoWebhooks(ApiStore):

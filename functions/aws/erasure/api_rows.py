@@ -1,7 +1,7 @@
 """The kinds of rows in the ``api`` table: whose they are, and what an erasure does with them.
 
 A kind that is not here stops an erasure, so that no row of a person stays because its kind is
-new. The keys themselves come from contracts.shared.layout.
+new. The keys themselves come from contracts.shared.layout.rows.
 """
 
 import json

@@ -40,18 +40,18 @@ class DynamoTombstones(DynamoRows):
 
     def find(self, erasure_id: str) -> Erasure | None:
         """Return an erasure's row; None when nothing was asked for."""
-        key = {"job_id": layout.erasure_row(erasure_id)}
+        key = {"job_id": layout.rows.erasure_row(erasure_id)}
         row = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
         return None if row is None else _erasure_of(erasure_id, row)
 
     def begin_accepting(self, tenant: str, upload: str, now: datetime) -> None:
         """Store that an upload is being accepted, so that its erasure waits for the end."""
         lease = {"accepting_until": (now + ACCEPTING).isoformat()}
-        self._update(layout.upload_row(f"{tenant}/{upload}"), None, lease)
+        self._update(layout.rows.upload_row(f"{tenant}/{upload}"), None, lease)
 
     def end_accepting(self, tenant: str, upload: str) -> None:
         """Store that the acceptance has ended; do nothing when the upload's row is gone."""
-        row = layout.upload_row(f"{tenant}/{upload}")
+        row = layout.rows.upload_row(f"{tenant}/{upload}")
         write_if(
             self._table.update_item,
             Key={"job_id": row},
@@ -76,13 +76,15 @@ class DynamoErasures(DynamoTombstones):
     def entomb(self, subject: ErasureSubject, now: datetime) -> Erasure:
         """Store the tombstone, if there is none; return the erasure's row."""
         first = {"kind": subject.kind, "requested_at": now.isoformat()}
-        self._update(layout.erasure_row(subject.erasure_id), Attr("job_id").not_exists(), first)
+        self._update(
+            layout.rows.erasure_row(subject.erasure_id), Attr("job_id").not_exists(), first
+        )
         found = self.find(subject.erasure_id)
         return found or Erasure(subject.erasure_id, subject.kind, now.isoformat())
 
     def rows_of(self, tenant: str) -> TenantRows:
         """Return every row that names the tenant."""
-        prefix = layout.upload_row(f"{tenant}/")
+        prefix = layout.rows.upload_row(f"{tenant}/")
         of_tenant = Attr("tenant").eq(tenant) | Attr("job_id").begins_with(prefix)
         rows = list(_scan(self._table, of_tenant))
         return TenantRows(
@@ -104,32 +106,32 @@ class DynamoErasures(DynamoTombstones):
         """Store what there was before the first deletion; a later call changes nothing."""
         changes = {"found": dict(found), "jobs": jobs}
         first = Attr("job_id").exists() & Attr("found").not_exists()
-        self._update(layout.erasure_row(erasure_id), first, changes)
+        self._update(layout.rows.erasure_row(erasure_id), first, changes)
 
     def record_remaining(self, erasure_id: str, remaining: Mapping[Store, int]) -> None:
         """Store what is left after a round of deletions, in place of the round before."""
         changes = {"remaining": dict(remaining)}
-        self._update(layout.erasure_row(erasure_id), Attr("job_id").exists(), changes)
+        self._update(layout.rows.erasure_row(erasure_id), Attr("job_id").exists(), changes)
 
     def finish(self, erasure_id: str, now: datetime) -> None:
         """Store that the receipt was written."""
         first = Attr("job_id").exists() & Attr("finished_at").not_exists()
-        self._update(layout.erasure_row(erasure_id), first, {"finished_at": now.isoformat()})
+        self._update(layout.rows.erasure_row(erasure_id), first, {"finished_at": now.isoformat()})
 
     def forget_job(self, record: JobRecord) -> None:
         """Delete the job's row, and the rows about it: notice, expiry, consent, cost."""
         if record.notice_id is not None:
-            self._table.delete_item(Key={"job_id": layout.notice_row(record.notice_id)})
-        for row in (layout.expiry_row, layout.consent_end_row, layout.unused_row):
+            self._table.delete_item(Key={"job_id": layout.rows.notice_row(record.notice_id)})
+        for row in (layout.rows.expiry_row, layout.rows.consent_end_row, layout.rows.unused_row):
             self._table.delete_item(Key={"job_id": row(record.job_id)})
         for name in training_jobs_of(record):  # one that others share is not named after a job
             if record.job_id in name:
-                self._table.delete_item(Key={"job_id": layout.cost_row(name)})
+                self._table.delete_item(Key={"job_id": layout.rows.cost_row(name)})
         self._table.delete_item(Key={"job_id": record.job_id})
 
     def forget_upload(self, tenant: str, upload: str) -> None:
         """Delete the upload's row."""
-        self._table.delete_item(Key={"job_id": layout.upload_row(f"{tenant}/{upload}")})
+        self._table.delete_item(Key={"job_id": layout.rows.upload_row(f"{tenant}/{upload}")})
 
     def models_of(self, tenant: str) -> list[str]:
         """Return the ids of the tenant's models that have a row."""
@@ -142,8 +144,8 @@ class DynamoErasures(DynamoTombstones):
 
         The index may be late, so the table itself is read.
         """
-        own = Attr("row").begins_with(layout.EXPORT_ROWS) & Attr("tenant").eq(
-            layout.exports_index(tenant)
+        own = Attr("row").begins_with(layout.rows.EXPORT_ROWS) & Attr("tenant").eq(
+            layout.rows.exports_index(tenant)
         )
         rows = (ExportRow.model_validate_json(row[DOCUMENT]) for row in _scan(self._api, own))
         return [row.busy_until for row in rows if row.busy_until is not None]

@@ -21,7 +21,7 @@ class DynamoExpiries(DynamoRows):
     """Photos; see the Protocol for what each method promises."""
 
     _queue = "expiring"
-    _row_of = staticmethod(layout.expiry_row)
+    _row_of = staticmethod(layout.rows.expiry_row)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -43,7 +43,7 @@ class DynamoExpiries(DynamoRows):
 
     def newest_job(self, tenant: str, upload: str) -> str | None:
         """Return the job of the upload's newest accepted request."""
-        key = {"job_id": layout.upload_row(f"{tenant}/{upload}")}
+        key = {"job_id": layout.rows.upload_row(f"{tenant}/{upload}")}
         row = self._table.get_item(Key=key, ConsistentRead=True).get("Item", {})
         return UploadRow.model_validate(row).points_to
 
@@ -56,7 +56,7 @@ class DynamoConsentEnds(DynamoExpiries):
     """Ends of consents."""
 
     _queue = "consents-ending"
-    _row_of = staticmethod(layout.consent_end_row)
+    _row_of = staticmethod(layout.rows.consent_end_row)
 
 
 class DynamoUnusedModels(DynamoRows):
@@ -72,7 +72,7 @@ class DynamoUnusedModels(DynamoRows):
     def add(self, job: JobSpec, at: datetime) -> None:
         """Store when somebody looks at a model first; a time that is there stays."""
         row = {"tenant": job.tenant, "upload": job.upload, "queue": self._queue}
-        self._update(layout.unused_row(job.job_id), None, row, {"queued_at": at.isoformat()})
+        self._update(layout.rows.unused_row(job.job_id), None, row, {"queued_at": at.isoformat()})
 
     def due(self, now: datetime) -> list[UnusedModel]:
         """Return the models to look at by now, the oldest first."""
@@ -90,13 +90,13 @@ class DynamoUnusedModels(DynamoRows):
     def look_again(self, job_id: str, at: datetime) -> None:
         """Look at a model later; a row that is gone, because the model was erased, stays gone."""
         there, later = Attr("queue").exists(), {"queued_at": at.isoformat()}
-        self._update(layout.unused_row(job_id), there, later, drop=("announced_at",))
+        self._update(layout.rows.unused_row(job_id), there, later, drop=("announced_at",))
 
     def was_announced(self, job_id: str, now: datetime, at: datetime) -> None:
         """Note that the owner was told, and look again later."""
         changes = {"queued_at": at.isoformat(), "announced_at": now.isoformat()}
-        self._update(layout.unused_row(job_id), Attr("queue").exists(), changes)
+        self._update(layout.rows.unused_row(job_id), Attr("queue").exists(), changes)
 
     def forget(self, job_id: str) -> None:
         """Delete the row; the model is erased."""
-        self._table.delete_item(Key={"job_id": layout.unused_row(job_id)})
+        self._table.delete_item(Key={"job_id": layout.rows.unused_row(job_id)})

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from aws.tables import rows_of, write_if
 from contracts.documents.capacity import StepShape
 from contracts.documents.money import Estimate, Receipt
-from contracts.shared.layout import cost_row
+from contracts.shared.layout.rows import cost_row
 from domain.ports.cost_records import RECENT_RUNS, CostRecord
 from domain.ports.trainer import Run
 

@@ -53,7 +53,7 @@ class DynamoJobs(DynamoCostRecords):
         of_kind = {} if kind == "training" else {"kind": kind}
         claimed = self._begin(job, execution_arn, "AcceptRequest", now, **of_kind)
         pointer = {"points_to": job.job_id}
-        row = layout.upload_row(f"{job.tenant}/{job.upload}")
+        row = layout.rows.upload_row(f"{job.tenant}/{job.upload}")
         self._update(row, None, pointer, drop=_REFUSAL)
         if claimed:
             return "accepted"
@@ -71,7 +71,7 @@ class DynamoJobs(DynamoCostRecords):
         if any(self._has_tombstone(place) for place in places):
             return
         refusal = dict(zip(_REFUSAL, (code, now.isoformat()), strict=True))
-        self._update(layout.upload_row(upload), None, refusal)
+        self._update(layout.rows.upload_row(upload), None, refusal)
 
     def add_trials(
         self, sweep_id: str, trials: Sequence[SweepTrial], execution_arn: str, now: datetime
@@ -290,12 +290,12 @@ class DynamoJobs(DynamoCostRecords):
 
     def notice_sent(self, notice_id: str) -> bool:
         """Return whether this notice was sent."""
-        key = {"job_id": layout.notice_row(notice_id)}
+        key = {"job_id": layout.rows.notice_row(notice_id)}
         return "Item" in self._table.get_item(Key=key, ConsistentRead=True)
 
     def record_notice(self, notice_id: str, job_id: str | None, now: datetime) -> None:
         """Store that this notice was sent, and that it is the job's one notice."""
-        row = {"job_id": layout.notice_row(notice_id), "created_at": now.isoformat()}
+        row = {"job_id": layout.rows.notice_row(notice_id), "created_at": now.isoformat()}
         self._table.put_item(Item=row)
         if job_id is not None:
             self._update(job_id, Attr("job_id").exists(), {"notice_id": notice_id})
@@ -313,5 +313,5 @@ class DynamoJobs(DynamoCostRecords):
 
     def _has_tombstone(self, subject: ErasureSubject) -> bool:
         """Return whether the subject was erased, or is being erased."""
-        key = {"job_id": layout.erasure_row(subject.erasure_id)}
+        key = {"job_id": layout.rows.erasure_row(subject.erasure_id)}
         return "Item" in self._table.get_item(Key=key, ConsistentRead=True)

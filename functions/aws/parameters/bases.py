@@ -27,7 +27,7 @@ def names_from_env() -> NameList:
     list_id = settings.text("BLOCKED_NAMES_ID")
     if list_id == NO_LIST:
         return NO_NAMES
-    body = S3Storage.from_env("BASES_BUCKET").read(layout.names_key(list_id), MAX_BYTES)
+    body = S3Storage.from_env("BASES_BUCKET").read(layout.bases.names_key(list_id), MAX_BYTES)
     return parse_names(body.decode())
 
 

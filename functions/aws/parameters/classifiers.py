@@ -9,7 +9,7 @@ from typing import NamedTuple
 from aws import settings
 from aws.storage import S3Storage
 from contracts.errors import ClassifierUnusableError
-from contracts.shared.layout import classifier_prefix
+from contracts.shared.layout.bases import classifier_prefix
 from contracts.shared.pictures.classifier import (
     FILES,
     MAX_CONFIG_BYTES,

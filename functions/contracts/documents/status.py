@@ -75,7 +75,7 @@ class StatusChange(Document):
 
 
 class UploadRow(BaseModel):
-    """The jobs table's row of one upload (``contracts.shared.layout.upload_row``)."""
+    """The jobs table's row of one upload (``contracts.shared.layout.rows.upload_row``)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -16,7 +16,7 @@ def is_allowed(text: str, tenant: str, models: Storage) -> bool:
     """Return whether an operator lets this tenant use this very text."""
     owner = tenant_hash(tenant)
     marker = marker_of(owner, hash_of_texts(owner, [text]))
-    return models.head(layout.allowed_key(marker)) is not None
+    return models.head(layout.models.allowed_key(marker)) is not None
 
 
 def hashes_in(text: AppealText, tenant: str) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def ask(
         hashes=hashes_in(text, tenant),
         asked_at=now.isoformat(),
     )
-    write_document(services.uploads, layout.appeal_key(tenant, appeal_id), text)
+    write_document(services.uploads, layout.uploads.appeal_key(tenant, appeal_id), text)
     return row if services.appeals.add(row) else services.appeals.get(appeal_id) or row
 
 
@@ -144,11 +144,11 @@ def withheld_picture(
 
 def refused_texts(upload: str, tenant: str, services: AskingServices) -> Iterator[str]:
     """Yield every text of the fields for which an upload's request was refused."""
-    key = layout.problems_key(tenant, upload)
+    key = layout.models.problems_key(tenant, upload)
     problems = find_readable(services.documents, key, RequestProblems)
-    prefix = layout.upload_prefix(tenant, upload)
+    prefix = layout.uploads.upload_prefix(tenant, upload)
     try:
-        body = services.uploads.read(prefix + layout.REQUEST_FILE, MAX_REQUEST_BYTES)
+        body = services.uploads.read(prefix + layout.uploads.REQUEST_FILE, MAX_REQUEST_BYTES)
         request = parse_request(body).request
     except (ObjectMissingError, RequestRefusedError):
         return

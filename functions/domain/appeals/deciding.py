@@ -69,7 +69,7 @@ def evidence_of(row: AppealRow, uploads: Storage) -> AppealText | None:
 
     A tenant may write below its own prefix: nobody must be shown one text and grant another.
     """
-    key = layout.appeal_key(row.tenant, row.appeal_id)
+    key = layout.uploads.appeal_key(row.tenant, row.appeal_id)
     text = find_readable(uploads, key, AppealText)
     if text is None or hashes_in(text, row.tenant) != row.hashes:
         return None
@@ -87,7 +87,7 @@ def grant(
     if decided(row, "granted", given, services, now) is None:
         return AppealAnswer(outcome="unknown")
     for marker in markers_of(row.tenant, row.hashes):
-        services.models.write(layout.allowed_key(marker), b"")
+        services.models.write(layout.models.allowed_key(marker), b"")
     present = services.appeals.get(row.appeal_id)
     if present is not None and present.status == "granted":
         return AppealAnswer(outcome="granted", appeals=(present,))
@@ -116,7 +116,7 @@ def refuse(
 def forbid(row: AppealRow, services: AppealServices) -> None:
     """Stop letting the texts through."""
     for marker in markers_of(row.tenant, row.hashes):
-        services.models.delete(layout.allowed_key(marker))
+        services.models.delete(layout.models.allowed_key(marker))
 
 
 def decided(

@@ -1,7 +1,7 @@
 """The file that an order starts from, or its mask: sent with it, or named by its address in S3."""
 
 from contracts.documents.picture import MAX_IMAGE_BYTES
-from contracts.shared.layout import tenant_prefix
+from contracts.shared.layout.uploads import tenant_prefix
 from contracts.shared.pictures.picture_places import is_s3, own_place, tenant_hash
 from contracts.shared.pictures.sent_image import decode_sent
 from domain.ports.storage import ObjectMissingError, ObjectTooLargeError, Storage

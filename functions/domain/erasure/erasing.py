@@ -117,11 +117,11 @@ def places_of(reach: Reach, services: ErasureServices) -> Iterator[Place]:
     for prefix in large_answers_of(reach, services):
         yield Place("large answers", uploads, prefix)
     for job_id in reach.job_ids:
-        yield Place("prepared photos", uploads, layout.accepted_prefix(job_id))
-        yield Place("job documents", models, layout.job_prefix(job_id))
-        yield Place("job documents", models, layout.used_key(job_id))
-        yield Place("packages in the making", models, layout.staging_key(job_id))
-        yield Place("packaged models", models, f"{layout.ENDPOINT_PREFIX}{job_id}-")
+        yield Place("prepared photos", uploads, layout.uploads.accepted_prefix(job_id))
+        yield Place("job documents", models, layout.models.job_prefix(job_id))
+        yield Place("job documents", models, layout.models.used_key(job_id))
+        yield Place("packages in the making", models, layout.models.staging_key(job_id))
+        yield Place("packaged models", models, f"{layout.models.ENDPOINT_PREFIX}{job_id}-")
     for plan_id in plans_of(reach):
         whole = is_whole(plan_id, reach.job_ids, services.models)
         prefixes = whole_plan(plan_id) if whole else part_of_plan(plan_id, reach, services)
@@ -132,7 +132,7 @@ def pushed_places(reach: Reach, services: ErasingServices) -> Iterator[Place]:
     """Yield the models' folders in the operator's hub, where there is one."""
     if services.hub_versions is not None:
         for job_id in reach.job_ids:
-            pushed = layout.hub_prefix(reach.subject.tenant, job_id)
+            pushed = layout.hub.hub_prefix(reach.subject.tenant, job_id)
             yield Place("pushed models", services.hub_versions, pushed)
 
 
@@ -140,22 +140,24 @@ def uploaded_places(reach: Reach, services: ErasureServices) -> Iterator[Place]:
     """Yield what the client has uploaded, what was unpacked and refused of it, and its archives."""
     subject = reach.subject
     uploads, models = services.uploads_versions, services.models_versions
-    yield Place("data exports", uploads, layout.exports_prefix(subject.tenant))
+    yield Place("data exports", uploads, layout.uploads.exports_prefix(subject.tenant))
     if subject.kind == "tenant":
-        yield Place("uploaded files", uploads, layout.tenant_prefix(subject.tenant))
-        yield Place("unpacked archives", uploads, layout.unpacked_tenant_prefix(subject.tenant))
-        yield Place("refused requests", models, layout.problems_prefix(subject.tenant))
-        allowed = layout.allowed_prefix(tenant_hash(subject.tenant))
+        yield Place("uploaded files", uploads, layout.uploads.tenant_prefix(subject.tenant))
+        yield Place(
+            "unpacked archives", uploads, layout.uploads.unpacked_tenant_prefix(subject.tenant)
+        )
+        yield Place("refused requests", models, layout.models.problems_prefix(subject.tenant))
+        allowed = layout.models.allowed_prefix(tenant_hash(subject.tenant))
         yield Place("refused requests", models, allowed)
     elif subject.kind == "upload" and subject.upload:
-        whole = layout.upload_prefix(subject.tenant, subject.upload)
+        whole = layout.uploads.upload_prefix(subject.tenant, subject.upload)
         yield Place("uploaded files", uploads, whole)
-        unpacked = layout.unpacked_prefix(subject.tenant, subject.upload)
+        unpacked = layout.uploads.unpacked_prefix(subject.tenant, subject.upload)
         yield Place("unpacked archives", uploads, unpacked)
-        refused = layout.problems_key(subject.tenant, subject.upload)
+        refused = layout.models.problems_key(subject.tenant, subject.upload)
         yield Place("refused requests", models, refused)
     elif subject.kind == "photo" and subject.upload:
-        whole = layout.upload_prefix(subject.tenant, subject.upload)
+        whole = layout.uploads.upload_prefix(subject.tenant, subject.upload)
         for key in uploads.keys(whole):
             if is_photo(key, whole, subject):
                 yield Place("uploaded files", uploads, key)
@@ -163,24 +165,24 @@ def uploaded_places(reach: Reach, services: ErasureServices) -> Iterator[Place]:
 
 def whole_plan(plan_id: str) -> Iterator[tuple[Store, str]]:
     """Yield the prefixes of a plan that trains nobody else."""
-    yield "training logs", layout.tensorboard_prefix(plan_id)
-    yield "training output", layout.training_output_prefix(plan_id)
-    yield "checkpoints and adapters", layout.checkpoints_prefix(plan_id)
-    yield "training plans", layout.plan_prefix(plan_id)
-    yield "training plans", layout.photos_manifest_key(plan_id)
-    yield "training plans", layout.class_images_manifest_key(plan_id)
-    yield "training plans", layout.base_manifest_key(plan_id)
-    yield "training plans", layout.states_manifest_key(plan_id)
+    yield "training logs", layout.models.tensorboard_prefix(plan_id)
+    yield "training output", layout.models.training_output_prefix(plan_id)
+    yield "checkpoints and adapters", layout.models.checkpoints_prefix(plan_id)
+    yield "training plans", layout.models.plan_prefix(plan_id)
+    yield "training plans", layout.models.photos_manifest_key(plan_id)
+    yield "training plans", layout.models.class_images_manifest_key(plan_id)
+    yield "training plans", layout.models.base_manifest_key(plan_id)
+    yield "training plans", layout.models.states_manifest_key(plan_id)
 
 
 def part_of_plan(
     plan_id: str, reach: Reach, services: ErasureServices
 ) -> Iterator[tuple[Store, str]]:
     """Yield what is of the erased jobs in a plan that has trained others too."""
-    yield "training output", layout.training_output_prefix(plan_id)
+    yield "training output", layout.models.training_output_prefix(plan_id)
     for job_id in reach.job_ids:
-        yield "checkpoints and adapters", f"{layout.checkpoints_prefix(plan_id)}{job_id}/"
-    logs = layout.tensorboard_prefix(plan_id)
+        yield "checkpoints and adapters", f"{layout.models.checkpoints_prefix(plan_id)}{job_id}/"
+    logs = layout.models.tensorboard_prefix(plan_id)
     for key in services.models_versions.keys(logs):
         if any(job_id in key for job_id in reach.job_ids):
             yield "training logs", key
@@ -200,13 +202,13 @@ def leave_shared_plans(reach: Reach, services: ErasingServices) -> None:
 def leave_plan(plan: TrainingPlan, reach: Reach, services: ErasingServices) -> None:
     """Write a plan without the erased jobs, and delete its older versions."""
     tasks = tuple(task for task in plan.tasks if task.job_id not in reach.job_ids)
-    plan_key = layout.plan_key(plan.plan_id)
+    plan_key = layout.models.plan_key(plan.plan_id)
     if tasks != plan.tasks:
         left = plan.model_copy(update={"tasks": tasks, "shares": ()})
         write_document(services.models, plan_key, left)
     services.models_versions.purge_older(plan_key)
-    of_photos = layout.photos_manifest_key(plan.plan_id)
-    for manifest_key in (of_photos, layout.states_manifest_key(plan.plan_id)):
+    of_photos = layout.models.photos_manifest_key(plan.plan_id)
+    for manifest_key in (of_photos, layout.models.states_manifest_key(plan.plan_id)):
         leave_manifest(manifest_key, reach.job_ids, services.models)
         services.models_versions.purge_older(manifest_key)
 
@@ -229,8 +231,8 @@ def words_of(reach: Reach) -> list[str]:
     """Return what a message about the subject has in it."""
     subject = reach.subject
     prefixes = {
-        "tenant": [layout.tenant_prefix(subject.tenant)],
-        "upload": [layout.upload_prefix(subject.tenant, subject.upload or "")],
+        "tenant": [layout.uploads.tenant_prefix(subject.tenant)],
+        "upload": [layout.uploads.upload_prefix(subject.tenant, subject.upload or "")],
     }
     return [*prefixes.get(subject.kind, []), *reach.job_ids]
 

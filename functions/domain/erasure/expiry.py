@@ -29,9 +29,9 @@ def expire_photos(services: ExpiryServices, now: datetime) -> int:
         if is_used(due.tenant, due.upload, services):
             continue
         for prefix in (
-            layout.upload_prefix(due.tenant, due.upload),
-            layout.unpacked_prefix(due.tenant, due.upload),
-            layout.accepted_prefix(due.job_id),
+            layout.uploads.upload_prefix(due.tenant, due.upload),
+            layout.uploads.unpacked_prefix(due.tenant, due.upload),
+            layout.uploads.accepted_prefix(due.job_id),
         ):
             services.uploads_versions.purge(prefix)
         services.expiries.forget(due.job_id)

@@ -81,11 +81,11 @@ def directly(subject: ErasureSubject, rows: TenantRows, models: Storage) -> Iter
 
 def shows(record: JobRecord, subject: ErasureSubject, models: Storage) -> bool:
     """Return whether the training has used the photo; True where that is no longer known."""
-    key = layout.accepted_upload_key(record.job_id)
+    key = layout.models.accepted_upload_key(record.job_id)
     accepted = find_readable(models, key, AcceptedUpload)
     if accepted is None:
         return True
-    prefix = layout.upload_prefix(subject.tenant, subject.upload or "")
+    prefix = layout.uploads.upload_prefix(subject.tenant, subject.upload or "")
     pinned = (*accepted.photos, *accepted.class_photos)
     return any(is_photo(pin.key, prefix, subject) for pin in pinned)
 
@@ -125,7 +125,7 @@ def training_jobs_of(record: JobRecord) -> list[str]:
 
 def shared_with(plan_id: str, job_ids: Iterable[str], models: Storage) -> TrainingPlan | None:
     """Return the plan if it trains other jobs too; None when all of it may go."""
-    plan = find_readable(models, layout.plan_key(plan_id), TrainingPlan)
+    plan = find_readable(models, layout.models.plan_key(plan_id), TrainingPlan)
     others = () if plan is None else {task.job_id for task in plan.tasks} - set(job_ids)
     return plan if others else None
 
@@ -135,17 +135,17 @@ def is_whole(plan_id: str, job_ids: Iterable[str], models: Storage) -> bool:
     own = {*job_ids, *(captions_plan_id(job_id) for job_id in job_ids)}
     if plan_id in own:  # named by its only job
         return True
-    plan = find_readable(models, layout.plan_key(plan_id), TrainingPlan)
+    plan = find_readable(models, layout.models.plan_key(plan_id), TrainingPlan)
     return plan is not None and {task.job_id for task in plan.tasks} <= set(job_ids)
 
 
 def pictures_of(reach: Reach, services: ErasureServices) -> list[str]:
     """Return the prefixes of the tenant's pictures that the erased models have drawn."""
     if reach.subject.kind == "tenant":
-        return [layout.tenant_pictures_prefix(reach.subject.tenant)]
-    prefix = layout.tenant_pictures_prefix(reach.subject.tenant)
+        return [layout.uploads.tenant_pictures_prefix(reach.subject.tenant)]
+    prefix = layout.uploads.tenant_pictures_prefix(reach.subject.tenant)
     found = services.uploads_versions.keys(prefix) if reach.job_ids else []
-    names = (layout.PICTURES_FILE, layout.ORDER_FILE)
+    names = (layout.uploads.PICTURES_FILE, layout.uploads.ORDER_FILE)
     documents = [key for key in found if key.endswith(tuple(f"/{name}" for name in names))]
     prefixes = (
         f"{key.rpartition('/')[0]}/"
@@ -158,7 +158,7 @@ def pictures_of(reach: Reach, services: ErasureServices) -> list[str]:
 def large_answers_of(reach: Reach, services: ErasureServices) -> list[str]:
     """Return the prefixes of answers that the endpoint stored as they were too large to be sent."""
     owner = tenant_hash(reach.subject.tenant)
-    prefix = layout.answers_prefix(owner)
+    prefix = layout.uploads.answers_prefix(owner)
     if reach.subject.kind == "tenant":
         return [prefix]
     found = services.uploads_versions.keys(prefix) if reach.job_ids else []
@@ -168,7 +168,7 @@ def large_answers_of(reach: Reach, services: ErasureServices) -> list[str]:
 
 def drawn_by(uploads: Storage, key: str, job_ids: set[str]) -> bool:
     """Return whether one of the models draws or has drawn it, alone or mixed in."""
-    if key.endswith(f"/{layout.ORDER_FILE}"):
+    if key.endswith(f"/{layout.uploads.ORDER_FILE}"):
         ordered = find_readable(uploads, key, PictureOrder)
         return ordered is not None and ordered.model_id in job_ids
     stored = find_readable(uploads, key, StoredPictures)

@@ -69,7 +69,7 @@ def sign_receipt(subject: ErasureSubject, services: ReceiptServices, now: dateti
     erasure = services.erasures.find(subject.erasure_id)
     if erasure is None:
         raise StageInputError(fields="subject")
-    key = layout.receipt_key(erasure.erasure_id)
+    key = layout.models.receipt_key(erasure.erasure_id)
     if find_document(services.models, key, SignedReceipt) is None:
         receipt = receipt_of(erasure, subject, services.elsewhere, now)
         kept = tuple(evidence(subject, services.consents.of(subject.tenant), now))

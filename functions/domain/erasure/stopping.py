@@ -65,10 +65,10 @@ def request_erasure(
     that was signed before, it erases.
     """
     erasure, erasure_id = services.erasures.find(subject.erasure_id), subject.erasure_id
-    uri = services.models.uri(layout.receipt_key(erasure_id))
+    uri = services.models.uri(layout.models.receipt_key(erasure_id))
     is_done = erasure is not None and erasure.finished_at is not None
     if is_done and not came_back(subject, services):
-        key = layout.receipt_key(erasure_id)
+        key = layout.models.receipt_key(erasure_id)
         receipt = find_document(services.models, key, SignedReceipt)
         return ErasureAnswer(
             erasure_id=erasure_id, outcome="erased", receipt_uri=uri, receipt=receipt
@@ -90,7 +90,7 @@ def is_known(reach: Reach, services: StoppingServices) -> bool:
     if reach.job_ids or subject.model_id is not None:
         return bool(reach.job_ids)
     if subject.upload is not None:
-        prefix = layout.upload_prefix(subject.tenant, subject.upload)
+        prefix = layout.uploads.upload_prefix(subject.tenant, subject.upload)
         return bool(reach.uploads) or any(services.uploads_versions.held(prefix))
     places = places_of(reach, services)
     held = any(any(place.bucket.held(place.prefix)) for place in places)
@@ -131,7 +131,7 @@ def stop_reached(reach: Reach, services: StoppingServices, now: datetime) -> Non
     """Store the tombstones, tell the endpoint's servers, and end every wait and training job."""
     services.erasures.entomb(reach.subject, now)
     for job_id in reach.job_ids:
-        services.models.write(layout.erased_model_key(job_id), b"")
+        services.models.write(layout.models.erased_model_key(job_id), b"")
     for record in reach.records:
         services.erasures.stop_job(record, now)
         stop_job(record, services, now)

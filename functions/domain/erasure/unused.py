@@ -83,7 +83,7 @@ def last_use(row: UnusedModel, services: UnusedServices) -> datetime | None:
 def day_of(job_id: str, models: Storage) -> datetime | None:
     """Return the end of the day that a server has written down; None: there is none."""
     try:
-        text = models.read(layout.used_key(job_id), MAX_DAY_BYTES).decode()
+        text = models.read(layout.models.used_key(job_id), MAX_DAY_BYTES).decode()
     except ObjectMissingError:
         return None
     return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)

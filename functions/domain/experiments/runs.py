@@ -37,13 +37,13 @@ def log_result(key: str, services: ExperimentServices, now: datetime) -> None:
     Raises:
         TrackerRefusedError: the tracker did not take the run.
     """
-    place = re.fullmatch(layout.result_key("([0-9a-f]{32})", "([0-9a-f]{32})"), key)
+    place = re.fullmatch(layout.models.result_key("([0-9a-f]{32})", "([0-9a-f]{32})"), key)
     if place is None:
         return
     plan_id, job_id = place[1], place[2]
     record = services.jobs.get(job_id)
     result = find_readable(services.models, key, TrainingResult)
-    plan = find_document(services.models, layout.plan_key(plan_id), TrainingPlan)
+    plan = find_document(services.models, layout.models.plan_key(plan_id), TrainingPlan)
     tasks = [] if plan is None else [task for task in plan.tasks if task.job_id == job_id]
     if record is None or record.erased or result is None or not tasks:
         return

@@ -103,7 +103,7 @@ def files_of(place: Place, services: ExportServices) -> Iterator[ChosenFile]:
 
 
 _RESULT = re.compile(
-    rf"/[0-9a-f]{{32}}/({layout.ADAPTER_FOLDER}/.+|{layout.RESULT_FILE}|{layout.PROGRESS_FILE})"
+    rf"/[0-9a-f]{{32}}/({layout.container.ADAPTER_FOLDER}/.+|{layout.container.RESULT_FILE}|{layout.container.PROGRESS_FILE})"
 )
 
 

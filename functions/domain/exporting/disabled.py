@@ -36,7 +36,7 @@ def disabled_of(reaches: Iterable[Reach], services: ExportServices) -> Disabled:
         jobs = {job for job in reach.job_ids if is_disabled(job, services)}
         if jobs:
             drawn = of_models(reach, jobs)
-            folders += [f"/{job}/{layout.ADAPTER_FOLDER}/" for job in sorted(jobs)]
+            folders += [f"/{job}/{layout.container.ADAPTER_FOLDER}/" for job in sorted(jobs)]
             prefixes += [*pictures_of(drawn, services), *large_answers_of(drawn, services)]
     return Disabled(tuple(folders), tuple(prefixes))
 
@@ -53,4 +53,4 @@ def of_models(reach: Reach, jobs: set[str]) -> Reach:
 
 def is_disabled(job_id: str, services: ExportServices) -> bool:
     """Return whether a takedown has disabled a model; asked with the right to list alone."""
-    return bool(services.models.list(layout.disabled_model_key(job_id), 1))
+    return bool(services.models.list(layout.models.disabled_model_key(job_id), 1))

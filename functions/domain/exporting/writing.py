@@ -119,7 +119,7 @@ def archived(row: ExportRow, services: ExportServices) -> dict[str, Any]:
         raise ExportRefusedError("not_found")
     if sum(file.size for file in contents.files) > MAX_BYTES:
         raise ExportRefusedError("export_too_large")
-    target = services.archives.open(layout.export_key(subject.tenant, row.export_id))
+    target = services.archives.open(layout.uploads.export_key(subject.tenant, row.export_id))
     out = Hashed(target)
     try:
         writer = Writer(row, out, services.now())

@@ -143,7 +143,7 @@ def accept_place(
     )
     if status == "accepted":
         accepted = accepted_upload(job, upload, merged, adapter)
-        write_document(services.models, layout.accepted_upload_key(job.job_id), accepted)
+        write_document(services.models, layout.models.accepted_upload_key(job.job_id), accepted)
         record_consent(job, merged.request, services, now)
     return Acceptance(status=status, job=job)
 
@@ -359,7 +359,7 @@ def store_problems(
 ) -> None:
     """Store a request's problems where its notice looks for them."""
     document = RequestProblems(problems=problems)
-    write_document(services.models, layout.problems_key(*place), document)
+    write_document(services.models, layout.models.problems_key(*place), document)
 
 
 def accepted_upload(

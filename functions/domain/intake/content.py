@@ -100,7 +100,7 @@ def judged_copy(photo: PhotoVerdict, services: ContentServices) -> PhotoVerdict:
     """Return the verdict on a photo whose normalised copy is stored."""
     if not services.has_time():
         return refused(photo, "not_inspected")
-    key = layout.accepted_prefix(services.job_id) + str(photo.file)
+    key = layout.uploads.accepted_prefix(services.job_id) + str(photo.file)
     try:
         png = services.uploads.read(key, MAX_COPY_BYTES)
     except ObjectMissingError:

@@ -77,7 +77,7 @@ def check_faces(photos: Sequence[PhotoVerdict], services: FaceServices) -> Check
 
 def faces_on(photo: PhotoVerdict, services: FaceServices) -> tuple[FoundFace, ...] | None:
     """Return the faces on a photo's normalised copy; None if they could not be looked for."""
-    key = layout.accepted_prefix(services.job_id) + str(photo.file)
+    key = layout.uploads.accepted_prefix(services.job_id) + str(photo.file)
     try:
         png = services.uploads.read(key, MAX_COPY_BYTES)
     except ObjectMissingError:

@@ -47,7 +47,7 @@ _SETTINGS = re.compile(
 
 
 _REQUEST = re.compile(
-    rf"(?:[^/]+(?:{_ARCHIVES})/(?:[^/]+/)?)?{re.escape(layout.REQUEST_FILE)}", re.IGNORECASE
+    rf"(?:[^/]+(?:{_ARCHIVES})/(?:[^/]+/)?)?{re.escape(layout.uploads.REQUEST_FILE)}", re.IGNORECASE
 )
 _SIDECAR = re.compile(
     r".*\.(?:jpe?g|png|gif|heic|heif|webp|avif|mp4|mov)(?:\(\d+\))?(?:\.[a-z-]{1,30})?(?:\(\d+\))?\.json",

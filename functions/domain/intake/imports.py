@@ -52,8 +52,10 @@ def store_import(
     except ObjectMissingError:
         raise ImportRefusedError(reason="file_missing") from None
     check_import(body, family)
-    uploads.write(layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE, body)
-    return StoredFile(file=layout.IMPORTED_ADAPTER_FILE, sha256=sha256(body).hexdigest())
+    uploads.write(
+        layout.uploads.accepted_prefix(job_id) + layout.uploads.IMPORTED_ADAPTER_FILE, body
+    )
+    return StoredFile(file=layout.uploads.IMPORTED_ADAPTER_FILE, sha256=sha256(body).hexdigest())
 
 
 def check_import(body: bytes, family: Architecture | None = None) -> None:

@@ -92,14 +92,14 @@ def inspect_photos(job: JobSpec, services: InspectionServices, now: datetime) ->
         PriceUnknownError: a dry run has ``max_cost_usd``, and the instance type has no price.
     """
     services.jobs.advance(job.job_id, "InspectPhotos", now)
-    key = layout.accepted_upload_key(job.job_id)
+    key = layout.models.accepted_upload_key(job.job_id)
     accepted = read_document(services.models, key, AcceptedUpload)
     if accepted.adapter is not None:
         return inspect_import(accepted, accepted.adapter, services)
     progress = Progress(job.job_id, services.models)
-    progress.forget_lost(services.uploads, layout.accepted_prefix(job.job_id))
+    progress.forget_lost(services.uploads, layout.uploads.accepted_prefix(job.job_id))
     report, people = report_on(accepted, services, progress)
-    write_document(services.models, layout.photo_report_key(job.job_id), report)
+    write_document(services.models, layout.models.photo_report_key(job.job_id), report)
     progress.finish()
     check_captions(report, accepted.job, services)
     if people > 1:
@@ -126,7 +126,7 @@ def check_captions(report: PhotoReport, job: JobSpec, services: InspectionServic
         for photo in found
     )
     if problems:
-        key = layout.problems_key(job.tenant, job.upload)
+        key = layout.models.problems_key(job.tenant, job.upload)
         write_document(services.models, key, RequestProblems(problems=problems))
         raise InvalidRequestError(code="name_refused", problems=len(problems))
 
@@ -143,7 +143,7 @@ def inspect_import(
     family = services.bases.card(accepted.job.base_id).family
     stored = store_import(job_id, adapter, services.uploads, family)
     report = PhotoReport(job_id=job_id, photos=(), adapter=stored)
-    write_document(services.models, layout.photo_report_key(job_id), report)
+    write_document(services.models, layout.models.photo_report_key(job_id), report)
     return decided(accepted, PhotoSummary(job_id=job_id, accepted=0, refused=0), services)
 
 

@@ -21,7 +21,7 @@ class Progress:
 
     def __init__(self, job_id: str, documents: Storage | None = None) -> None:
         self._documents = documents
-        self._key = layout.inspection_progress_key(job_id)
+        self._key = layout.models.inspection_progress_key(job_id)
         found = (
             None if documents is None else find_readable(documents, self._key, InspectionProgress)
         )

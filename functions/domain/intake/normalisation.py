@@ -87,7 +87,7 @@ def normalise_mask(
 
 def store(services: NormalisationServices, file: str, png: bytes) -> StoredFile:
     """Store a normalised copy under a generated name."""
-    services.uploads.write(layout.accepted_prefix(services.job_id) + file, png, "image/png")
+    services.uploads.write(layout.uploads.accepted_prefix(services.job_id) + file, png, "image/png")
     return StoredFile(file=file, sha256=sha256(png).hexdigest())
 
 

@@ -114,7 +114,7 @@ def good_verdict(
     services: NormalisationServices,
 ) -> PhotoVerdict:
     """Return the verdict on a photo that passed; store the photo and its mask."""
-    stored = store(services, layout.accepted_photo_file(index), photo.png)
+    stored = store(services, layout.uploads.accepted_photo_file(index), photo.png)
     caption, about_caption = read_caption(services.uploads, pin)
     mask = None if pin.mask is None else store_mask(index, pin.mask, photo, services)
     about_mask = ("mask_ignored",) if pin.mask is not None and mask is None else ()
@@ -138,7 +138,7 @@ def store_mask(
 ) -> StoredFile | None:
     """Store a photo's mask in the photo's size; None when the mask cannot be used."""
     png = normalise_mask(services, mask, photo)
-    return None if png is None else store(services, layout.accepted_mask_file(index), png)
+    return None if png is None else store(services, layout.uploads.accepted_mask_file(index), png)
 
 
 def stored_class(
@@ -153,4 +153,4 @@ def stored_class(
         except PhotoRejectedError:
             continue
         seen.add(photo.sha256)
-        yield store(services, layout.accepted_class_file(index), photo.png)
+        yield store(services, layout.uploads.accepted_class_file(index), photo.png)

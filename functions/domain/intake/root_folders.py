@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from contracts.shared.layout import OWN_FOLDERS, upload_prefix
+from contracts.shared.layout.uploads import OWN_FOLDERS, upload_prefix
 from domain.intake.uploads import MAX_OBJECTS, find_place
 from domain.ports.erasure import VersionedBucket
 from domain.ports.storage import ObjectMissingError, Storage

@@ -36,7 +36,9 @@ def files_of(card: BaseCard, bases: Bases) -> ReadFile:
         if path not in card.files:
             return None
         try:
-            body = bases.storage.read(layout.base_prefix(card.base_id) + path, MAX_TOKENIZER_BYTES)
+            body = bases.storage.read(
+                layout.bases.base_prefix(card.base_id) + path, MAX_TOKENIZER_BYTES
+            )
         except (ObjectMissingError, ObjectTooLargeError):
             return None
         return body if sha256(body).hexdigest() == card.files[path] else None

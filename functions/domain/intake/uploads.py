@@ -40,7 +40,7 @@ _ARCHIVE = rf"[^/\x00-\x1f]{{1,200}}(?:{'|'.join(map(re.escape, ARCHIVE_SUFFIXES
 _PREFIX = re.compile(rf"tenants/{_NAME}/uploads/{_NAME}/")
 _REQUEST_KEY = re.compile(
     rf"tenants/{_NAME}/uploads/{_NAME}/"
-    rf"(?i:{re.escape(layout.REQUEST_FILE)}|(?:{_FILE}/)?(?:{_SETTINGS})|{_ARCHIVE})"
+    rf"(?i:{re.escape(layout.uploads.REQUEST_FILE)}|(?:{_FILE}/)?(?:{_SETTINGS})|{_ARCHIVE})"
 )
 
 
@@ -53,7 +53,7 @@ class Place(NamedTuple):
     @property
     def prefix(self) -> str:
         """Prefix of the upload's keys."""
-        return layout.upload_prefix(self.tenant, self.upload)
+        return layout.uploads.upload_prefix(self.tenant, self.upload)
 
 
 class PinnedUpload(NamedTuple):
@@ -180,7 +180,7 @@ class Unpacking:
         body = self.uploads.read(archive.key, MAX_ARCHIVE_BYTES, archive.version_id)
         with self.archives.open(body) as opened:
             wanted = self._wanted(name, opened.headers)
-            prefix = f"{layout.unpacked_prefix(*self.place)}{archive.etag}/"
+            prefix = f"{layout.uploads.unpacked_prefix(*self.place)}{archive.etag}/"
             stored = list(self._stored(name, prefix, opened.members(), wanted))
         found = {item.key: item for item in self.uploads.heads([key for _, key in stored])}
         for full_name, key in stored:

@@ -67,7 +67,7 @@ def pending(
 def starts_elsewhere(key: str, place: Place, listed: Sequence[StoredObject]) -> bool:
     """Return whether an archive starts nothing: a file beside it does, or the HTTP API's call."""
     first = next((item.key for item in listed if is_archive(item.key)), key)
-    if layout.is_of_api(place.upload) or key != first:
+    if layout.uploads.is_of_api(place.upload) or key != first:
         return True
     names = [item.key.removeprefix(place.prefix) for item in listed]
     settings = [name for name in file_kinds_of(names).settings if not is_consent(name)]

@@ -26,9 +26,11 @@ def answer_dry_run(given: DryRunInput, services: NoticeServices, now: datetime) 
 def dry_run_notice(given: DryRunInput, services: NoticeServices) -> Notice:
     """Return the notice."""
     job, entry = given.job, CODES["dry_run"]
-    key = layout.accepted_upload_key(job.job_id)
+    key = layout.models.accepted_upload_key(job.job_id)
     accepted = read_document(services.documents, key, AcceptedUpload)
-    report = read_document(services.documents, layout.photo_report_key(job.job_id), PhotoReport)
+    report = read_document(
+        services.documents, layout.models.photo_report_key(job.job_id), PhotoReport
+    )
     record = services.jobs.get(job.job_id)
     estimate = None if record is None else record.estimate
     sweep = accepted.request.sweep

@@ -75,7 +75,9 @@ def ready_notice(
 ) -> Notice:
     """Return the notice of a model that answers requests."""
     job, entry = given.job, CODES["ready"]
-    accepted = read_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    accepted = read_document(
+        documents, layout.models.accepted_upload_key(job.job_id), AcceptedUpload
+    )
     result_key = given.trained.result_uri.removeprefix(documents.uri(""))
     result = read_document(documents, result_key, TrainingResult)
     gate, left_out = result.gate, left_out_text(result.photos)
@@ -147,7 +149,7 @@ def subjects_text(subjects: Sequence[SubjectScores]) -> str:
 
 def trials_of(job: JobSpec, documents: Storage) -> tuple[TrialReport, ...]:
     """Return the reports of a sweep's trials, if they were written."""
-    report = find_document(documents, layout.sweep_report_key(job.job_id), SweepReport)
+    report = find_document(documents, layout.models.sweep_report_key(job.job_id), SweepReport)
     return () if report is None else report.trials
 
 
@@ -190,8 +192,10 @@ def failure_notice(
 
 def subject_text(code: str, job: JobSpec, documents: Storage, failed: TrainingResult | None) -> str:
     """Return which of several subjects the failure is about; empty for one subject."""
-    accepted = find_document(documents, layout.accepted_upload_key(job.job_id), AcceptedUpload)
-    report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
+    accepted = find_document(
+        documents, layout.models.accepted_upload_key(job.job_id), AcceptedUpload
+    )
+    report = find_document(documents, layout.models.photo_report_key(job.job_id), PhotoReport)
     if accepted is None or report is None:
         return ""
     photos = combine(report.photos, () if failed is None else failed.photos)
@@ -209,7 +213,7 @@ def facts_text(ending: Ending) -> str:
 
 def advice_on_photos(job: JobSpec, documents: Storage) -> str:
     """Return the advice of InspectPhotos on a job's photos as a set; empty without any."""
-    report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
+    report = find_document(documents, layout.models.photo_report_key(job.job_id), PhotoReport)
     return "" if report is None else advice_text(report)
 
 
@@ -230,7 +234,7 @@ def photo_notices(
 
     ``trainer`` has the trainer's verdicts; it is empty where no training looked at the photos.
     """
-    report = find_document(documents, layout.photo_report_key(job.job_id), PhotoReport)
+    report = find_document(documents, layout.models.photo_report_key(job.job_id), PhotoReport)
     if report is None:
         return ()
     notices = [
@@ -243,7 +247,7 @@ def photo_notices(
 
 def names_key(job: JobSpec, photos: tuple[PhotoNotice, ...]) -> str | None:
     """Return the key of the document with the names of the photos; None without photos."""
-    return layout.accepted_upload_key(job.job_id) if photos else None
+    return layout.models.accepted_upload_key(job.job_id) if photos else None
 
 
 def photo_notice(photo: PhotoVerdict) -> PhotoNotice:
@@ -261,7 +265,7 @@ def request_problems(
     """Return the problems that AcceptRequest found, without names that only the owner knows."""
     if code not in LISTED or place is None:
         return ()
-    found = find_document(documents, layout.problems_key(*place), RequestProblems)
+    found = find_document(documents, layout.models.problems_key(*place), RequestProblems)
     return () if found is None else tuple(map(without_words, found.problems))
 
 

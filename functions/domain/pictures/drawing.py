@@ -162,7 +162,7 @@ def _keep(
     """Store the pictures; take them away again if the order was cancelled or erased meanwhile."""
     prefix = prefix_of(row)
     files = tuple(
-        DrawnFile(file=layout.picture_file(number, "png"), seed=seed, sha256=_hash(picture))
+        DrawnFile(file=layout.uploads.picture_file(number, "png"), seed=seed, sha256=_hash(picture))
         for number, (seed, picture) in enumerate(zip(drawn.info.seeds, drawn.pictures, strict=True))
     )
     for file, picture in zip(files, drawn.pictures, strict=True):
@@ -177,7 +177,7 @@ def _keep(
         files={file.file: file.sha256 for file in files},
         created_at=services.now().isoformat(),
     )
-    write_document(services.uploads, prefix + layout.PICTURES_FILE, about)
+    write_document(services.uploads, prefix + layout.uploads.PICTURES_FILE, about)
     changes: dict[str, object] = {
         "status": "succeeded",
         "files": files,
@@ -189,7 +189,7 @@ def _keep(
         changes = {"status": "failed", "code": "erased"}
     after = _ended(services, row, **changes)
     if after is None or erased:
-        for name in (*(file.file for file in files), layout.PICTURES_FILE):
+        for name in (*(file.file for file in files), layout.uploads.PICTURES_FILE):
             services.uploads.delete(prefix + name)
     return after or services.pictures.get(row.picture_id)
 

@@ -114,9 +114,9 @@ def cancel(
 
 def prefix_of(row: PictureRow) -> str:
     """Return the prefix of an order and its pictures in the uploads bucket."""
-    return layout.pictures_prefix(row.tenant, row.picture_id)
+    return layout.uploads.pictures_prefix(row.tenant, row.picture_id)
 
 
 def order_key(row: PictureRow) -> str:
     """Return the key of the order."""
-    return prefix_of(row) + layout.ORDER_FILE
+    return prefix_of(row) + layout.uploads.ORDER_FILE

@@ -19,4 +19,6 @@ class Bases(NamedTuple):
         Raises:
             ObjectMissingError: the base is not uploaded; an operator must do that.
         """
-        return read_document(self.storage, layout.base_prefix(base_id) + layout.BASE_FILE, BaseCard)
+        return read_document(
+            self.storage, layout.bases.base_prefix(base_id) + layout.bases.BASE_FILE, BaseCard
+        )

@@ -54,8 +54,10 @@ def agree_on_price(job_id: str, services: PricingServices) -> None:
         PriceUnknownError: the request has ``max_cost_usd``, and the instance type has no price.
     """
     record = services.jobs.get(job_id)
-    accepted = find_document(services.models, layout.accepted_upload_key(job_id), AcceptedUpload)
-    report = find_document(services.models, layout.photo_report_key(job_id), PhotoReport)
+    accepted = find_document(
+        services.models, layout.models.accepted_upload_key(job_id), AcceptedUpload
+    )
+    report = find_document(services.models, layout.models.photo_report_key(job_id), PhotoReport)
     if record is None or accepted is None or report is None:
         return  # the stage itself reports what is missing
     dataset, card = Dataset.of_report(report), card_of(services.bases, record)
@@ -106,13 +108,13 @@ def share_cost_limit(
 
 def card_of(bases: Storage, record: JobRecord) -> BaseCard:
     """Return the card of the job's base."""
-    key = layout.base_prefix(record.base_id) + layout.BASE_FILE
+    key = layout.bases.base_prefix(record.base_id) + layout.bases.BASE_FILE
     return read_document(bases, key, BaseCard)
 
 
 def with_speeds(prices: PriceTable, bases: Storage, card: BaseCard) -> PriceTable:
     """Return the prices with what was measured of this base; a damaged document counts as none."""
-    found = find_readable(bases, layout.speeds_key(card.base_id), MeasuredSpeeds)
+    found = find_readable(bases, layout.bases.speeds_key(card.base_id), MeasuredSpeeds)
     if found is None or found.base_sha256 != card.sha256:
         return prices
     return replace(prices, speeds={one.instance_type: one for one in found.speeds})

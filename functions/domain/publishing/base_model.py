@@ -25,9 +25,9 @@ def base_model_name(card: BaseCard) -> TargetModel:
 
 def publish_base(base_id: str, bases: Storage, models: Storage) -> TargetModel:
     """Publish the base's package, if it is not published yet."""
-    card_key = layout.base_prefix(base_id) + layout.BASE_FILE
+    card_key = layout.bases.base_prefix(base_id) + layout.bases.BASE_FILE
     name = base_model_name(read_document(bases, card_key, BaseCard))
-    key = layout.ENDPOINT_PREFIX + name
+    key = layout.models.ENDPOINT_PREFIX + name
     if models.head(key) is None:
         models.write(key, base_package(), "application/gzip")
     return name

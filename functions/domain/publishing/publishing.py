@@ -40,9 +40,11 @@ def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Stora
     result, folder = read_result(trained, models)
     manifest = manifest_of(result, trained.job_id)
     check_base(manifest, read_document(bases, base_card_key(job.base_id), BaseCard))
-    weights = read_file(models, folder, f"{layout.ADAPTER_FOLDER}/{manifest.weights}", result)
+    weights = read_file(
+        models, folder, f"{layout.container.ADAPTER_FOLDER}/{manifest.weights}", result
+    )
     check_weights(weights, manifest)
-    manifest_key = f"{layout.ADAPTER_FOLDER}/{layout.MANIFEST_FILE}"
+    manifest_key = f"{layout.container.ADAPTER_FOLDER}/{layout.container.MANIFEST_FILE}"
     body = read_file(models, folder, manifest_key, result)
     check(AdapterManifest.model_validate_json(body) == manifest, "manifest_differs")
     packed = archive(package_contents(weights, body, job.tenant))
@@ -50,8 +52,8 @@ def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Stora
     return ModelPackage(
         job_id=job.job_id,
         target_model=target_model,
-        uri=models.uri(layout.ENDPOINT_PREFIX + target_model),
-        sha256=store(models, job.job_id, layout.ENDPOINT_PREFIX + target_model, packed),
+        uri=models.uri(layout.models.ENDPOINT_PREFIX + target_model),
+        sha256=store(models, job.job_id, layout.models.ENDPOINT_PREFIX + target_model, packed),
         weights_sha256=manifest.weights_sha256,
         trigger_word=manifest.trigger_word,
         trigger_words=manifest.trigger_words,
@@ -73,7 +75,7 @@ def read_result(trained: TrainedAdapter, models: Storage) -> tuple[TrainingResul
     check(key != trained.result_uri, "result_elsewhere")
     body = read(models, key)
     check(sha256(body).hexdigest() == trained.result_sha256, "result_changed")
-    return TrainingResult.model_validate_json(body), key.removesuffix(layout.RESULT_FILE)
+    return TrainingResult.model_validate_json(body), key.removesuffix(layout.container.RESULT_FILE)
 
 
 def manifest_of(result: TrainingResult, job_id: str) -> AdapterManifest:
@@ -131,7 +133,7 @@ def read(models: Storage, key: str) -> bytes:
 
 def base_card_key(base_id: str) -> str:
     """Return the key of a base's card."""
-    return layout.base_prefix(base_id) + layout.BASE_FILE
+    return layout.bases.base_prefix(base_id) + layout.bases.BASE_FILE
 
 
 # --- pack and publish -----------------------------------------------------------------------
@@ -156,7 +158,7 @@ def store(models: Storage, job_id: str, key: str, packed: bytes) -> str:
     it. An existing object stays, even if an older release of the packaged text made it.
     """
     if models.head(key) is None:
-        staging = layout.staging_key(job_id)
+        staging = layout.models.staging_key(job_id)
         models.write(staging, packed, "application/gzip")
         check(read(models, staging) == packed, "upload_damaged")
         models.copy(staging, key)

@@ -59,9 +59,11 @@ def plan_sweep(given: PlanSweepInput, services: PricingServices, now: datetime) 
     services.jobs.advance(sweep.job_id, "SweepAdapter", now)
     if not given.outcomes:
         agree_on_price(sweep.job_id, services)
-    key = layout.accepted_upload_key(sweep.job_id)
+    key = layout.models.accepted_upload_key(sweep.job_id)
     accepted = read_document(services.models, key, AcceptedUpload)
-    report = read_document(services.models, layout.photo_report_key(sweep.job_id), PhotoReport)
+    report = read_document(
+        services.models, layout.models.photo_report_key(sweep.job_id), PhotoReport
+    )
     rungs = rungs_of_sweep(accepted, report, services)
     for outcome in given.outcomes:
         code = code_of_outcome(outcome)
@@ -126,8 +128,8 @@ def write_trials(
     for trial, part, request in zip(trials, parts, requests, strict=True):
         own = {"job": trial.job, "request": request, "rung": part.rung}
         theirs = accepted.model_copy(update=own)
-        write_document(services.models, layout.accepted_upload_key(trial.job.job_id), theirs)
-        write_document(services.models, layout.photo_report_key(trial.job.job_id), report)
+        write_document(services.models, layout.models.accepted_upload_key(trial.job.job_id), theirs)
+        write_document(services.models, layout.models.photo_report_key(trial.job.job_id), report)
     return trials
 
 
@@ -157,7 +159,7 @@ def rank_sweep(given: RankSweepInput, jobs: Jobs, models: Storage, now: datetime
     for trial in trials:
         jobs.finish(trial.job_id, status_of(trial.code), trial.code, now)
     report = SweepReport(job_id=given.job.job_id, trials=trials)
-    write_document(models, layout.sweep_report_key(given.job.job_id), report)
+    write_document(models, layout.models.sweep_report_key(given.job.job_id), report)
     jobs.advance(given.job.job_id, "SweepAdapter", now)
     best = trials[0]
     if best.place is None:
@@ -175,7 +177,7 @@ def last_outcomes(outcomes: Sequence[TrialOutcome]) -> Mapping[str, TrialOutcome
 
 def reports_of(given: RankSweepInput, models: Storage) -> Iterable[TrialReport]:
     """Return the report of each trial, in the order of the grid."""
-    accepted_key = layout.accepted_upload_key(given.job.job_id)
+    accepted_key = layout.models.accepted_upload_key(given.job.job_id)
     request = read_document(models, accepted_key, AcceptedUpload).request
     fields = {trial.name: trial.fields for trial in grid_trials(request)}
     has_rungs = request.sweep is not None and request.sweep.halving is not None
@@ -200,7 +202,7 @@ def repeated_steps(name: str, outcomes: Sequence[TrialOutcome], models: Storage)
 
 def rung_of_job(job: JobSpec, models: Storage) -> Rung | None:
     """Return the part of a training that a job was."""
-    return read_document(models, layout.accepted_upload_key(job.job_id), AcceptedUpload).rung
+    return read_document(models, layout.models.accepted_upload_key(job.job_id), AcceptedUpload).rung
 
 
 def facts_of_trial(outcome: TrialOutcome, rung: Rung | None, models: Storage) -> dict[str, object]:

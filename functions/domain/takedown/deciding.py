@@ -129,7 +129,7 @@ def markers_of(models: Iterable[str], jobs: JobRows) -> Iterator[str]:
     for model in models:
         job = jobs.get(model)
         for ident in (model, *(() if job is None else job.trials)):
-            yield layout.disabled_model_key(ident)
+            yield layout.models.disabled_model_key(ident)
 
 
 def decided(

@@ -32,9 +32,9 @@ def find_model(case_id: str, services: FindingServices, now: datetime) -> Takedo
     case = services.cases.get(case_id)
     if case is None or case.looked_at is not None:
         return case
-    prefix = layout.takedown_prefix(case_id)
-    file = services.uploads.read(prefix + layout.TAKEDOWN_FILE, MAX_PICTURE_BYTES)
-    png = services.uploads.read(prefix + layout.TAKEDOWN_PICTURE, MAX_PNG_BYTES)
+    prefix = layout.uploads.takedown_prefix(case_id)
+    file = services.uploads.read(prefix + layout.uploads.TAKEDOWN_FILE, MAX_PICTURE_BYTES)
+    png = services.uploads.read(prefix + layout.uploads.TAKEDOWN_PICTURE, MAX_PNG_BYTES)
     found = services.marks.read(file, png)
     models = tuple(dict.fromkeys(named(found, services.models)))[:MAX_MODELS]
     looked = case.model_copy(

@@ -52,7 +52,7 @@ def report(given: NewTakedown, services: ReportingServices, now: datetime) -> Ta
         due_at=(now + timedelta(days=DAYS_TO_DECIDE)).isoformat(),
     )
     services.cases.add(case)
-    prefix = layout.takedown_prefix(case.case_id)
+    prefix = layout.uploads.takedown_prefix(case.case_id)
     written = TakedownReport(
         case_id=case.case_id,
         reason=given.reason,
@@ -60,9 +60,9 @@ def report(given: NewTakedown, services: ReportingServices, now: datetime) -> Ta
         words=given.words,
         contact=given.contact,
     )
-    write_document(services.uploads, prefix + layout.TAKEDOWN_REPORT, written)
-    services.uploads.write(prefix + layout.TAKEDOWN_PICTURE, picture.png, "image/png")
-    services.uploads.write(prefix + layout.TAKEDOWN_FILE, body, "application/octet-stream")
+    write_document(services.uploads, prefix + layout.uploads.TAKEDOWN_REPORT, written)
+    services.uploads.write(prefix + layout.uploads.TAKEDOWN_PICTURE, picture.png, "image/png")
+    services.uploads.write(prefix + layout.uploads.TAKEDOWN_FILE, body, "application/octet-stream")
     return case
 
 

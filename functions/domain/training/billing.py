@@ -76,7 +76,7 @@ def settle_cost_record(
 ) -> Settled | None:
     """Store each user's receipt once the training job has ended; close a record that is final."""
     state = services.trainer.describe(cost_record.training_job_name)
-    plan = find_document(services.models, layout.plan_key(cost_record.plan_id), TrainingPlan)
+    plan = find_document(services.models, layout.models.plan_key(cost_record.plan_id), TrainingPlan)
     if plan is None or state is None:
         forget_never_created(services, cost_record, now)
     elif not state.ended:
@@ -134,7 +134,7 @@ def settle_so_far(
     named = parse_training_job_name(training_job_name)
     if state is None or named is None or state.started_at is None:
         return
-    plan = find_document(services.models, layout.plan_key(named.plan_id), TrainingPlan)
+    plan = find_document(services.models, layout.models.plan_key(named.plan_id), TrainingPlan)
     if plan is None:
         return
     if not state.ended:
@@ -179,7 +179,7 @@ def results_of(models: Storage, plan: TrainingPlan) -> Results:
     """Return the result of each task; None for a task without one."""
     return {
         task.job_id: find_readable(
-            models, layout.result_key(plan.plan_id, task.job_id), TrainingResult
+            models, layout.models.result_key(plan.plan_id, task.job_id), TrainingResult
         )
         for task in plan.tasks
     }

@@ -14,7 +14,8 @@ from contracts.shared import layout
 from domain.ports.storage import Storage, find_document, read_document, write_document
 
 MADE_CLASS_IMAGES = (
-    layout.made_class_images_prefix("([0-9a-f]{32})", "([0-9a-f]{32})") + layout.CLASS_IMAGES_FILE
+    layout.models.made_class_images_prefix("([0-9a-f]{32})", "([0-9a-f]{32})")
+    + layout.container.CLASS_IMAGES_FILE
 )
 
 
@@ -24,7 +25,9 @@ def find_class_images(
     """Return the stored sets that these tasks can use, each once."""
     orders = [order for task in tasks for order in orders_of(task.request, card.resolution)]
     keys = dict.fromkeys(class_image_key(card.sha256, order) for order in orders)
-    documents = [layout.class_images_prefix(key) + layout.CLASS_IMAGES_FILE for key in keys]
+    documents = [
+        layout.models.class_images_prefix(key) + layout.container.CLASS_IMAGES_FILE for key in keys
+    ]
     found = [find_document(models, document, ClassImageSet) for document in documents]
     return [images for images in found if images is not None]
 
@@ -34,9 +37,9 @@ def class_images_manifest(models: Storage, sets: Iterable[ClassImageSet]) -> lis
     files = [
         f"{images.key}/{name}"
         for images in sets
-        for name in (layout.CLASS_IMAGES_FILE, images.file)
+        for name in (layout.container.CLASS_IMAGES_FILE, images.file)
     ]
-    return [{"prefix": models.uri(layout.CLASS_IMAGES_PREFIX)}, *files]
+    return [{"prefix": models.uri(layout.models.CLASS_IMAGES_PREFIX)}, *files]
 
 
 def is_made_class_images(key: str) -> bool:
@@ -53,9 +56,11 @@ def keep_class_images(models: Storage, key: str) -> None:
         ObjectMissingError: the file is not in S3 yet; SageMaker promises no order.
     """
     made = read_document(models, key, ClassImageSet)
-    prefix = layout.class_images_prefix(made.key)
-    stored = find_document(models, prefix + layout.CLASS_IMAGES_FILE, ClassImageSet)
+    prefix = layout.models.class_images_prefix(made.key)
+    stored = find_document(models, prefix + layout.container.CLASS_IMAGES_FILE, ClassImageSet)
     if stored is not None and stored.recipe_sha256 == made.recipe_sha256:
         return
-    models.copy(key.removesuffix(layout.CLASS_IMAGES_FILE) + made.file, prefix + made.file)
-    write_document(models, prefix + layout.CLASS_IMAGES_FILE, made)
+    models.copy(
+        key.removesuffix(layout.container.CLASS_IMAGES_FILE) + made.file, prefix + made.file
+    )
+    write_document(models, prefix + layout.container.CLASS_IMAGES_FILE, made)

@@ -37,7 +37,7 @@ def follow(services: TrainingServices, event: TrainingEvent, now: datetime) -> N
 
 def follow_result(services: TrainingServices, key: str, now: datetime) -> None:
     """Answer the job's token after a result.json was written, if the result is final."""
-    place = re.fullmatch(layout.result_key("([0-9a-f]{32})", "([0-9a-f]{32})"), key)
+    place = re.fullmatch(layout.models.result_key("([0-9a-f]{32})", "([0-9a-f]{32})"), key)
     record = services.jobs.get(place[2]) if place else None
     if place is None or record is None or record.plan_id != place[1]:
         return
@@ -49,7 +49,7 @@ def follow_training_job(services: TrainingServices, name: str, now: datetime) ->
     named = parse_training_job_name(name)
     if named is None:
         return
-    plan = find_document(services.models, layout.plan_key(named.plan_id), TrainingPlan)
+    plan = find_document(services.models, layout.models.plan_key(named.plan_id), TrainingPlan)
     if plan is None:
         return
     follow_tasks(services, name, [task.job_id for task in plan.tasks], now)
@@ -74,7 +74,7 @@ def reconcile(
 
 def find_progress(models: Storage, key: str) -> TrainingProgress | None:
     """Return the progress that the trainer wrote under this key, if it is a progress key."""
-    place = re.fullmatch(layout.progress_key("[0-9a-f]{32}", "[0-9a-f]{32}"), key)
+    place = re.fullmatch(layout.models.progress_key("[0-9a-f]{32}", "[0-9a-f]{32}"), key)
     return find_readable(models, key, TrainingProgress) if place else None
 
 
@@ -95,7 +95,7 @@ def follow_tasks(
         verdict = verdict_of_result(services.models, record)
         if verdict == "wait":
             verdict = verdict_of_job(record, state, now)
-        key = layout.progress_key(record.plan_id or job_id, job_id)
+        key = layout.models.progress_key(record.plan_id or job_id, job_id)
         if verdict == "wait" and (progress := find_progress(services.models, key)):
             services.jobs.record_progress(progress, now)
         act(services, record, verdict, now)

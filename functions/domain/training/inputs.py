@@ -23,7 +23,7 @@ def find_states(services: TrainingServices, tasks: Sequence[TrainingTask]) -> li
     rungs = [task.rung for task in tasks if task.rung is not None]
     earlier = [rung.continues for rung in rungs if rung.continues is not None]
     stored = [one for job_id in earlier for one in state_of(services, job_id)]
-    return [key.removeprefix(layout.TRAINING_PREFIX) for key in stored]
+    return [key.removeprefix(layout.models.TRAINING_PREFIX) for key in stored]
 
 
 def state_of(services: TrainingServices, job_id: str) -> list[str]:
@@ -31,7 +31,7 @@ def state_of(services: TrainingServices, job_id: str) -> list[str]:
     record = services.jobs.get(job_id)
     plans = [job_id] if record is None or record.plan_id is None else [record.plan_id, job_id]
     for plan_id in plans:
-        prefix = layout.state_prefix(plan_id, job_id)
+        prefix = layout.models.state_prefix(plan_id, job_id)
         if stored := services.models.list(prefix, MAX_STATE_FILES):
             return [one.key for one in stored]
     return []
@@ -45,27 +45,27 @@ def write_inputs(
 ) -> None:
     """Write the plan and the manifests where the request's channels expect them."""
     models, plan_id = services.training.models, plan.plan_id
-    write_document(models, layout.plan_key(plan_id), plan)
+    write_document(models, layout.models.plan_key(plan_id), plan)
     manifest = photos_manifest(plan, services.settings.uploads_bucket)
     body = json.dumps(manifest).encode()
-    models.write(layout.photos_manifest_key(plan_id), body, "application/json")
+    models.write(layout.models.photos_manifest_key(plan_id), body, "application/json")
     if class_images:
         body = json.dumps(class_images_manifest(models, class_images)).encode()
-        models.write(layout.class_images_manifest_key(plan_id), body, "application/json")
+        models.write(layout.models.class_images_manifest_key(plan_id), body, "application/json")
     if states:
-        body = json.dumps([{"prefix": models.uri(layout.TRAINING_PREFIX)}, *states]).encode()
-        models.write(layout.states_manifest_key(plan_id), body, "application/json")
+        body = json.dumps([{"prefix": models.uri(layout.models.TRAINING_PREFIX)}, *states]).encode()
+        models.write(layout.models.states_manifest_key(plan_id), body, "application/json")
 
 
 def write_base_manifest(services: LaunchServices, plan_id: str, base_id: str) -> None:
     """Write which files of the base a training needs: all but the refiner's 4.5 GB."""
-    prefix = layout.base_prefix(base_id)
+    prefix = layout.bases.base_prefix(base_id)
     stored = [one.key for one in services.bases.list(prefix, MAX_BASE_FILES)]
     files = [key.removeprefix(prefix) for key in stored if not key.endswith("/")]
     needed = [file for file in files if not file.startswith(f"{REFINER_FOLDER}/")]
     body = json.dumps([{"prefix": services.bases.uri(prefix)}, *needed]).encode()
     models = services.training.models
-    models.write(layout.base_manifest_key(plan_id), body, "application/json")
+    models.write(layout.models.base_manifest_key(plan_id), body, "application/json")
 
 
 def photos_manifest(plan: TrainingPlan, uploads_bucket: str) -> list[object]:
@@ -74,7 +74,7 @@ def photos_manifest(plan: TrainingPlan, uploads_bucket: str) -> list[object]:
     The trials of one sweep share their photos.
     """
     files = dict.fromkeys(file for task in plan.tasks for file in files_of(task))
-    return [{"prefix": f"s3://{uploads_bucket}/{layout.ACCEPTED_PREFIX}"}, *files]
+    return [{"prefix": f"s3://{uploads_bucket}/{layout.uploads.ACCEPTED_PREFIX}"}, *files]
 
 
 def files_of(task: TrainingTask) -> list[str]:

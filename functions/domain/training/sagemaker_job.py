@@ -146,7 +146,9 @@ def training_job_request(
         "RoleArn": settings.role_arn,
         "InputDataConfig": channels(plan, inputs, settings),
         "OutputDataConfig": {
-            "S3OutputPath": models_uri(layout.training_output_prefix(plan.plan_id), settings),
+            "S3OutputPath": models_uri(
+                layout.models.training_output_prefix(plan.plan_id), settings
+            ),
             "CompressionType": "GZIP",
             **({"KmsKeyId": settings.output_kms_key} if settings.output_kms_key else {}),
         },
@@ -155,7 +157,7 @@ def training_job_request(
         "StoppingCondition": stopping(runtime_of_plan(plan, settings), spot=spot),
         "CheckpointConfig": {"S3Uri": checkpoints_uri(plan, settings), "LocalPath": CHECKPOINTS},
         "TensorBoardOutputConfig": {
-            "S3OutputPath": models_uri(layout.tensorboard_prefix(plan.plan_id), settings),
+            "S3OutputPath": models_uri(layout.models.tensorboard_prefix(plan.plan_id), settings),
             "LocalPath": TENSORBOARD,
         },
         "EnableNetworkIsolation": True,
@@ -205,8 +207,10 @@ def environment(settings: TrainingSettings) -> dict[str, str]:
 def checkpoints_uri(plan: TrainingPlan, settings: TrainingSettings) -> str:
     """Return where SageMaker keeps the job's checkpoints; captions are beside the photos."""
     if plan.captions_only:
-        return f"s3://{settings.uploads_bucket}/{layout.captions_prefix(plan.tasks[0].job_id)}"
-    return models_uri(layout.checkpoints_prefix(plan.plan_id), settings)
+        return (
+            f"s3://{settings.uploads_bucket}/{layout.uploads.captions_prefix(plan.tasks[0].job_id)}"
+        )
+    return models_uri(layout.models.checkpoints_prefix(plan.plan_id), settings)
 
 
 def channels(
@@ -217,24 +221,24 @@ def channels(
     A job that only captions gets no base.
     """
     plan_id = plan.plan_id
-    plan_folder = layout.plan_key(plan_id).removesuffix(layout.PLAN_FILE)
-    manifest_uri = models_uri(layout.photos_manifest_key(plan_id), settings)
+    plan_folder = layout.models.plan_key(plan_id).removesuffix(layout.container.PLAN_FILE)
+    manifest_uri = models_uri(layout.models.photos_manifest_key(plan_id), settings)
     class_images = []
     if inputs.class_images:
-        uri = models_uri(layout.class_images_manifest_key(plan_id), settings)
-        class_images = [channel(layout.CLASS_IMAGES_CHANNEL, "ManifestFile", uri)]
+        uri = models_uri(layout.models.class_images_manifest_key(plan_id), settings)
+        class_images = [channel(layout.container.CLASS_IMAGES_CHANNEL, "ManifestFile", uri)]
     states = []
     if inputs.states:
-        uri = models_uri(layout.states_manifest_key(plan_id), settings)
-        states = [channel(layout.STATE_CHANNEL, "ManifestFile", uri)]
+        uri = models_uri(layout.models.states_manifest_key(plan_id), settings)
+        states = [channel(layout.container.STATE_CHANNEL, "ManifestFile", uri)]
     captioner = []
     if settings.captioner_id is not None and inputs.captioner:
-        folder = layout.captioner_prefix(settings.captioner_id)
+        folder = layout.bases.captioner_prefix(settings.captioner_id)
         uri = f"s3://{settings.bases_bucket}/{folder}"
-        captioner = [channel(layout.CAPTIONER_CHANNEL, "S3Prefix", uri)]
+        captioner = [channel(layout.container.CAPTIONER_CHANNEL, "S3Prefix", uri)]
     return [
-        channel(layout.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
-        channel(layout.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
+        channel(layout.container.PLAN_CHANNEL, "S3Prefix", models_uri(plan_folder, settings)),
+        channel(layout.container.PHOTOS_CHANNEL, "ManifestFile", manifest_uri),
         *([] if plan.captions_only else [base_channel(plan_id, inputs, settings)]),
         *([] if plan.safety is None else safety_channels(settings)),
         *captioner,
@@ -246,8 +250,11 @@ def channels(
 def safety_channels(settings: TrainingSettings) -> list[dict[str, Any]]:
     """Return the channels with the safety checker and the content filter, as far as named."""
     found = {
-        layout.CHECKER_CHANNEL: (settings.safety.checker_id, layout.safety_prefix),
-        layout.FILTER_CHANNEL: (settings.safety.filter_id, layout.classifier_prefix),
+        layout.container.CHECKER_CHANNEL: (settings.safety.checker_id, layout.bases.safety_prefix),
+        layout.container.FILTER_CHANNEL: (
+            settings.safety.filter_id,
+            layout.bases.classifier_prefix,
+        ),
     }
     return [
         channel(name, "S3Prefix", f"s3://{settings.bases_bucket}/{prefix(named)}")
@@ -259,10 +266,10 @@ def safety_channels(settings: TrainingSettings) -> list[dict[str, Any]]:
 def base_channel(plan_id: str, inputs: Inputs, settings: TrainingSettings) -> dict[str, Any]:
     """Return the channel with the base: its whole folder, or what a manifest names of it."""
     if inputs.base_manifest:
-        uri = models_uri(layout.base_manifest_key(plan_id), settings)
-        return channel(layout.BASE_CHANNEL, "ManifestFile", uri)
-    uri = f"s3://{settings.bases_bucket}/{layout.base_prefix(inputs.base_id)}"
-    return channel(layout.BASE_CHANNEL, "S3Prefix", uri)
+        uri = models_uri(layout.models.base_manifest_key(plan_id), settings)
+        return channel(layout.container.BASE_CHANNEL, "ManifestFile", uri)
+    uri = f"s3://{settings.bases_bucket}/{layout.bases.base_prefix(inputs.base_id)}"
+    return channel(layout.container.BASE_CHANNEL, "S3Prefix", uri)
 
 
 def channel(name: str, kind: str, uri: str) -> dict[str, Any]:

@@ -33,8 +33,10 @@ def task_of(models: Storage, record: JobRecord) -> TrainingTask:
     Raises:
         TrainingFailedError: these documents are missing.
     """
-    accepted = find_document(models, layout.accepted_upload_key(record.job_id), AcceptedUpload)
-    report = find_document(models, layout.photo_report_key(record.job_id), PhotoReport)
+    accepted = find_document(
+        models, layout.models.accepted_upload_key(record.job_id), AcceptedUpload
+    )
+    report = find_document(models, layout.models.photo_report_key(record.job_id), PhotoReport)
     photos = photos_of(report) if report is not None else ()
     adapter = None if report is None else report.adapter
     if accepted is None or not (photos or adapter):
@@ -60,7 +62,7 @@ def captions_of(task: TrainingTask, jobs: Jobs) -> str | None:
     job_id = task.photos[0].file.partition("/")[0]
     described = jobs.get(job_id)
     done = described is not None and described.captioned
-    return layout.captions_in_channel(job_id) if done else None
+    return layout.uploads.captions_in_channel(job_id) if done else None
 
 
 def marked(task: TrainingTask, marks: MarksOfTrainings) -> TrainingTask:

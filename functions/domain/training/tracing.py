@@ -26,7 +26,7 @@ def trace_ended(services: TrainingServices, traces: Traces, event: TrainingEvent
     named, state = parse_training_job_name(name), services.trainer.describe(name)
     if named is None or state is None or not state.ended:
         return True
-    plan = find_document(services.models, layout.plan_key(named.plan_id), TrainingPlan)
+    plan = find_document(services.models, layout.models.plan_key(named.plan_id), TrainingPlan)
     tasks = () if plan is None else plan.tasks
     records = [services.jobs.get(task.job_id) for task in tasks]
     segments = [

@@ -96,7 +96,7 @@ def find_trained(models: Storage, record: JobRecord) -> TrainedAdapter | None:
 def find_result(models: Storage, record: JobRecord) -> tuple[TrainingResult, TrainedAdapter] | None:
     """Return the newest result of this job, and the reference to it."""
     for plan_id in dict.fromkeys((record.plan_id or record.job_id, record.job_id)):
-        key = layout.result_key(plan_id, record.job_id)
+        key = layout.models.result_key(plan_id, record.job_id)
         try:
             body = models.read(key, DOCUMENT_LIMIT)
             result = TrainingResult.model_validate_json(body)

@@ -68,13 +68,13 @@ def get_export_file(export_id: OwnExport) -> ExportFile:
     """Return a link to the archive, good for 15 minutes. The audit trail says who has asked."""
     tenant, stores = caller(router, "admin").tenant, services(router)
     row = own(stores, tenant, export_id)
-    key = layout.export_key(tenant, export_id)
+    key = layout.uploads.export_key(tenant, export_id)
     if row.status != "succeeded" or row.sha256 is None or stores.uploads.head(key) is None:
         raise ApiError("not_found")
     end = stores.now() + timedelta(seconds=LINK_SECONDS)
     return ExportFile(
         id=export_id,
-        url=stores.forms.link(key, layout.export_name(export_id), LINK_SECONDS),
+        url=stores.forms.link(key, layout.uploads.export_name(export_id), LINK_SECONDS),
         size=row.size,
         sha256=row.sha256,
         expires_at=end.isoformat(),
@@ -103,7 +103,7 @@ def check_known(stores: Services, subject: ExportSubject) -> None:
     if subject.kind == "tenant" or own_consents(subject, stores.consents.of(subject.tenant)):
         return
     if subject.upload is not None:
-        prefix = layout.upload_prefix(subject.tenant, subject.upload)
+        prefix = layout.uploads.upload_prefix(subject.tenant, subject.upload)
         row = stores.jobs.of_upload(f"{subject.tenant}/{subject.upload}")
         if stores.uploads.list(prefix, 1) or row.points_to is not None:
             return
@@ -125,6 +125,6 @@ def own(stores: Services, tenant: str, export_id: str) -> ExportRow:
 def view(stores: Services, row: ExportRow) -> ExportView:
     """Return a row as its tenant sees it."""
     shown = judged(row, stores.now())
-    key = layout.export_key(row.subject.tenant, row.export_id)
+    key = layout.uploads.export_key(row.subject.tenant, row.export_id)
     gone = shown.status == "succeeded" and stores.uploads.head(key) is None
     return ExportView.of(shown, gone=gone)

@@ -73,12 +73,12 @@ def get_samples(job_id: JobPath) -> JobSamples:
     tenant, stores = caller(router, "read").tenant, services(router)
     record = own_job(stores, tenant, job_id)
     check_enabled(stores, job_id)
-    prefix = layout.samples_prefix(record.plan_id or job_id, job_id)
+    prefix = layout.models.samples_prefix(record.plan_id or job_id, job_id)
     end = stores.now() + timedelta(seconds=SAMPLE_SECONDS)
     found = [
         (step, one.key)
         for one in stores.documents.list(prefix, MAX_SAMPLES)
-        if (step := layout.step_of_sample(one.key.removeprefix(prefix))) is not None
+        if (step := layout.models.step_of_sample(one.key.removeprefix(prefix))) is not None
     ]
     data = tuple(
         Sample(step=step, url=stores.links.link(key, f"step-{step}.png", SAMPLE_SECONDS))

@@ -67,7 +67,7 @@ def create_model(body: NewTraining) -> TrainingStarted:
     is trained once; a second request for it answers with the first one's job.
     """
     who, stores = caller(router, "train"), services(router)
-    prefix = layout.upload_prefix(who.tenant, body.upload_id)
+    prefix = layout.uploads.upload_prefix(who.tenant, body.upload_id)
     if not stores.uploads.list(prefix, 1):
         raise ApiError("not_found")
     place = f"{who.tenant}/{body.upload_id}"
@@ -106,11 +106,11 @@ def check_adapter(stores: Services, body: NewTraining, tenant: str) -> None:
     Raises:
         ApiError: the field ``adapter_file`` says why.
     """
-    prefix = layout.upload_prefix(tenant, body.upload_id)
+    prefix = layout.uploads.upload_prefix(tenant, body.upload_id)
     named = body.request.adapter_file
     listed = {one.key.removeprefix(prefix): one.size for one in stores.uploads.list(prefix, 1000)}
     if named is None:
-        message = LORA_NOT_NAMED if layout.API_ADAPTER_FILE in listed else None
+        message = LORA_NOT_NAMED if layout.uploads.API_ADAPTER_FILE in listed else None
     else:
         kinds = file_kinds_of(listed)
         others = {*kinds.photos, *kinds.class_photos} - {named}
@@ -132,7 +132,7 @@ def start(stores: Services, body: NewTraining, tenant: str, before: UploadRow) -
     check_adapter(stores, body, tenant)
     check_quotas(stores, tenant)
     spend(stores, f"trainings#{tenant}", DAY_SECONDS, stores.limits.trainings_per_day)
-    key = layout.upload_prefix(tenant, body.upload_id) + layout.REQUEST_FILE
+    key = layout.uploads.upload_prefix(tenant, body.upload_id) + layout.uploads.REQUEST_FILE
     # What was said stays said, also a default: it goes before a preset or a folder's name.
     request = body.request.model_dump_json(exclude_unset=True).encode()
     stores.uploads.write(key, request, "application/json")
@@ -167,7 +167,7 @@ def get_files(model_id: ModelPath) -> ModelFiles:
     key, result = result_of(stores, tenant, model_id)
     if result is None:
         raise ApiError("not_found")
-    folder = key.removesuffix(layout.RESULT_FILE)
+    folder = key.removesuffix(layout.container.RESULT_FILE)
     end = stores.now() + timedelta(seconds=LINK_SECONDS)
     files = tuple(
         ModelFile(
@@ -192,9 +192,12 @@ def push_model(model_id: ModelPath) -> ModelPushed:
     key, result = result_of(stores, who.tenant, model_id)
     if result is None:
         raise ApiError("not_found")
-    folder, prefix = key.removesuffix(layout.RESULT_FILE), layout.hub_prefix(who.tenant, model_id)
+    folder, prefix = (
+        key.removesuffix(layout.container.RESULT_FILE),
+        layout.hub.hub_prefix(who.tenant, model_id),
+    )
     uri = stores.hub.uri(prefix)
-    inner = f"{layout.ADAPTER_FOLDER}/"
+    inner = f"{layout.container.ADAPTER_FOLDER}/"
     with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
         list(
             pool.map(
@@ -223,7 +226,7 @@ def details(stores: Services, record: ModelRecord) -> ModelDetails:
 
 def is_disabled(stores: Services, model_id: str) -> bool:
     """Return whether a takedown has disabled a model, or the trial that a sweep's model is."""
-    return stores.documents.head(layout.disabled_model_key(model_id)) is not None
+    return stores.documents.head(layout.models.disabled_model_key(model_id)) is not None
 
 
 def check_enabled(stores: Services, model_id: str) -> None:
@@ -240,11 +243,13 @@ def result_of(stores: Services, tenant: str, model_id: str) -> tuple[str, Traini
     """Return what the trainer has written, and its key; for a sweep that of the best trial."""
     job = stores.jobs.get(model_id)
     if job is not None and job.trials:
-        report = find_document(stores.documents, layout.sweep_report_key(model_id), SweepReport)
+        report = find_document(
+            stores.documents, layout.models.sweep_report_key(model_id), SweepReport
+        )
         job = None if report is None else stores.jobs.get(report.trials[0].job_id)
     if job is None or job.plan_id is None or job.tenant != tenant:
         return "", None
-    key = layout.result_key(job.plan_id, job.job_id)
+    key = layout.models.result_key(job.plan_id, job.job_id)
     return key, find_readable(stores.documents, key, TrainingResult)
 
 

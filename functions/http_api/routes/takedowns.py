@@ -75,12 +75,14 @@ def get_evidence(case_id: AnyCase) -> TakedownEvidence:
     """Return the reporter's words and a link to the picture; the scope is `operate`."""
     caller(router, "operate")
     stores = services(router)
-    case, prefix = existing(stores.takedowns.get(case_id)), layout.takedown_prefix(case_id)
-    picture = prefix + layout.TAKEDOWN_PICTURE
+    case, prefix = existing(stores.takedowns.get(case_id)), layout.uploads.takedown_prefix(case_id)
+    picture = prefix + layout.uploads.TAKEDOWN_PICTURE
     return TakedownEvidence(
         case=case,
-        report=find_readable(stores.uploads, prefix + layout.TAKEDOWN_REPORT, TakedownReport),
-        picture_url=stores.forms.link(picture, layout.TAKEDOWN_PICTURE, LINK_SECONDS),
+        report=find_readable(
+            stores.uploads, prefix + layout.uploads.TAKEDOWN_REPORT, TakedownReport
+        ),
+        picture_url=stores.forms.link(picture, layout.uploads.TAKEDOWN_PICTURE, LINK_SECONDS),
     )
 
 

@@ -66,14 +66,14 @@ def create_upload(body: NewUpload) -> UploadCreated:
     """Return a form for each file, bound to one key, its size and its type."""
     tenant, stores = caller(router, "train").tenant, services(router)
     check_files(body.files)
-    return forms_for(stores, tenant, token_hex(layout.API_UPLOAD_BYTES), body.files, 0)
+    return forms_for(stores, tenant, token_hex(layout.uploads.API_UPLOAD_BYTES), body.files, 0)
 
 
 @router.post("/v1/uploads/<upload_id>/files", summary="Add files to an upload", tags=["uploads"])
 def add_files(upload_id: UploadId, body: MoreFiles) -> UploadCreated:
     """Return forms for further files of an upload that has files, and no training yet."""
     who, stores = caller(router, "train"), services(router)
-    listed = stores.uploads.list(layout.upload_prefix(who.tenant, upload_id), 1)
+    listed = stores.uploads.list(layout.uploads.upload_prefix(who.tenant, upload_id), 1)
     if not listed:
         raise ApiError("not_found")
     check_untrained(stores, who, upload_id)
@@ -87,7 +87,7 @@ def forms_for(
     stores: Services, tenant: str, upload: str, files: tuple[FileToUpload, ...], first: int
 ) -> UploadCreated:
     """Return a signed form for each file; their numbers begin with ``first``."""
-    prefix, forms = layout.upload_prefix(tenant, upload), []
+    prefix, forms = layout.uploads.upload_prefix(tenant, upload), []
     for number, file in enumerate(files, first):
         form = stores.forms.form(prefix + name_of(number, file), file.size, file.type, FORM_SECONDS)
         forms.append(UploadForm(number=number, url=form.url, fields=form.fields))
@@ -120,7 +120,7 @@ def inspect_photo(
     With `preset=face` faces are looked for as in a training, where the stack and the base want it.
     """
     tenant, stores = caller(router, "train").tenant, services(router)
-    prefix = layout.upload_prefix(tenant, upload_id)
+    prefix = layout.uploads.upload_prefix(tenant, upload_id)
     key = photo_key(stores, prefix, number)
     if key is None:
         raise ApiError("not_found")
@@ -139,7 +139,7 @@ def inspect_photo(
 def list_photos(upload_id: UploadId) -> UploadPhotos:
     """Return a link to each photo that is still kept, for who may train on it."""
     tenant, stores = caller(router, "train").tenant, services(router)
-    prefix = layout.upload_prefix(tenant, upload_id)
+    prefix = layout.uploads.upload_prefix(tenant, upload_id)
     listed = stores.uploads.list(prefix, 3 * MAX_FILES)
     if not listed:
         raise ApiError("not_found")
@@ -164,7 +164,7 @@ def list_photos(upload_id: UploadId) -> UploadPhotos:
 def erase_photo(upload_id: UploadId, number: Number) -> PhotoErased:
     """Erase a photo and its caption, every version of them, before the upload is trained."""
     who, stores = caller(router, "train"), services(router)
-    prefix = layout.upload_prefix(who.tenant, upload_id)
+    prefix = layout.uploads.upload_prefix(who.tenant, upload_id)
     if photo_key(stores, prefix, number) is None:
         raise ApiError("not_found")
     check_untrained(stores, who, upload_id)
@@ -204,10 +204,10 @@ def photo_key(stores: Services, prefix: str, number: int) -> str | None:
 
 def state_of(stores: Services, tenant: str, upload: str) -> UploadState:
     """Return what has arrived of an upload, and what became of it."""
-    prefix = layout.upload_prefix(tenant, upload)
+    prefix = layout.uploads.upload_prefix(tenant, upload)
     listed = stores.uploads.list(prefix, 1000)
     row = stores.jobs.of_upload(f"{tenant}/{upload}")
-    files = [one for one in listed if one.key != prefix + layout.REQUEST_FILE]
+    files = [one for one in listed if one.key != prefix + layout.uploads.REQUEST_FILE]
     refusal_id = upload if row.refused_code == "name_refused" else None
     return UploadState(
         id=upload,

@@ -9,12 +9,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from contracts.base import BaseCard, files_of, hash_of_files
-from contracts.shared.layout import (
-    BASE_FILE,
-    base_prefix,
-    captioner_prefix,
-    names_key,
-)
+from contracts.shared.layout.bases import BASE_FILE, base_prefix, captioner_prefix, names_key
 from likeness_client.doctor.account import Account, code_in
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from contracts.shared.layout import classifier_prefix, safety_prefix
+from contracts.shared.layout.bases import classifier_prefix, safety_prefix
 from contracts.shared.pictures.classifier import (
     CHECKER_FILES,
     CONFIG,

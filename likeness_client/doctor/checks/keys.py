@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from contracts.shared.layout import BASE_FILE, ENDPOINT_PREFIX, base_prefix
+from contracts.shared.layout.bases import BASE_FILE, base_prefix
+from contracts.shared.layout.models import ENDPOINT_PREFIX
 from likeness_client.doctor.account import Account, code_in
 from likeness_client.doctor.checks.common import find
 from likeness_client.doctor.deployment import Deployment

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from secrets import token_hex
 from typing import Any, NamedTuple, Protocol
 
-from contracts.shared.layout import answer_prefix, picture_file
+from contracts.shared.layout.uploads import answer_prefix, picture_file
 from contracts.shared.pictures.picture_places import BASE_OWNER, LINK_SECONDS, own_place
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 2, 10, 3

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aws.parameters.classifiers import fetched
-from contracts.shared.layout import classifier_prefix
+from contracts.shared.layout.bases import classifier_prefix
 from contracts.shared.pictures.classifier import CONFIG, FILES, WEIGHTS, ClassifierError
 from tests.fakes.storage import MemoryStorage
 from tests.fakes.tiny_vit import AGES, FILTER, tiny_vit

@@ -10,7 +10,9 @@ from botocore.exceptions import ClientError
 
 from contracts.base import BaseCard, GateFloors
 from contracts.documents.training import GateReport, TrainingResult
-from contracts.shared.layout import base_prefix, result_key, upload_row
+from contracts.shared.layout.bases import base_prefix
+from contracts.shared.layout.models import result_key
+from contracts.shared.layout.rows import upload_row
 from likeness_client.__main__ import main
 from likeness_client.bases.calibrate import find_gaps, floors_of, measure
 from likeness_client.bases.errors import BaseRefusedError

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.documents.status import StatusChange
-from contracts.shared.layout import upload_row
+from contracts.shared.layout.rows import upload_row
 from likeness_client.__main__ import main
 from likeness_client.jobs import Jobs, RefusedUpload, UnknownJobError, cancel, describe
 

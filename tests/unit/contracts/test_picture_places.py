@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.shared.layout import answer_prefix, pictures_prefix
+from contracts.shared.layout.uploads import answer_prefix, pictures_prefix
 from contracts.shared.pictures.picture_places import own_place, tenant_hash
 
 ACME, GLOBEX = tenant_hash("acme"), tenant_hash("globex")

@@ -95,8 +95,8 @@ def world_of(asked: TrainingRequest, report: PhotoReport) -> World:
     world = World()
     world.enter(1, "token")
     accepted = AcceptedUpload(job=spec(1), request=asked, photos=())
-    write_document(world.models, layout.accepted_upload_key(JOB), accepted)
-    write_document(world.models, layout.photo_report_key(JOB), report)
+    write_document(world.models, layout.models.accepted_upload_key(JOB), accepted)
+    write_document(world.models, layout.models.photo_report_key(JOB), report)
     agree_on_price(JOB, PricingServices(world.jobs, world.models, world.bases, INSTANCE))
     return world
 
@@ -105,7 +105,7 @@ def estimate_of_dry_run(world: World, report: PhotoReport) -> Estimate:
     summary = PhotoSummary(job_id=JOB, accepted=len(report.usable), refused=0)
     # The owner's file names are not the matter here: none is looked up without a refused photo.
     quiet = report.model_copy(update={"photos": report.usable})
-    write_document(world.models, layout.photo_report_key(JOB), quiet)
+    write_document(world.models, layout.models.photo_report_key(JOB), quiet)
     services = NoticeServices(world.models, world.jobs, MemoryNotifier())
     dry_run = dry_run_notice(DryRunInput(job=spec(1), photos=summary), services).dry_run
     assert dry_run is not None

@@ -33,7 +33,7 @@ PHOTOS = {f"{n}.jpg": bytes([n]) for n in range(5)}
 
 
 def accepted_upload(intake: IntakeServices, job_id: str) -> AcceptedUpload:
-    return read_document(intake.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+    return read_document(intake.models, layout.models.accepted_upload_key(job_id), AcceptedUpload)
 
 
 def test_an_upload_becomes_a_job_with_pinned_photos() -> None:
@@ -96,7 +96,7 @@ def test_a_bad_request_leaves_its_problems_for_the_notice(body: bytes) -> None:
     event = announced(put_upload(intake, PHOTOS, body))
     with pytest.raises(InvalidRequestError):
         accept_request(event, intake, NOW)
-    key = layout.problems_key("acme", "first")
+    key = layout.models.problems_key("acme", "first")
     assert read_document(intake.models, key, RequestProblems).problems
     assert isinstance(intake.jobs, MemoryJobs)
     assert intake.jobs.records == {}
@@ -154,7 +154,7 @@ def test_a_name_on_the_list_is_not_trained(listed: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         accept_request(event, intake, NOW)
     assert caught.value.facts["code"] == "name_refused"
-    key = layout.problems_key("acme", "first")
+    key = layout.models.problems_key("acme", "first")
     stored = read_document(intake.models, key, RequestProblems)
     assert [one.field for one in stored.problems] == ["sample_prompts"]
     assert "famous" not in stored.model_dump_json().lower()
@@ -167,12 +167,14 @@ def test_a_text_that_an_operator_lets_through_is_trained_for_its_tenant_alone() 
     event = announced(put_upload(intake, PHOTOS, NAMED))
     owner = tenant_hash("globex")
     (text,) = NAMED["validation_prompts"]
-    key = layout.allowed_key(marker_of(owner, hash_of_texts(owner, [text])))
+    key = layout.models.allowed_key(marker_of(owner, hash_of_texts(owner, [text])))
     intake.models.write(key, b"")
     with pytest.raises(InvalidRequestError):
         accept_request(event, intake, NOW)
     owner = tenant_hash("acme")
-    key = layout.allowed_key(marker_of(owner, hash_of_texts(owner, ["A photo of famous person"])))
+    key = layout.models.allowed_key(
+        marker_of(owner, hash_of_texts(owner, ["A photo of famous person"]))
+    )
     intake.models.write(key, b"")
     assert accept_request(event, intake, NOW).status == "accepted"
 
@@ -272,7 +274,7 @@ def test_the_face_preset_crops_to_faces_where_the_base_can_find_them(
     detector: str | None, request_: dict[str, Any], crop: str
 ) -> None:
     intake = memory_intake()
-    key = layout.base_prefix(BASE_ID) + layout.BASE_FILE
+    key = layout.bases.base_prefix(BASE_ID) + layout.bases.BASE_FILE
     write_document(intake.bases.storage, key, base_card(face_detector=detector))
     answer = accept_request(announced(put_upload(intake, PHOTOS, REQUEST | request_)), intake, NOW)
     stored = accepted_upload(intake, answer.job.job_id)

@@ -108,7 +108,9 @@ def test_settings_in_a_tar_of_a_whole_folder_are_settings_and_no_photo() -> None
     config = {"./config.json": b'{"lora_r": 4, "lora_alpha": 4}'}
     key = put_upload(intake, {"set.tar.gz": tarred(photos | config)}, {})
     job = accept_request(announced(key), intake, NOW).job
-    upload = read_document(intake.models, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    upload = read_document(
+        intake.models, layout.models.accepted_upload_key(job.job_id), AcceptedUpload
+    )
     assert (upload.request.rank, len(upload.photos)) == (4, 5)
 
 
@@ -198,7 +200,7 @@ def test_files_of_an_archive_keep_their_names_for_the_owner_only() -> None:
     intake = memory_intake()
     key = put_upload(intake, {"photos.zip": zipped(FILES)})
     job = accept_request(announced(key), intake, NOW).job
-    key = layout.accepted_upload_key(job.job_id)
+    key = layout.models.accepted_upload_key(job.job_id)
     pins = read_document(intake.models, key, AcceptedUpload).photos
     assert {pin.name for pin in pins} == {"photos.zip/a.jpg", "photos.zip/sub/b.jpg"}
     assert all(pin.key.startswith("unpacked/acme/first/") for pin in pins)

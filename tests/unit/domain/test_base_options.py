@@ -84,7 +84,7 @@ def test_a_card_that_asks_for_trained_text_encoders_is_refused_unless_the_reques
 
 def test_an_upload_with_such_an_option_is_refused_and_its_problems_are_kept() -> None:
     intake = memory_intake()
-    key = layout.base_prefix(intake.bases.base_id) + layout.BASE_FILE
+    key = layout.bases.base_prefix(intake.bases.base_id) + layout.bases.BASE_FILE
     changes = {"family": "zimage", "prediction_type": "flow_prediction"}
     card = read_document(intake.bases.storage, key, BaseCard).model_copy(update=changes)
     write_document(intake.bases.storage, key, card)
@@ -92,6 +92,8 @@ def test_an_upload_with_such_an_option_is_refused_and_its_problems_are_kept() ->
     with pytest.raises(InvalidRequestError) as refused:
         accept_request(announced(put_upload(intake, PHOTOS, request)), intake, NOW)
     assert refused.value.facts == {"code": "option_not_for_base", "problems": 2}
-    kept = read_document(intake.models, layout.problems_key("acme", "first"), RequestProblems)
+    kept = read_document(
+        intake.models, layout.models.problems_key("acme", "first"), RequestProblems
+    )
     assert [problem.field for problem in kept.problems] == ["snr_gamma", "noise_offset"]
     assert not intake.jobs.queued()

@@ -36,7 +36,7 @@ def enter(world: World, number: int, most: float | None = None) -> None:
     world.enter(number, f"token-{number}")
     request = REQUEST.model_copy(update={"max_cost_usd": most})
     accepted = AcceptedUpload(job=spec(number), request=request, photos=())
-    write_document(world.models, layout.accepted_upload_key(job_id(number)), accepted)
+    write_document(world.models, layout.models.accepted_upload_key(job_id(number)), accepted)
     agree_on_price(job_id(number), PricingServices(world.jobs, world.models, world.bases, INSTANCE))
 
 
@@ -46,7 +46,7 @@ def end(world: World, name: str, **facts: object) -> None:
 
 
 def write_steps(world: World, number: int, name: str, steps: int) -> None:
-    key = layout.result_key(plan_id_of_name(name), job_id(number))
+    key = layout.models.result_key(plan_id_of_name(name), job_id(number))
     metrics = TrainingMetrics(steps=steps, final_loss=None, train_seconds=1)
     result = TrainingResult(
         job_id=job_id(number), training_job_name=name, status="succeeded", metrics=metrics
@@ -93,7 +93,7 @@ def test_what_is_paid_ends_the_training_in_time_to_save_what_was_learnt() -> Non
     (name,) = launch(world.launching, NOON)
     limit = world.trainer.requests[name]["StoppingCondition"]["MaxRuntimeInSeconds"]
     assert limit == int(0.5 / USD_PER_HOUR[INSTANCE] * 3600)
-    plan = read_document(world.models, layout.plan_key(job_id(1)), TrainingPlan)
+    plan = read_document(world.models, layout.models.plan_key(job_id(1)), TrainingPlan)
     assert plan.deadline_seconds == limit - EXPORT_SECONDS
 
 

@@ -38,7 +38,7 @@ class Stack(World):
         self.jobs.claim(job, "arn:execution:1", NOON)
         inspect(self.models, job)
         accepted = AcceptedUpload(job=job, request=ASKED, photos=())
-        write_document(self.models, layout.accepted_upload_key(job.job_id), accepted)
+        write_document(self.models, layout.models.accepted_upload_key(job.job_id), accepted)
         self.enter_captions(token)
 
     def enter_captions(self, token: str) -> None:
@@ -83,7 +83,7 @@ def test_the_job_gets_the_captioner_and_no_base_and_writes_beside_the_photos() -
     assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == SETTINGS.max_captioning_seconds
     tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
     assert (tags["work"], tags["job"], tags["plan"]) == ("captions", job_id(1), MINE)
-    plan = read_document(stack.models, layout.plan_key(MINE), TrainingPlan)
+    plan = read_document(stack.models, layout.models.plan_key(MINE), TrainingPlan)
     assert plan.captions_only
     assert plan.tasks[0].marks is None
 
@@ -97,10 +97,10 @@ def test_the_training_that_follows_reads_the_captions_and_loads_no_captioner() -
     assert plan_id_of_name(name) == job_id(1)
     request = stack.trainer.requests[name]
     assert {one["ChannelName"] for one in request["InputDataConfig"]} == {"plan", "photos", "base"}
-    plan = read_document(stack.models, layout.plan_key(job_id(1)), TrainingPlan)
+    plan = read_document(stack.models, layout.models.plan_key(job_id(1)), TrainingPlan)
     captions = f"{job_id(1)}/captions/captions.json"
     assert plan.tasks[0].captions == captions
-    manifest = json.loads(stack.models.read(layout.photos_manifest_key(job_id(1)), 10_000))
+    manifest = json.loads(stack.models.read(layout.models.photos_manifest_key(job_id(1)), 10_000))
     assert captions in manifest
     stack.write_result(1)
     stack.end()

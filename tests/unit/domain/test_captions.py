@@ -32,7 +32,7 @@ def words(files: dict[str, bytes]) -> set[str | None]:
     intake = memory_intake()
     job = accept_request(announced(put_upload(intake, files)), intake, NOW).job
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
-    report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+    report = read_document(intake.models, layout.models.photo_report_key(job.job_id), PhotoReport)
     assert all(photo.codes == () for photo in report.photos)
     return {photo.caption for photo in report.photos}
 
@@ -151,6 +151,6 @@ def test_a_text_in_marked_utf_16_is_read_and_a_list_that_says_nothing_is_told() 
     files = GOOD | {"0.txt": "zoë smiling".encode("utf-16"), "metadata.csv": b"a,b\n1,2\n"}
     job = accept_request(announced(put_upload(intake, files)), intake, NOW).job
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
-    report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+    report = read_document(intake.models, layout.models.photo_report_key(job.job_id), PhotoReport)
     ignored = {photo.caption: "caption_ignored" in photo.codes for photo in report.photos}
     assert ignored == {"zoë smiling": False, None: True}

@@ -25,8 +25,8 @@ ORDER = ClassImageOrder(
     class_prompt=REQUEST.class_prompt, resolution=64, count=REQUEST.num_class_images
 )
 KEY = class_image_key(BASE_SHA256, ORDER)
-MADE = layout.made_class_images_prefix(job_id(1), KEY)
-KEPT = layout.class_images_prefix(KEY)
+MADE = layout.models.made_class_images_prefix(job_id(1), KEY)
+KEPT = layout.models.class_images_prefix(KEY)
 
 
 def make(models: MemoryStorage, data: bytes = b"latents", recipe: str = "a" * 64) -> ClassImageSet:
@@ -43,7 +43,7 @@ def make(models: MemoryStorage, data: bytes = b"latents", recipe: str = "a" * 64
         sha256=digest,
     )
     models.write(MADE + prior.file, data)
-    write_document(models, MADE + layout.CLASS_IMAGES_FILE, prior)
+    write_document(models, MADE + layout.container.CLASS_IMAGES_FILE, prior)
     return prior
 
 
@@ -72,17 +72,17 @@ def test_a_set_that_a_job_made_reaches_every_later_job() -> None:
     world = World()
     world.enter(1)
     launch(world.launching, NOON)
-    assert layout.CLASS_IMAGES_CHANNEL not in channel_names(world)
+    assert layout.container.CLASS_IMAGES_CHANNEL not in channel_names(world)
 
     prior = make(world.models)
-    follow(world.services, event_of(MADE + layout.CLASS_IMAGES_FILE), NOON)
+    follow(world.services, event_of(MADE + layout.container.CLASS_IMAGES_FILE), NOON)
     assert world.models.objects[KEPT + prior.file] == b"latents"
 
     later = World(models=world.models)
     later.enter(2)
     launch(later.launching, NOON)
-    assert channel_names(later)[-1] == layout.CLASS_IMAGES_CHANNEL
-    manifest = json.loads(world.models.objects[layout.class_images_manifest_key(job_id(2))])
+    assert channel_names(later)[-1] == layout.container.CLASS_IMAGES_CHANNEL
+    manifest = json.loads(world.models.objects[layout.models.class_images_manifest_key(job_id(2))])
     assert manifest == [
         {"prefix": "s3://models/priors/"},
         f"{KEY}/prior.json",
@@ -95,18 +95,18 @@ def test_tasks_of_one_class_share_one_set() -> None:
     world.enter(1)
     launch(world.launching, NOON)
     make(world.models)
-    keep_class_images(world.models, MADE + layout.CLASS_IMAGES_FILE)
-    (task,) = read_document(world.models, layout.plan_key(job_id(1)), TrainingPlan).tasks
+    keep_class_images(world.models, MADE + layout.container.CLASS_IMAGES_FILE)
+    (task,) = read_document(world.models, layout.models.plan_key(job_id(1)), TrainingPlan).tasks
     assert len(find_class_images(world.models, [task, task], CARD)) == 1
 
 
 def test_an_event_of_a_kept_set_changes_nothing() -> None:
     world = World()
     make(world.models)
-    follow(world.services, event_of(MADE + layout.CLASS_IMAGES_FILE), NOON)
+    follow(world.services, event_of(MADE + layout.container.CLASS_IMAGES_FILE), NOON)
     before = dict(world.models.objects)
-    follow(world.services, event_of(KEPT + layout.CLASS_IMAGES_FILE), NOON)
-    follow(world.services, event_of(MADE + layout.CLASS_IMAGES_FILE), NOON)
+    follow(world.services, event_of(KEPT + layout.container.CLASS_IMAGES_FILE), NOON)
+    follow(world.services, event_of(MADE + layout.container.CLASS_IMAGES_FILE), NOON)
     assert world.models.objects == before
 
 
@@ -115,17 +115,17 @@ def test_a_set_whose_file_is_not_there_yet_is_tried_again() -> None:
     prior = make(models)
     models.delete(MADE + prior.file)
     with pytest.raises(ObjectMissingError):
-        keep_class_images(models, MADE + layout.CLASS_IMAGES_FILE)
-    assert KEPT + layout.CLASS_IMAGES_FILE not in models.objects
+        keep_class_images(models, MADE + layout.container.CLASS_IMAGES_FILE)
+    assert KEPT + layout.container.CLASS_IMAGES_FILE not in models.objects
 
 
 def test_a_set_of_a_newer_recipe_takes_the_place_and_the_old_file_stays_readable() -> None:
     models = MemoryStorage()
     old = make(models)
-    keep_class_images(models, MADE + layout.CLASS_IMAGES_FILE)
+    keep_class_images(models, MADE + layout.container.CLASS_IMAGES_FILE)
     new = make(models, b"newer", "b" * 64)
-    keep_class_images(models, MADE + layout.CLASS_IMAGES_FILE)
-    assert read_document(models, KEPT + layout.CLASS_IMAGES_FILE, ClassImageSet) == new
+    keep_class_images(models, MADE + layout.container.CLASS_IMAGES_FILE)
+    assert read_document(models, KEPT + layout.container.CLASS_IMAGES_FILE, ClassImageSet) == new
     assert {KEPT + old.file, KEPT + new.file} <= set(models.objects)
 
 
@@ -133,6 +133,6 @@ def test_a_set_that_is_kept_already_is_not_copied_again() -> None:
     models = MemoryStorage()
     prior = make(models)
     for _ in range(2):
-        keep_class_images(models, MADE + layout.CLASS_IMAGES_FILE)
+        keep_class_images(models, MADE + layout.container.CLASS_IMAGES_FILE)
     assert len(models.versions[KEPT + prior.file]) == 1
-    assert len(models.versions[KEPT + layout.CLASS_IMAGES_FILE]) == 1
+    assert len(models.versions[KEPT + layout.container.CLASS_IMAGES_FILE]) == 1

@@ -148,7 +148,7 @@ def test_a_consent_that_contradicts_itself_is_refused(changes: dict[str, Any]) -
 
 # ---- at every door -----------------------------------------------------------------------------
 
-PREFIX = layout.upload_prefix("acme", "first")
+PREFIX = layout.uploads.upload_prefix("acme", "first")
 SETTINGS = {
     "config/k.toml": b"[training_arguments]\nmax_train_epochs = 1\n",
     "config.json": b'{"n_steps": 2}',
@@ -175,11 +175,15 @@ def test_settings_of_another_tool_need_a_consent_beside_them(name: str) -> None:
     with pytest.raises(ConsentRefusedError) as caught:
         accept_request(announced(PREFIX + name), intake, NOW)
     assert caught.value.facts["code"] == "consent_missing"
-    stored = read_document(intake.models, layout.problems_key("acme", "first"), RequestProblems)
+    stored = read_document(
+        intake.models, layout.models.problems_key("acme", "first"), RequestProblems
+    )
     assert [problem.field for problem in stored.problems] == ["consent", "consent.json"]
     intake.uploads.write(PREFIX + "consent.json", BODY)
     job = accept_request(announced(PREFIX + name), intake, NOW).job
-    accepted = read_document(intake.models, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    accepted = read_document(
+        intake.models, layout.models.accepted_upload_key(job.job_id), AcceptedUpload
+    )
     assert accepted.request.consent == DATED
     assert accepted.origins["consent"] == "consent.json"
 
@@ -200,7 +204,9 @@ def test_a_consent_that_is_none_is_named_field_by_field() -> None:
     intake.uploads.write(PREFIX + "consent.json", b'{"given_by": "Anna Schmidt", "who": 1}')
     with pytest.raises(InvalidRequestError):
         accept_request(announced(PREFIX + "config.json"), intake, NOW)
-    stored = read_document(intake.models, layout.problems_key("acme", "first"), RequestProblems)
+    stored = read_document(
+        intake.models, layout.models.problems_key("acme", "first"), RequestProblems
+    )
     found = {problem.field for problem in stored.problems}
     assert {"consent.given_by", "consent.who", "consent.given_at"} <= found
 

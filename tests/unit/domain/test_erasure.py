@@ -110,7 +110,9 @@ class Erasing(World):
 
 def keys_of(storage: MemoryStorage, word: str) -> list[str]:
     """Return the keys with the word in them, but for the servers' markers."""
-    return [k for k in storage.versions if word in k and not k.startswith(layout.ERASED_PREFIX)]
+    return [
+        k for k in storage.versions if word in k and not k.startswith(layout.models.ERASED_PREFIX)
+    ]
 
 
 def test_a_waiting_job_is_stopped_and_its_execution_hears_that_it_was_erased() -> None:
@@ -119,7 +121,7 @@ def test_a_waiting_job_is_stopped_and_its_execution_hears_that_it_was_erased() -
     assert request_erasure(MODEL, world.stopping, NOON).outcome == "erasing"
     assert world.answer_of(1) == "SubjectErasedError"
     assert world.executions.started == [MODEL.erasure_id]
-    assert layout.erased_model_key(job_id(1)) in world.models.objects
+    assert layout.models.erased_model_key(job_id(1)) in world.models.objects
     assert launch(world.launching, NOON) == []
 
 
@@ -176,11 +178,11 @@ def stop_and_erase(world: Erasing, subject: ErasureSubject) -> None:
 
 def test_files_that_come_after_an_erasure_go_with_the_next_request() -> None:
     world, upload = Erasing(), ErasureSubject(tenant="acme", upload="u1")
-    prefix = layout.upload_prefix("acme", "u1")
+    prefix = layout.uploads.upload_prefix("acme", "u1")
     world.uploads.write(f"{prefix}000.jpg", b"face")
     stop_and_erase(world, upload)
     sign_receipt(upload, receipts(world), NOON)
-    world.uploads.write(layout.export_key("acme", "exp_1"), b"asked for since")
+    world.uploads.write(layout.uploads.export_key("acme", "exp_1"), b"asked for since")
     assert request_erasure(upload, world.stopping, NOON).outcome == "erased"
     world.uploads.write(f"{prefix}001.jpg", b"by a form that was signed before")
     later = NOON + timedelta(hours=1)
@@ -199,22 +201,24 @@ def test_all_of_a_job_goes_and_its_neighbour_keeps_the_plan_they_shared() -> Non
     assert plan_id is not None
     for number in (1, 2):
         world.write_result(number)
-        world.uploads.write(layout.accepted_prefix(job_id(number)) + "000.png", b"face")
-    world.models.write(f"{layout.ENDPOINT_PREFIX}{job_id(1)}-0123456789ab.tar.gz", b"weights")
+        world.uploads.write(layout.uploads.accepted_prefix(job_id(number)) + "000.png", b"face")
+    world.models.write(
+        f"{layout.models.ENDPOINT_PREFIX}{job_id(1)}-0123456789ab.tar.gz", b"weights"
+    )
     states = [f"{job_id(9)}/checkpoints/{job_id(n)}/state/step-000001.safetensors" for n in (1, 2)]
     body = json.dumps([{"prefix": "s3://models/training/"}, *states]).encode()
     for of_plan in (plan_id, job_id(1)):  # of a rung that others share, and of one alone
-        world.models.write(layout.states_manifest_key(of_plan), body)
+        world.models.write(layout.models.states_manifest_key(of_plan), body)
     stop_and_erase(world, MODEL)
     assert keys_of(world.models, job_id(1)) == keys_of(world.uploads, job_id(1)) == []
-    left = world.models.objects[layout.states_manifest_key(plan_id)]
+    left = world.models.objects[layout.models.states_manifest_key(plan_id)]
     assert json.loads(left)[1:] == states[1:]
     assert keys_of(world.uploads, job_id(2))
-    plan = read_document(world.models, layout.plan_key(plan_id), TrainingPlan)
+    plan = read_document(world.models, layout.models.plan_key(plan_id), TrainingPlan)
     assert [task.job_id for task in plan.tasks] == [job_id(2)]
     texts = b"".join(b"".join(versions) for versions in world.models.versions.values())
     assert job_id(1).encode() not in texts, "neither in an older version"
-    assert layout.result_key(plan_id, job_id(2)) in world.models.objects
+    assert layout.models.result_key(plan_id, job_id(2)) in world.models.objects
 
 
 def test_a_plan_that_nobody_can_read_keeps_what_may_be_another_s() -> None:
@@ -224,10 +228,10 @@ def test_a_plan_that_nobody_can_read_keeps_what_may_be_another_s() -> None:
     assert plan_id is not None
     world.write_result(1)
     theirs = world.write_result(2)
-    world.models.write(layout.plan_key(plan_id), b"damaged")
+    world.models.write(layout.models.plan_key(plan_id), b"damaged")
     stop_and_erase(world, MODEL)
     assert theirs in world.models.objects
-    assert layout.result_key(plan_id, job_id(1)) not in world.models.versions
+    assert layout.models.result_key(plan_id, job_id(1)) not in world.models.versions
 
 
 def test_the_first_request_says_where_the_receipt_will_lie() -> None:
@@ -235,7 +239,7 @@ def test_the_first_request_says_where_the_receipt_will_lie() -> None:
     world.train(1)
     answer = request_erasure(MODEL, world.stopping, NOON)
     assert (answer.outcome, answer.erasure_id) == ("erasing", MODEL.erasure_id)
-    assert answer.receipt_uri == world.models.uri(layout.receipt_key(MODEL.erasure_id))
+    assert answer.receipt_uri == world.models.uri(layout.models.receipt_key(MODEL.erasure_id))
 
 
 def test_the_logs_of_a_plan_that_trained_nobody_else_go_with_it() -> None:
@@ -243,7 +247,7 @@ def test_the_logs_of_a_plan_that_trained_nobody_else_go_with_it() -> None:
     world.train(1)
     plan_id = world.jobs.records[job_id(1)].plan_id
     assert plan_id is not None
-    logs = [f"{layout.tensorboard_prefix(one)}events.1" for one in (plan_id, job_id(7))]
+    logs = [f"{layout.models.tensorboard_prefix(one)}events.1" for one in (plan_id, job_id(7))]
     for key in logs:
         world.models.write(key, b"losses")
     stop_and_erase(world, MODEL)
@@ -252,8 +256,8 @@ def test_the_logs_of_a_plan_that_trained_nobody_else_go_with_it() -> None:
 
 def test_each_picture_of_a_tenant_is_counted_in_one_store() -> None:
     world = Erasing()
-    world.uploads.write(layout.upload_prefix("acme", "u1") + "a.jpg", b"face")
-    world.uploads.write(layout.pictures_prefix("acme", "a") + "000.png", b"drawn")
+    world.uploads.write(layout.uploads.upload_prefix("acme", "u1") + "a.jpg", b"face")
+    world.uploads.write(layout.uploads.pictures_prefix("acme", "a") + "000.png", b"drawn")
     stop_and_erase(world, TENANT)
     found = world.erasures.rows[TENANT.erasure_id].found or {}
     assert (found["uploaded files"], found["drawn pictures"]) == (1, 1)
@@ -275,7 +279,7 @@ def test_what_was_found_first_is_what_the_receipt_counts() -> None:
 def test_dead_letters_about_an_upload_go_with_it() -> None:
     world = Erasing()
     world.enter(1, "token-1")
-    mine, other = (layout.upload_prefix("acme", name) for name in ("u1", "u2"))
+    mine, other = (layout.uploads.upload_prefix("acme", name) for name in ("u1", "u2"))
     world.letters = MemoryDeadLetters(f"{mine}request.json", f"{other}request.json")
     stop_and_erase(world, ErasureSubject(tenant="acme", upload="u1"))
     assert world.letters.messages == [f"{other}request.json"]
@@ -293,11 +297,11 @@ def test_another_tenant_s_model_is_unknown_and_stays() -> None:
 
 def test_a_photo_takes_the_models_with_it_that_have_learnt_it() -> None:
     world = Erasing()
-    prefix = layout.upload_prefix("acme", "u1")
+    prefix = layout.uploads.upload_prefix("acme", "u1")
     for name in ("a.jpg", "b.jpg"):
         world.uploads.write(prefix + name, name.encode())
     world.enter(1, "token-1")
-    world.models.write(layout.accepted_upload_key(job_id(1)), b"damaged: nobody can tell")
+    world.models.write(layout.models.accepted_upload_key(job_id(1)), b"damaged: nobody can tell")
     name = hashlib.sha256(b"a.jpg").hexdigest()
     stop_and_erase(world, ErasureSubject(tenant="acme", upload="u1", photo=name))
     assert list(world.uploads.versions) == [f"{prefix}b.jpg"]
@@ -328,7 +332,7 @@ def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
     world.enter(2, "token-2", tenant="other")
     world.letters = MemoryDeadLetters("tenants/acme/uploads/u9/request.json", "tenants/acme2/x")
     for tenant in ("acme", "acme2"):
-        world.uploads.write(layout.pictures_prefix(tenant, "a") + "000.png", b"drawn")
+        world.uploads.write(layout.uploads.pictures_prefix(tenant, "a") + "000.png", b"drawn")
         world.uploads.write(large_answer(tenant, job_id(1)), b"drawn")
     world.uploads.write("tenants/acme/lost.jpg", b"in no upload")
     stop_and_erase(world, TENANT)
@@ -342,7 +346,7 @@ def test_a_tenant_goes_with_every_message_about_it_and_no_other() -> None:
 
 def large_answer(tenant: str, *models: str) -> str:
     """Return the key of a picture that the endpoint stored, drawn with these models."""
-    return layout.answer_prefix(tenant_hash(tenant), models, "0" * 32) + "000.png"
+    return layout.uploads.answer_prefix(tenant_hash(tenant), models, "0" * 32) + "000.png"
 
 
 def test_a_model_takes_its_large_answers_with_it_and_those_it_was_mixed_into() -> None:
@@ -370,13 +374,16 @@ def test_a_model_takes_its_orders_with_it_and_no_other_s() -> None:
             arguments=PictureArguments(seed=1),
             created_at=NOON.isoformat(),
         )
-        prefix = layout.pictures_prefix("acme", made.picture_id)
-        write_document(world.uploads, prefix + layout.ORDER_FILE, made)
-        world.uploads.write(prefix + layout.picture_file(0, "png"), b"drawn")
+        prefix = layout.uploads.pictures_prefix("acme", made.picture_id)
+        write_document(world.uploads, prefix + layout.uploads.ORDER_FILE, made)
+        world.uploads.write(prefix + layout.uploads.picture_file(0, "png"), b"drawn")
     stop_and_erase(world, MODEL)
     left = [key for key in world.uploads.versions if "/pictures/" in key]
-    prefix = layout.pictures_prefix("acme", f"pic_{2:024x}")
-    assert left == [prefix + layout.ORDER_FILE, prefix + layout.picture_file(0, "png")]
+    prefix = layout.uploads.pictures_prefix("acme", f"pic_{2:024x}")
+    assert left == [
+        prefix + layout.uploads.ORDER_FILE,
+        prefix + layout.uploads.picture_file(0, "png"),
+    ]
 
 
 @pytest.mark.parametrize("mixed", [True, False])
@@ -387,11 +394,13 @@ def test_a_model_takes_the_pictures_with_it_into_which_it_was_mixed(mixed: bool)
     erased = OtherModel(model=f"{job_id(1)}-0123456789ab.tar.gz", weight=0.5)
     arguments = stored.arguments.model_copy(update={"adapters": (erased,) if mixed else ()})
     changes = {"model": f"{job_id(2)}-0123456789ab.tar.gz", "arguments": arguments}
-    prefix = layout.pictures_prefix("acme", "p1")
-    write_document(world.uploads, prefix + layout.PICTURES_FILE, stored.model_copy(update=changes))
+    prefix = layout.uploads.pictures_prefix("acme", "p1")
+    write_document(
+        world.uploads, prefix + layout.uploads.PICTURES_FILE, stored.model_copy(update=changes)
+    )
     stop_and_erase(world, MODEL)
     assert [key for key in world.uploads.versions if key.startswith(prefix)] == (
-        [] if mixed else [prefix + layout.PICTURES_FILE]
+        [] if mixed else [prefix + layout.uploads.PICTURES_FILE]
     )
 
 
@@ -409,12 +418,12 @@ def test_without_time_the_rows_stay_for_the_next_round() -> None:
 def test_the_captions_of_a_set_and_the_plan_that_wrote_them_go_with_its_model() -> None:
     world = Erasing()
     world.train(1)
-    plan, captions = captions_plan_id(job_id(1)), layout.captions_prefix(job_id(1))
-    world.models.write(layout.plan_key(plan), b"a plan with prompts")
-    world.models.write(layout.photos_manifest_key(plan), b"[]")
-    world.uploads.write(captions + layout.CAPTIONS_FILE, b"a man with a hat")
+    plan, captions = captions_plan_id(job_id(1)), layout.uploads.captions_prefix(job_id(1))
+    world.models.write(layout.models.plan_key(plan), b"a plan with prompts")
+    world.models.write(layout.models.photos_manifest_key(plan), b"[]")
+    world.uploads.write(captions + layout.uploads.CAPTIONS_FILE, b"a man with a hat")
     stop_and_erase(world, MODEL)
-    assert not world.models.list(f"{layout.TRAINING_PREFIX}{plan}/", 9)
+    assert not world.models.list(f"{layout.models.TRAINING_PREFIX}{plan}/", 9)
     assert not world.uploads.list(captions, 9)
 
 
@@ -441,7 +450,7 @@ def test_the_receipt_counts_what_was_there_before_and_is_written_once() -> None:
     place = sign_receipt(MODEL, receipts(world), NOON)
     again = sign_receipt(MODEL, receipts(world), NOON + timedelta(days=1))
     assert place == again
-    body = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    body = world.models.objects[layout.models.receipt_key(MODEL.erasure_id)]
     signed = SignedReceipt.model_validate_json(body)
     found = {store.store: store.found for store in signed.receipt.stores}
     assert (found["job rows"], found["job documents"], found["training plans"]) == (1, 2, 2)
@@ -457,7 +466,7 @@ def test_a_receipt_is_the_same_to_the_word() -> None:
     stop_and_erase(world, MODEL)
     elsewhere = KeptElsewhere(log_days=30, audit_days=400, mlflow=True, data_events=True)
     sign_receipt(MODEL, receipts(world)._replace(elsewhere=elsewhere), NOON)
-    body = json.loads(world.models.objects[layout.receipt_key(MODEL.erasure_id)])
+    body = json.loads(world.models.objects[layout.models.receipt_key(MODEL.erasure_id)])
     check_golden("receipt", body["receipt"])
 
 
@@ -478,7 +487,7 @@ def test_the_receipt_says_until_when_the_evidence_of_a_consent_is_kept() -> None
     kept = world.consents.get(job_id(1))
     assert kept is not None
     assert kept.withdrawn_at == NOON.isoformat()
-    body = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    body = world.models.objects[layout.models.receipt_key(MODEL.erasure_id)]
     expiring = {one.store: one for one in SignedReceipt.model_validate_json(body).receipt.expiring}
     until = (NOON + timedelta(days=EVIDENCE_DAYS)).isoformat()
     assert expiring["records of consents"].gone_at == until
@@ -494,7 +503,7 @@ def test_the_receipt_names_what_the_operator_keeps_elsewhere(chosen: str, store:
     stop_and_erase(world, MODEL)
     elsewhere = ELSEWHERE._replace(**{chosen: True})
     sign_receipt(MODEL, receipts(world)._replace(elsewhere=elsewhere), NOON)
-    body = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    body = world.models.objects[layout.models.receipt_key(MODEL.erasure_id)]
     kept = {one.store: one for one in SignedReceipt.model_validate_json(body).receipt.expiring}
     assert kept[store].gone_at is None
     assert {"runs in MLflow", "CloudTrail's data events"} & set(kept) == {store}
@@ -535,7 +544,7 @@ def test_a_withdrawal_reaches_every_upload_with_the_same_content_and_no_other(na
         )
     world.erasures.repeats["acme", "again"] = job_id(1)
     for upload in ("u1", "again", "u2"):
-        world.uploads.write(layout.upload_prefix("acme", upload) + "a.jpg", b"photo")
+        world.uploads.write(layout.uploads.upload_prefix("acme", upload) + "a.jpg", b"photo")
     subject = ErasureSubject(tenant="acme", upload=named)
     withdraw_consent(subject, world.stopping, world.consents, NOON)
     withdrawn = {one.upload for one in world.consents.of("acme") if one.withdrawn_at is not None}
@@ -552,7 +561,7 @@ def test_a_withdrawal_reaches_every_upload_with_the_same_content_and_no_other(na
 def remaining_in(world: Erasing, subject: ErasureSubject) -> dict[str, int | None]:
     """Return what the receipt says is left, by store."""
     sign_receipt(subject, receipts(world), NOON)
-    body = world.models.objects[layout.receipt_key(subject.erasure_id)]
+    body = world.models.objects[layout.models.receipt_key(subject.erasure_id)]
     stores = SignedReceipt.model_validate_json(body).receipt.stores
     return {store.store: store.remaining for store in stores}
 
@@ -615,9 +624,9 @@ def test_a_model_is_erased_in_the_hub_too_and_others_stay_there() -> None:
     world = Erasing()
     world.train(1, 2)
     for number in (1, 2):
-        world.hub.write(f"{layout.hub_prefix('acme', job_id(number))}README.md", b"card")
+        world.hub.write(f"{layout.hub.hub_prefix('acme', job_id(number))}README.md", b"card")
     stop_and_erase(world, MODEL)
-    assert list(world.hub.versions) == [f"{layout.hub_prefix('acme', job_id(2))}README.md"]
+    assert list(world.hub.versions) == [f"{layout.hub.hub_prefix('acme', job_id(2))}README.md"]
     found = world.erasures.rows[MODEL.erasure_id].found
     assert found is not None
     assert found["pushed models"] == 1
@@ -633,11 +642,11 @@ def with_a_person(world: Erasing) -> None:
 
 
 def with_a_refusal(world: Erasing) -> None:
-    world.models.write(layout.problems_key("acme", "u1"), b"{}")
+    world.models.write(layout.models.problems_key("acme", "u1"), b"{}")
 
 
 def with_an_export(world: Erasing) -> None:
-    world.uploads.write(layout.export_key("acme", "exp_1"), b"archive")
+    world.uploads.write(layout.uploads.export_key("acme", "exp_1"), b"archive")
 
 
 def with_a_row_of_an_upload(world: Erasing) -> None:
@@ -694,10 +703,10 @@ def test_the_second_request_is_a_no_op() -> None:
     sign_receipt(MODEL, receipts(world), NOON)
     before = json.dumps({key: len(found) for key, found in world.models.versions.items()})
     again = request_erasure(MODEL, world.stopping, NOON)
-    kept = world.models.objects[layout.receipt_key(MODEL.erasure_id)]
+    kept = world.models.objects[layout.models.receipt_key(MODEL.erasure_id)]
     assert (again.outcome, again.erasure_id) == ("erased", MODEL.erasure_id)
     assert again.receipt == SignedReceipt.model_validate_json(kept)
-    assert again.receipt_uri == world.models.uri(layout.receipt_key(MODEL.erasure_id))
+    assert again.receipt_uri == world.models.uri(layout.models.receipt_key(MODEL.erasure_id))
     assert json.dumps({k: len(found) for k, found in world.models.versions.items()}) == before
     assert world.executions.started == [MODEL.erasure_id]
 

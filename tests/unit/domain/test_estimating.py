@@ -204,7 +204,7 @@ def test_no_price_is_agreed_on_where_a_document_is_missing(missing: str) -> None
     if missing != "row":
         world.jobs.claim(spec(1), "arn", NOON)
     inspect(world.models, spec(1))
-    gone = {"upload": layout.accepted_upload_key, "report": layout.photo_report_key}
+    gone = {"upload": layout.models.accepted_upload_key, "report": layout.models.photo_report_key}
     if missing in gone:
         world.models.delete(gone[missing](job_id(1)))
     agree_on_price(job_id(1), PricingServices(world.jobs, world.models, world.bases, G5))
@@ -217,7 +217,7 @@ def test_the_price_stands_in_the_job_s_row() -> None:
     inspect(world.models, spec(1))
     request = changed(REQUEST, **PLAIN, max_cost_usd=1.515)
     accepted = AcceptedUpload(job=spec(1), request=request, photos=())
-    write_document(world.models, layout.accepted_upload_key(job_id(1)), accepted)
+    write_document(world.models, layout.models.accepted_upload_key(job_id(1)), accepted)
     agree_on_price(job_id(1), PricingServices(world.jobs, world.models, world.bases, G5))
     record = world.jobs.records[job_id(1)]
     assert record.estimate == make_estimate(
@@ -239,7 +239,7 @@ def test_the_operator_s_price_is_agreed_on_and_only_a_whole_training_shares_step
     inspect(world.models, spec(1))
     request = changed(REQUEST, **PLAIN, max_cost_usd=6.0)
     accepted = AcceptedUpload(job=spec(1), request=request, photos=(), rung=rung)
-    write_document(world.models, layout.accepted_upload_key(job_id(1)), accepted)
+    write_document(world.models, layout.models.accepted_upload_key(job_id(1)), accepted)
     own = PriceTable({"ml.new": 3.0})
     agree_on_price(job_id(1), PricingServices(world.jobs, world.models, world.bases, "ml.new", own))
     record = world.jobs.records[job_id(1)]
@@ -295,7 +295,7 @@ def speeds_of(sha256: str) -> MeasuredSpeeds:
 
 def test_the_newest_speed_of_each_instance_type_counts() -> None:
     world = World()
-    write_document(world.bases, layout.speeds_key(CARD.base_id), speeds_of(CARD.sha256))
+    write_document(world.bases, layout.bases.speeds_key(CARD.base_id), speeds_of(CARD.sha256))
     found = with_speeds(PriceTable({G5: 2.0}), world.bases, CARD)
     assert {kind: one.images_per_second for kind, one in found.speeds.items()} == {
         "ml.g6.2xlarge": 4.0,
@@ -305,7 +305,7 @@ def test_the_newest_speed_of_each_instance_type_counts() -> None:
 
 
 def test_speeds_of_another_base_and_damaged_ones_do_not_count() -> None:
-    world, key = World(), layout.speeds_key(CARD.base_id)
+    world, key = World(), layout.bases.speeds_key(CARD.base_id)
     assert with_speeds(PriceTable(), world.bases, CARD) == PriceTable()
     write_document(world.bases, key, speeds_of("f" * 64))
     assert with_speeds(PriceTable(), world.bases, CARD) == PriceTable()

@@ -16,7 +16,7 @@ from domain.ports.storage import write_document
 from domain.training.launching import launch
 from tests.unit.training_kit import NOON, World, job_id, spec
 
-KEY = layout.result_key(job_id(1), job_id(1))
+KEY = layout.models.result_key(job_id(1), job_id(1))
 RESULT = TrainingResult(
     job_id=job_id(1),
     training_job_name="likeness-1",
@@ -49,7 +49,7 @@ def trained(result: TrainingResult = RESULT, rung: Rung | None = None) -> World:
     world = World()
     world.enter(1)
     launch(world.launching, NOON)
-    plan_key = layout.plan_key(job_id(1))
+    plan_key = layout.models.plan_key(job_id(1))
     plan = TrainingPlan.model_validate_json(world.models.read(plan_key, 10**6))
     tasks = tuple(task.model_copy(update={"rung": rung}) for task in plan.tasks)
     write_document(world.models, plan_key, plan.model_copy(update={"tasks": tasks}))
@@ -83,7 +83,9 @@ def test_a_run_has_the_parameters_the_curve_and_the_scores() -> None:
 def test_a_run_names_nobody_and_quotes_no_prompt() -> None:
     world = trained()
     (run,) = logged(world)
-    plan = TrainingPlan.model_validate_json(world.models.read(layout.plan_key(job_id(1)), 10**6))
+    plan = TrainingPlan.model_validate_json(
+        world.models.read(layout.models.plan_key(job_id(1)), 10**6)
+    )
     request, text = plan.tasks[0].request, repr(run)
     for secret in (request.instance_prompt, request.class_prompt, spec(1).tenant, spec(1).upload):
         assert repr(secret) not in text
@@ -107,8 +109,8 @@ def test_a_trial_is_found_by_its_sweep_and_a_failure_by_its_code() -> None:
 
 def test_what_is_no_result_of_a_known_job_is_no_run() -> None:
     world = trained()
-    assert logged(world, layout.plan_key(job_id(1))) == []
-    assert logged(world, layout.result_key(job_id(1), job_id(2))) == []
+    assert logged(world, layout.models.plan_key(job_id(1))) == []
+    assert logged(world, layout.models.result_key(job_id(1), job_id(2))) == []
     row = world.jobs.records[job_id(1)]
     world.jobs.records[job_id(1)] = row.model_copy(update={"erased": True})
     assert logged(world) == []

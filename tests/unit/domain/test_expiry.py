@@ -14,9 +14,9 @@ DAY = timedelta(days=1)
 
 def world() -> tuple[ExpiryServices, MemoryStorage]:
     uploads = MemoryStorage("uploads")
-    uploads.write(f"{layout.upload_prefix('acme', 'u1')}a.jpg", b"face")
-    uploads.write(f"{layout.upload_prefix('acme', 'u10')}a.jpg", b"another upload")
-    uploads.write(f"{layout.accepted_prefix(job_id(1))}000.png", b"face")
+    uploads.write(f"{layout.uploads.upload_prefix('acme', 'u1')}a.jpg", b"face")
+    uploads.write(f"{layout.uploads.upload_prefix('acme', 'u10')}a.jpg", b"another upload")
+    uploads.write(f"{layout.uploads.accepted_prefix(job_id(1))}000.png", b"face")
     jobs = MemoryJobs()
     jobs.claim(spec(1), "arn:1", NOON)
     expiries = MemoryExpiries()

@@ -100,15 +100,17 @@ class Exporting(Erasing):
     def person(self, number: int, tenant: str = "acme") -> None:
         """Leave what one person has after their training."""
         self.write_result(number)
-        upload = layout.upload_prefix(tenant, f"u{number}")
+        upload = layout.uploads.upload_prefix(tenant, f"u{number}")
         self.uploads.write(f"{upload}../Me & Anna.JPG", f"photo {number}".encode())
-        self.uploads.write(layout.accepted_prefix(job_id(number)) + "000.png", b"prepared")
+        self.uploads.write(layout.uploads.accepted_prefix(job_id(number)) + "000.png", b"prepared")
         plan = self.jobs.records[job_id(number)].plan_id
-        folder = f"{layout.checkpoints_prefix(plan or '')}{job_id(number)}/"
+        folder = f"{layout.models.checkpoints_prefix(plan or '')}{job_id(number)}/"
         for name, body in FILES.items():
             self.models.write(folder + name, body)
         self.models.write(f"{folder}state/step-1/lora.safetensors", b"moments")
-        self.models.write(f"{layout.ENDPOINT_PREFIX}{job_id(number)}-0123456789ab.tar.gz", b"pack")
+        self.models.write(
+            f"{layout.models.ENDPOINT_PREFIX}{job_id(number)}-0123456789ab.tar.gz", b"pack"
+        )
         given = Consent.model_validate(consent() | {"given_by": f"person-{number}"})
         self.consents.record(
             ConsentRecord(
@@ -138,7 +140,7 @@ def export(world: Exporting, subject: ExportSubject = TENANT) -> ExportRow:
 
 
 def unpacked(world: Exporting, tenant: str = "acme") -> tuple[ExportManifest, dict[str, bytes]]:
-    body = world.uploads.objects[layout.export_key(tenant, ID)]
+    body = world.uploads.objects[layout.uploads.export_key(tenant, ID)]
     with ZipFile(io.BytesIO(body)) as archive:
         assert archive.testzip() is None
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -174,7 +176,7 @@ OWN_KEY = ApiKey(
 
 
 def _key() -> str:
-    return layout.export_key("acme", ID)
+    return layout.uploads.export_key("acme", ID)
 
 
 def test_each_file_of_rows_has_its_store_and_nothing_else_counts_them() -> None:
@@ -238,17 +240,17 @@ def test_a_disabled_model_gives_no_files_and_no_pictures_and_the_manifest_says_s
     world = Exporting()
     world.live(1, 2)
     for number in (1, 2):
-        prefix = layout.pictures_prefix("acme", f"a{number}")
+        prefix = layout.uploads.pictures_prefix("acme", f"a{number}")
         made = PictureOrder(
             picture_id=f"pic_{number:024x}", tenant="acme", model_id=job_id(number),
             prompt=f"asked {number}", negative_prompt=None, arguments=PictureArguments(),
             created_at=NOON.isoformat(),
         )  # fmt: skip
-        write_document(world.uploads, prefix + layout.ORDER_FILE, made)
+        write_document(world.uploads, prefix + layout.uploads.ORDER_FILE, made)
         world.uploads.write(prefix + "000.png", f"drawn {number}".encode())
-        answer = layout.answer_prefix(tenant_hash("acme"), [job_id(number)], "b")
+        answer = layout.uploads.answer_prefix(tenant_hash("acme"), [job_id(number)], "b")
         world.uploads.write(f"{answer}000.png", f"large {number}".encode())
-    world.models.write(layout.disabled_model_key(job_id(1)), b"")
+    world.models.write(layout.models.disabled_model_key(job_id(1)), b"")
     export(world)
     manifest, files = unpacked(world)
     everything = b"".join(files.values())
@@ -266,7 +268,7 @@ def test_a_disabled_model_gives_no_files_and_no_pictures_and_the_manifest_says_s
 def test_a_picture_of_a_tenant_is_counted_in_one_store() -> None:
     world = Exporting()
     world.live(1)
-    world.uploads.write(layout.pictures_prefix("acme", "a") + "000.png", b"drawn")
+    world.uploads.write(layout.uploads.pictures_prefix("acme", "a") + "000.png", b"drawn")
     export(world)
     stores = {one.store: one for one in unpacked(world)[0].stores}
     assert (stores["uploaded files"].held, stores["drawn pictures"].held) == (1, 1)
@@ -295,7 +297,7 @@ def test_names_of_uploads_stand_in_the_manifest_alone() -> None:
 def test_every_store_is_counted_and_what_is_not_in_the_archive_has_a_reason() -> None:
     world = Exporting()
     world.live(1)
-    world.uploads.write(layout.upload_prefix("acme", "u1") + "../Me & Anna.JPG", b"newer")
+    world.uploads.write(layout.uploads.upload_prefix("acme", "u1") + "../Me & Anna.JPG", b"newer")
     export(world)
     stores = {one.store: one for one in unpacked(world)[0].stores}
     for one in stores.values():

@@ -36,7 +36,9 @@ def inspected(finder: MemoryFaceFinder, photos: int = 6, **request: object) -> P
         inspect_photos(job, services, NOW)
     except (PersonsMixedError, TooFewPhotosError) as error:
         raised.append(error)
-    upload = read_document(intake.models, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    upload = read_document(
+        intake.models, layout.models.accepted_upload_key(job.job_id), AcceptedUpload
+    )
     report = report_of(intake, job)
     # Photos are pinned in another order than their names'.
     names = {photo.index: upload.photos[photo.index].key for photo in report.photos}
@@ -220,7 +222,9 @@ def test_an_operators_limits_decide_about_faces(limits: dict[str, float], code: 
     photos = tuple(PhotoVerdict(index=n, verdict="accepted", file=f"{n}.png") for n in range(6))
     storage = MemoryStorage("uploads")
     for photo in photos:
-        storage.write(layout.accepted_prefix("job") + str(photo.file), b"photo %d" % photo.index)
+        storage.write(
+            layout.uploads.accepted_prefix("job") + str(photo.file), b"photo %d" % photo.index
+        )
     found = {b"photo %d" % n: (face(0.1 * n),) for n in range(6)}
     services = FaceServices(
         storage, MemoryFaceFinder(found), "job", thresholds=IntakeThresholds(**limits)

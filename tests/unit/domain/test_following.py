@@ -224,11 +224,11 @@ def test_a_user_of_a_shared_training_job_is_answered_by_its_own_result() -> None
 
 def test_a_result_of_another_plan_or_of_nobody_is_none_of_ours() -> None:
     world = in_training()
-    other = layout.result_key(job_id(7), job_id(1))
-    nobody = layout.result_key(job_id(9), job_id(9))
+    other = layout.models.result_key(job_id(7), job_id(1))
+    nobody = layout.models.result_key(job_id(9), job_id(9))
     key = world.write_result(1)
     body = world.models.objects[key]
-    world.models.delete(layout.result_key(job_id(1), job_id(1)))
+    world.models.delete(layout.models.result_key(job_id(1), job_id(1)))
     for key in (other, nobody):
         world.models.write(key, body)
         follow(world.services, result_event(key), NOON)
@@ -256,7 +256,7 @@ def test_progress_of_a_shared_training_job_is_found_by_reconcile() -> None:
     progress = TrainingProgress(
         job_id=job_id(number), training_job_name=name, step=50, total_steps=100, eta_seconds=5
     )
-    write_document(world.models, layout.progress_key(plan_id, job_id(number)), progress)
+    write_document(world.models, layout.models.progress_key(plan_id, job_id(number)), progress)
     reconcile(world.services, NOON)
     assert world.jobs.records[job_id(number)].percent == 48
 
@@ -266,10 +266,10 @@ def test_progress_is_read_only_where_a_trainer_writes_it() -> None:
     progress = TrainingProgress(
         job_id=job_id(1), training_job_name=world.name_of(1), step=1, total_steps=2, eta_seconds=5
     )
-    for key in ("elsewhere/progress.json", layout.progress_key("x", job_id(1))):
+    for key in ("elsewhere/progress.json", layout.models.progress_key("x", job_id(1))):
         write_document(world.models, key, progress)
         assert find_progress(world.models, key) is None
-    key = layout.progress_key(job_id(1), job_id(1))
+    key = layout.models.progress_key(job_id(1), job_id(1))
     write_document(world.models, key, progress)
     assert find_progress(world.models, key) == progress
 
@@ -351,7 +351,7 @@ def test_a_host_that_failed_costs_only_its_own_users_an_attempt(
         world.enter(number, f"token-{number}")
     settings = replace(SETTINGS, quota=2, max_batch=2, max_instances=2)
     (name,) = launch(LaunchServices(world.services, world.bases, settings), NOON)
-    plan = read_document(world.models, layout.plan_key(plan_id_of_name(name)), TrainingPlan)
+    plan = read_document(world.models, layout.models.plan_key(plan_id_of_name(name)), TrainingPlan)
     (first, second) = plan.shares
     well, lost = plan.tasks[:first], plan.tasks[first:]
     for task in well:

@@ -22,7 +22,7 @@ from tests.unit.domain.test_archives import zipped
 from tests.unit.domain.test_inspection import GOOD, PlainDecoder, accepted, inspection_of, report_of
 
 PLACE = ("acme", "first")
-PREFIX = layout.upload_prefix(*PLACE)
+PREFIX = layout.uploads.upload_prefix(*PLACE)
 KOHYA = {f"60_dwjz/{name}": body for name, body in GOOD.items()}
 
 
@@ -33,7 +33,9 @@ def put(intake: IntakeServices, files: dict[str, bytes]) -> None:
 
 def upload_of(intake: IntakeServices, name: str) -> AcceptedUpload:
     job = accept_request(announced(PREFIX + name), intake, NOW).job
-    return read_document(intake.models, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    return read_document(
+        intake.models, layout.models.accepted_upload_key(job.job_id), AcceptedUpload
+    )
 
 
 def test_masks_and_class_pictures_reach_the_plan_under_numbers() -> None:
@@ -142,7 +144,7 @@ def test_two_request_files_are_one_job_and_request_json_counts() -> None:
         for name, arn in (("config.json", "arn:1"), ("request.json", "arn:2"))
     ]
     assert [answer.status for answer in answers] == ["accepted", "repeat"]
-    key = layout.accepted_upload_key(answers[0].job.job_id)
+    key = layout.models.accepted_upload_key(answers[0].job.job_id)
     assert read_document(intake.models, key, AcceptedUpload).request.rank == 16
 
 

@@ -92,19 +92,19 @@ def test_each_rung_goes_on_from_the_checkpoint_of_the_one_before() -> None:
     names = sweep.launch()
     models = sweep.intake.models
     for name, trial in zip(names, first.trials, strict=True):
-        key = layout.state_prefix(plan_id_of_name(name), trial.job.job_id)
+        key = layout.models.state_prefix(plan_id_of_name(name), trial.job.job_id)
         models.write(f"{key}step-000025.safetensors", b"state")
     sweep.train(first, **RUNGS[0])
     second = sweep.plan(sweep.outcomes(first).outcomes)
     sweep.enter(second)
     (name, _) = sweep.launch()
     plan_id = plan_id_of_name(name)
-    (task,) = read_document(models, layout.plan_key(plan_id), TrainingPlan).tasks
+    (task,) = read_document(models, layout.models.plan_key(plan_id), TrainingPlan).tasks
     before = first.trials[1].job.job_id
     assert task.rung == Rung(
         training_id=before, continues=before, first_step=25, last_step=50, is_last=False
     )
-    manifest = json.loads(models.read(layout.states_manifest_key(plan_id), 10_000))
+    manifest = json.loads(models.read(layout.models.states_manifest_key(plan_id), 10_000))
     assert manifest == [
         {"prefix": models.uri("training/")},
         f"{plan_id_of_name(names[1])}/checkpoints/{before}/state/step-000025.safetensors",
@@ -113,7 +113,7 @@ def test_each_rung_goes_on_from_the_checkpoint_of_the_one_before() -> None:
         one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"]
         for one in sweep.trainer.requests[name]["InputDataConfig"]
     }
-    assert channels["state"] == models.uri(layout.states_manifest_key(plan_id))
+    assert channels["state"] == models.uri(layout.models.states_manifest_key(plan_id))
 
 
 def test_what_was_trained_and_paid_is_not_planned_or_trained_again() -> None:
@@ -200,7 +200,7 @@ def test_a_sweep_whose_trainings_are_too_short_to_halve_is_a_plain_one() -> None
     sweep = Sweep({"sweep": GRID, "max_train_steps": 10})
     planned = sweep.plan()
     assert planned.is_last
-    key = layout.accepted_upload_key(planned.trials[0].job.job_id)
+    key = layout.models.accepted_upload_key(planned.trials[0].job.job_id)
     assert read_document(sweep.intake.models, key, AcceptedUpload).rung is None
 
 

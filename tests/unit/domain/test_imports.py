@@ -44,14 +44,18 @@ def accept(intake: IntakeServices, files: dict[str, bytes], **request: object) -
 
 def inspect(intake: IntakeServices, job_id: str) -> tuple[InspectionServices, Any]:
     services = inspection_of(intake, PlainDecoder())
-    accepted = read_document(intake.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+    accepted = read_document(
+        intake.models, layout.models.accepted_upload_key(job_id), AcceptedUpload
+    )
     return services, inspect_photos(accepted.job, services, NOW)
 
 
 def test_a_lora_goes_from_the_upload_to_the_trainers_task() -> None:
     intake = memory_intake()
     job_id = accept(intake, FILE)
-    accepted = read_document(intake.models, layout.accepted_upload_key(job_id), AcceptedUpload)
+    accepted = read_document(
+        intake.models, layout.models.accepted_upload_key(job_id), AcceptedUpload
+    )
     assert accepted.photos == ()
     assert accepted.adapter is not None
     assert accepted.adapter.size == len(FILE[NAME])
@@ -61,7 +65,7 @@ def test_a_lora_goes_from_the_upload_to_the_trainers_task() -> None:
     task = task_of(intake.models, intake.jobs.records[job_id])  # type: ignore[attr-defined]
     assert task.adapter is not None
     assert (task.photos, files_of(task)) == ((), [f"{job_id}/adapter.safetensors"])
-    copy = layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE
+    copy = layout.uploads.accepted_prefix(job_id) + layout.uploads.IMPORTED_ADAPTER_FILE
     assert intake.uploads.read(copy, MAX_IMPORT_BYTES) == FILE[NAME]
     assert "anna" not in task.adapter.model_dump_json()
 
@@ -87,7 +91,9 @@ def test_an_upload_that_is_no_import_is_refused_with_its_field(
     intake = memory_intake()
     with pytest.raises(InvalidRequestError):
         accept(intake, files)
-    found = read_document(intake.models, layout.problems_key("acme", "first"), RequestProblems)
+    found = read_document(
+        intake.models, layout.models.problems_key("acme", "first"), RequestProblems
+    )
     assert [problem.field for problem in found.problems] == ["adapter_file"]
     assert words in found.problems[0].message
 
@@ -148,7 +154,7 @@ def test_what_cannot_be_served_is_refused_by_its_name(body: bytes, facts: dict[s
     with pytest.raises(ImportRefusedError) as caught:
         inspect(intake, job_id)
     assert facts.items() <= caught.value.facts.items()
-    copy = layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE
+    copy = layout.uploads.accepted_prefix(job_id) + layout.uploads.IMPORTED_ADAPTER_FILE
     assert intake.uploads.head(copy) is None
 
 
@@ -277,9 +283,9 @@ def test_the_base_of_the_job_decides_what_an_import_is_for() -> None:
 def test_the_file_is_read_in_the_version_that_was_accepted() -> None:
     intake = memory_intake()
     job_id = accept(intake, FILE)
-    intake.uploads.write(layout.upload_prefix("acme", "first") + NAME, b"another file")
+    intake.uploads.write(layout.uploads.upload_prefix("acme", "first") + NAME, b"another file")
     inspect(intake, job_id)
-    copy = layout.accepted_prefix(job_id) + layout.IMPORTED_ADAPTER_FILE
+    copy = layout.uploads.accepted_prefix(job_id) + layout.uploads.IMPORTED_ADAPTER_FILE
     assert intake.uploads.read(copy, MAX_IMPORT_BYTES) == FILE[NAME]
 
 

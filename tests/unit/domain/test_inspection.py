@@ -64,7 +64,7 @@ def accepted(intake: IntakeServices, photos: dict[str, bytes], **request: object
 
 
 def report_of(intake: IntakeServices, job: JobSpec) -> PhotoReport:
-    return read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+    return read_document(intake.models, layout.models.photo_report_key(job.job_id), PhotoReport)
 
 
 MAX_WORD = 128
@@ -125,7 +125,7 @@ def test_no_photos_at_all_are_too_few() -> None:
 def test_a_photo_that_was_swapped_or_deleted_is_noticed() -> None:
     intake = memory_intake()
     job = accepted(intake, {**GOOD, "swapped.jpg": b"before", "gone.jpg": b"soon"})
-    prefix = layout.upload_prefix("acme", "first")
+    prefix = layout.uploads.upload_prefix("acme", "first")
     intake.uploads.write(prefix + "swapped.jpg", b"refuse after")
     intake.uploads.delete(prefix + "gone.jpg")
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
@@ -198,7 +198,7 @@ def test_a_caption_with_a_name_on_the_list_is_not_trained(
     with pytest.raises(InvalidRequestError) as caught:
         inspect_photos(job, replace(services, names=parse_names(listed)), NOW)
     assert caught.value.facts == {"code": "name_refused", "problems": 1}
-    key = layout.problems_key("acme", "first")
+    key = layout.models.problems_key("acme", "first")
     stored = read_document(intake.models, key, RequestProblems)
     assert "famous" not in stored.model_dump_json().lower()
     (problem,) = map(without_words, stored.problems)
@@ -443,10 +443,12 @@ def test_the_bases_tokenizer_gives_advice_on_the_trigger_word() -> None:
     card = intake.bases.card(BASE_ID)
     path = "tokenizer/tokenizer.json"
     files = {**card.files, path: sha256(body).hexdigest()}
-    prefix = layout.base_prefix(BASE_ID)
+    prefix = layout.bases.base_prefix(BASE_ID)
     intake.bases.storage.write(prefix + path, body)
     write_document(
-        intake.bases.storage, prefix + layout.BASE_FILE, card.model_copy(update={"files": files})
+        intake.bases.storage,
+        prefix + layout.bases.BASE_FILE,
+        card.model_copy(update={"files": files}),
     )
     assert codes_with(intake, "dog") == {"trigger_known"}
     assert codes_with(intake, "zwx") == set()
@@ -460,7 +462,7 @@ def codes_with(intake: IntakeServices, word: str) -> set[str]:
     request = {**REQUEST, "trigger_word": word, "instance_prompt": f"a photo of {word} person"}
     job = accept_request(announced(put_upload(intake, GOOD, request)), intake, NOW).job
     inspect_photos(job, inspection_of(intake, PlainDecoder()), NOW)
-    report = read_document(intake.models, layout.photo_report_key(job.job_id), PhotoReport)
+    report = read_document(intake.models, layout.models.photo_report_key(job.job_id), PhotoReport)
     return {code for code in report.codes if code.startswith("trigger_")}
 
 

@@ -42,7 +42,7 @@ def codes_of(intake: IntakeServices, job: JobSpec) -> list[tuple[str, ...]]:
 
 
 def progress_of(intake: IntakeServices, job: JobSpec) -> InspectionProgress:
-    key = layout.inspection_progress_key(job.job_id)
+    key = layout.models.inspection_progress_key(job.job_id)
     return read_document(intake.models, key, InspectionProgress)
 
 
@@ -139,10 +139,10 @@ def test_a_copy_that_is_gone_is_made_again() -> None:
     job = accepted(intake, {**EIGHT, "x.jpg": b"deadly"})
     with pytest.raises(MemoryError):
         inspect_photos(job, inspection_of(intake, decoder), NOW)
-    for item in intake.uploads.list(layout.accepted_prefix(job.job_id), 99):
+    for item in intake.uploads.list(layout.uploads.accepted_prefix(job.job_id), 99):
         intake.uploads.delete(item.key)
     inspect_photos(job, inspection_of(intake, decoder), NOW)
-    assert len(intake.uploads.list(layout.accepted_prefix(job.job_id), 99)) == 9
+    assert len(intake.uploads.list(layout.uploads.accepted_prefix(job.job_id), 99)) == 9
 
 
 def test_nothing_is_remembered_once_the_report_is_written() -> None:

@@ -51,9 +51,9 @@ def test_the_trainer_finds_its_plan_and_the_photos_that_passed() -> None:
     world = World()
     world.enter(1)
     launch(world.launching, NOON)
-    plan = read_document(world.models, layout.plan_key(job_id(1)), TrainingPlan)
+    plan = read_document(world.models, layout.models.plan_key(job_id(1)), TrainingPlan)
     assert [photo.index for photo in plan.tasks[0].photos] == [0, 2]
-    manifest = json.loads(world.models.objects[layout.photos_manifest_key(job_id(1))])
+    manifest = json.loads(world.models.objects[layout.models.photos_manifest_key(job_id(1))])
     assert manifest == [
         {"prefix": "s3://uploads/accepted/"},
         f"{job_id(1)}/000.png",
@@ -151,7 +151,7 @@ def test_a_request_that_sagemaker_refuses_ends_its_job_and_holds_up_no_other() -
     world = World()
     world.enter(1, "token-1")
     world.enter(2, "token-2")
-    place = f"s3://{SETTINGS.models_bucket}/{layout.photos_manifest_key(job_id(1))}"
+    place = f"s3://{SETTINGS.models_bucket}/{layout.models.photos_manifest_key(job_id(1))}"
     world.trainer.empty = {place}
     alone = replace(world.launching, settings=replace(SETTINGS, max_batch=1))
     (name,) = launch(alone, NOON)
@@ -167,7 +167,7 @@ def test_a_request_that_sagemaker_refuses_ends_its_job_and_holds_up_no_other() -
 def test_a_refused_job_is_trained_by_a_redrive_once_the_reason_is_mended() -> None:
     world = World()
     world.enter(1, "token-1")
-    place = f"s3://{SETTINGS.models_bucket}/{layout.photos_manifest_key(job_id(1))}"
+    place = f"s3://{SETTINGS.models_bucket}/{layout.models.photos_manifest_key(job_id(1))}"
     world.trainer.empty = {place}
     launch(world.launching, NOON)
     world.trainer.empty = set()
@@ -293,7 +293,7 @@ def test_a_job_whose_documents_are_gone_fails_and_the_others_are_trained() -> No
     world = World()
     world.enter(1, "lost")
     world.enter(2, "fine")
-    world.models.delete(layout.photo_report_key(job_id(1)))
+    world.models.delete(layout.models.photo_report_key(job_id(1)))
     assert launch(world.launching, NOON) == [f"likeness-{job_id(2)}-1"]
     assert world.callbacks.answers["lost"].error == "TrainingFailedError"
 
@@ -307,7 +307,7 @@ def test_a_training_job_gets_the_stacks_captioner_if_a_user_asks_for_captions(
     settings = replace(SETTINGS, captioner_id=captioner, quota=2)
     for number in (1, 2):
         world.enter(number)
-        key = layout.accepted_upload_key(job_id(number))
+        key = layout.models.accepted_upload_key(job_id(number))
         accepted = read_document(world.models, key, AcceptedUpload)
         wanted_request = changed(accepted.request, autocaption=autocaption)
         changes = {"request": wanted_request}
@@ -322,7 +322,7 @@ def test_a_training_job_gets_the_stacks_captioner_if_a_user_asks_for_captions(
         wanted = (
             None if captioner is None or not autocaption else "s3://bases/captioners/blip-large/"
         )
-        assert uris.get(layout.CAPTIONER_CHANNEL) == wanted
+        assert uris.get(layout.container.CAPTIONER_CHANNEL) == wanted
 
 
 # --- claims ---------------------------------------------------------------------------------
@@ -510,9 +510,9 @@ def test_masks_and_class_pictures_travel_with_the_photos_each_once() -> None:
         ),
         class_photos=(stored[1],),
     )
-    write_document(world.models, layout.photo_report_key(job_id(1)), report)
+    write_document(world.models, layout.models.photo_report_key(job_id(1)), report)
     launch(world.launching, NOON)
-    (task,) = read_document(world.models, layout.plan_key(job_id(1)), TrainingPlan).tasks
+    (task,) = read_document(world.models, layout.models.plan_key(job_id(1)), TrainingPlan).tasks
     (photo,) = task.photos
     assert photo == TaskPhoto(
         index=0,
@@ -523,7 +523,7 @@ def test_masks_and_class_pictures_travel_with_the_photos_each_once() -> None:
         repeats=3,
     )
     assert task.class_photos == (StoredFile(file=f"{job_id(1)}/class/000.png", sha256="3" * 64),)
-    manifest = json.loads(world.models.objects[layout.photos_manifest_key(job_id(1))])
+    manifest = json.loads(world.models.objects[layout.models.photos_manifest_key(job_id(1))])
     names = ("000.png", "000.mask.png", "class/000.png")
     assert manifest[1:] == [f"{job_id(1)}/{name}" for name in names]
 
@@ -532,12 +532,12 @@ def test_masks_and_class_pictures_travel_with_the_photos_each_once() -> None:
 def test_a_task_without_its_documents_is_none(missing: str) -> None:
     world = queued_world(1)
     if missing == "upload":
-        world.models.delete(layout.accepted_upload_key(job_id(1)))
+        world.models.delete(layout.models.accepted_upload_key(job_id(1)))
     elif missing == "report":
-        world.models.delete(layout.photo_report_key(job_id(1)))
+        world.models.delete(layout.models.photo_report_key(job_id(1)))
     else:
         empty = PhotoReport(job_id=job_id(1), photos=())
-        write_document(world.models, layout.photo_report_key(job_id(1)), empty)
+        write_document(world.models, layout.models.photo_report_key(job_id(1)), empty)
     with pytest.raises(TrainingFailedError) as caught:
         task_of(world.models, world.jobs.records[job_id(1)])
     assert caught.value.facts["reason"] == "documents_missing"
@@ -593,8 +593,8 @@ def test_a_training_downloads_no_refiner_and_the_endpoint_does() -> None:
     world = World()
     refiner = {"refiner/model_index.json": "a" * 64, "refiner/unet/model.safetensors": "b" * 64}
     card = CARD.model_copy(update={"refiner": RefinerFiles(sha256="c" * 64, files=refiner)})
-    prefix = layout.base_prefix(CARD.base_id)
-    write_document(world.bases, prefix + layout.BASE_FILE, card)
+    prefix = layout.bases.base_prefix(CARD.base_id)
+    write_document(world.bases, prefix + layout.bases.BASE_FILE, card)
     own = ("model_index.json", "priors/person.safetensors", *CARD.files)
     for file in (*own, *refiner):
         world.bases.write(prefix + file, b"x")
@@ -602,12 +602,12 @@ def test_a_training_downloads_no_refiner_and_the_endpoint_does() -> None:
     (name,) = launch(world.launching, NOON)
     channels = world.trainer.requests[name]["InputDataConfig"]
     (source,) = (one["DataSource"] for one in channels if one["ChannelName"] == "base")
-    key = layout.base_manifest_key(job_id(1))
+    key = layout.models.base_manifest_key(job_id(1))
     assert source["S3DataSource"]["S3DataType"] == "ManifestFile"
     assert source["S3DataSource"]["S3Uri"] == world.models.uri(key)
     first, *files = json.loads(world.models.read(key, 10_000))
     assert first == {"prefix": world.bases.uri(prefix)}
-    assert set(files) == {layout.BASE_FILE, *own}
+    assert set(files) == {layout.bases.BASE_FILE, *own}
     assert set(files_of(card)) == {*CARD.files, *refiner}, "what the server fetches"
 
 
@@ -617,4 +617,4 @@ def test_a_base_without_a_refiner_is_downloaded_as_it_lies() -> None:
     (name,) = launch(world.launching, NOON)
     sources = world.trainer.requests[name]["InputDataConfig"]
     places = {one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"] for one in sources}
-    assert places["base"] == f"s3://bases/{layout.base_prefix(CARD.base_id)}"
+    assert places["base"] == f"s3://bases/{layout.bases.base_prefix(CARD.base_id)}"

@@ -92,7 +92,7 @@ def test_a_ready_notice_says_all_of_this() -> None:
         text=text_of("ready", text_of("few_photos")),
         retryable=False,
         photos=(bad_pdf(),),
-        photo_names=layout.accepted_upload_key(job.job_id),
+        photo_names=layout.models.accepted_upload_key(job.job_id),
         model=ModelNotice(
             endpoint_name="endpoint",
             target_model=given.package.target_model,
@@ -107,7 +107,7 @@ def test_a_ready_notice_says_all_of_this() -> None:
 def test_a_model_without_a_judge_has_no_likeness() -> None:
     office, job = ready_office()
     given = trained(job, office.intake)
-    key = layout.result_key(job.job_id, job.job_id)
+    key = layout.models.result_key(job.job_id, job.job_id)
     write_document(office.intake.models, key, TrainingResult(job_id=job.job_id, status="succeeded"))
     model = ready_notice(given, office.intake.models).model
     assert model is not None
@@ -151,7 +151,7 @@ def test_a_failure_notice_says_all_of_this() -> None:
         text=text_of("too_few_photos", "Photos that can be used: 1; needed: 5."),
         retryable=False,
         photos=(bad_pdf(),),
-        photo_names=layout.accepted_upload_key(job.job_id),
+        photo_names=layout.models.accepted_upload_key(job.job_id),
     )
 
 
@@ -199,7 +199,7 @@ def test_the_points_of_a_sweep_are_told_where_it_failed_and_where_it_succeeded()
     documents = office.intake.models
     assert failure("sweep_failed", job, office, trials=2).sweep == (), "it came not so far"
     report = SweepReport(job_id=job.job_id, trials=POINTS)
-    write_document(documents, layout.sweep_report_key(job.job_id), report)
+    write_document(documents, layout.models.sweep_report_key(job.job_id), report)
     notice = failure("sweep_failed", job, office, trials=2)
     assert notice.sweep == POINTS
     assert notice.text == text_of("sweep_failed", "Trials: 2.", ranking_text(POINTS))
@@ -210,8 +210,8 @@ def test_the_points_of_a_sweep_are_told_where_it_failed_and_where_it_succeeded()
     assert ready_notice(given, documents).sweep == (), "its request has no grid"
     request = TrainingRequest(**REQUEST, sweep={"rank": [8, 64]})
     accepted = AcceptedUpload(job=job, request=request, photos=())
-    write_document(documents, layout.accepted_upload_key(job.job_id), accepted)
-    documents.delete(layout.photo_report_key(job.job_id))
+    write_document(documents, layout.models.accepted_upload_key(job.job_id), accepted)
+    documents.delete(layout.models.photo_report_key(job.job_id))
     ready = ready_notice(given, documents)
     assert (ready.sweep, ready.text) == (POINTS, text_of("ready", ranking_text(POINTS)))
 
@@ -252,11 +252,11 @@ def test_refused_photos_are_told_and_others_by_their_advice() -> None:
     documents = office.intake.models
     job = JobSpec(job_id="1" * 32, tenant="acme", upload="first", base_id="b")
     report = PhotoReport(job_id=job.job_id, photos=verdicts)
-    write_document(documents, layout.photo_report_key(job.job_id), report)
+    write_document(documents, layout.models.photo_report_key(job.job_id), report)
     assert [reported.index for reported in photo_notices(job, documents)] == [0, 3]
     with_advice = photo_notices(job, documents, also={"blurred"})
     assert [reported.index for reported in with_advice] == [0, 2, 3]
-    documents.delete(layout.photo_report_key(job.job_id))
+    documents.delete(layout.models.photo_report_key(job.job_id))
     assert photo_notices(job, documents) == ()
 
 
@@ -266,7 +266,7 @@ def test_problems_are_told_with_a_bad_request_and_with_no_other_failure() -> Non
     document = RequestProblems(problems=problems)
     documents = office.intake.models
     assert request_problems("invalid_request", place, documents) == ()
-    write_document(documents, layout.problems_key(*place), document)
+    write_document(documents, layout.models.problems_key(*place), document)
     assert request_problems("invalid_request", place, documents) == problems
     assert request_problems("invalid_request", Place("acme", "other"), documents) == ()
     assert request_problems("run_not_allowed", place, documents) == problems
@@ -377,13 +377,13 @@ def test_a_failure_of_one_of_several_subjects_names_it(
 ) -> None:
     """The trainer may refuse photos that intake has accepted."""
     office, job = ready_office()
-    documents, key = office.intake.models, layout.accepted_upload_key(job.job_id)
+    documents, key = office.intake.models, layout.models.accepted_upload_key(job.job_id)
     accepted = read_document(documents, key, AcceptedUpload)
     of_two = TrainingRequest.model_validate({"subjects": TWO})
     write_document(documents, key, accepted.model_copy(update={"request": of_two}))
     verdicts = [PhotoVerdict(index=n, verdict="accepted", subject=n // 6) for n in range(8)]
     report = PhotoReport(job_id=job.job_id, photos=tuple(verdicts))
-    write_document(documents, layout.photo_report_key(job.job_id), report)
+    write_document(documents, layout.models.photo_report_key(job.job_id), report)
     scores = [
         SubjectScores(trigger_word=word, passed=not codes, codes=codes, effect=0.2)
         for word, codes in (("zwx", ()), ("rex", ("gate_not_alike",)))
@@ -406,7 +406,7 @@ def test_an_owner_reads_which_picture_is_most_like_the_photos() -> None:
     best = RankedPicture(row=9, file="pictures/00.png", identity=0.91)
     gate = GateReport(passed=True, effect=0.2, identity=0.8, ranking=(best,))
     result = TrainingResult(job_id=job.job_id, status="succeeded", gate=gate)
-    key = layout.result_key(job.job_id, job.job_id)
+    key = layout.models.result_key(job.job_id, job.job_id)
     write_document(office.intake.models, key, result)
     notice = ready_notice(given, office.intake.models)
     assert notice.model is not None

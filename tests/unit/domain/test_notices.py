@@ -98,7 +98,7 @@ def failed(error: StageError | str, job: JobSpec | None, redrive: int = 0) -> No
 
 
 def trained(job: JobSpec, intake: IntakeServices) -> NotifyOwnerInput:
-    key = layout.result_key(job.job_id, job.job_id)
+    key = layout.models.result_key(job.job_id, job.job_id)
     gate = GateReport(passed=True, effect=0.2, identity=0.8, identity_base=0.3)
     result = TrainingResult(job_id=job.job_id, status="succeeded", gate=gate)
     write_document(intake.models, key, result)

@@ -141,7 +141,7 @@ def seeds_asked(world: World) -> set[int]:
 
 def large_answer(tenant: str) -> str:
     """Return the key of a picture that the endpoint has stored."""
-    return layout.answer_prefix(tenant_hash(tenant), [MODEL.model_id], "7" * 32) + "000.png"
+    return layout.uploads.answer_prefix(tenant_hash(tenant), [MODEL.model_id], "7" * 32) + "000.png"
 
 
 def test_a_picture_that_was_too_large_for_an_answer_is_read_from_s3() -> None:

@@ -36,7 +36,7 @@ def in_training() -> World:
 
 def write_progress(world: World, step: int, name: str | None = None) -> str:
     """Do as the trainer does; return the file's key."""
-    key = layout.progress_key(job_id(1), job_id(1))
+    key = layout.models.progress_key(job_id(1), job_id(1))
     progress = TrainingProgress(
         job_id=job_id(1),
         training_job_name=name or world.name_of(1),
@@ -59,8 +59,8 @@ def test_the_trainer_writes_its_pace_but_not_at_every_step(tmp_path: Path) -> No
     for step in range(1, 101):
         clock.seconds += 2
         progress_file.update(step)
-        if (tmp_path / layout.PROGRESS_FILE).exists():
-            text = (tmp_path / layout.PROGRESS_FILE).read_text()
+        if (tmp_path / layout.container.PROGRESS_FILE).exists():
+            text = (tmp_path / layout.container.PROGRESS_FILE).read_text()
             written.append(TrainingProgress.model_validate_json(text))
     steps = sorted({one.step for one in written})
     assert steps[:3] == [2, 7, 12]
@@ -73,7 +73,7 @@ def test_a_resumed_run_reports_its_own_pace(tmp_path: Path) -> None:
     progress_file.update(50)
     clock.seconds += 30
     progress_file.update(60)
-    text = (tmp_path / layout.PROGRESS_FILE).read_text()
+    text = (tmp_path / layout.container.PROGRESS_FILE).read_text()
     assert TrainingProgress.model_validate_json(text).eta_seconds == 120
 
 

@@ -176,7 +176,7 @@ class Watched(MemoryTrainer):
 
 def test_every_open_bill_has_its_turn_minute_by_minute() -> None:
     world = World()
-    write_document(world.models, layout.plan_key("plan"), PLAN)
+    write_document(world.models, layout.models.plan_key("plan"), PLAN)
     for name in "abc":
         world.jobs.open_cost_record(CostRecord(name, "plan"), NOON)
     trainer = Watched()
@@ -216,7 +216,7 @@ def test_a_bill_whose_plan_is_gone_is_forgotten_like_one_without_a_job(ended: bo
     world, name = training(1)
     if ended:
         world.trainer.end(name)
-    world.models.delete(layout.plan_key(job_id(1)))
+    world.models.delete(layout.models.plan_key(job_id(1)))
     settle_cost_records(world.services, NOON)
     assert [bill.training_job_name for bill in world.jobs.open_cost_records()] == [name]
     world.jobs.requeue(job_id(1), name, NOON)
@@ -258,7 +258,7 @@ def test_where_something_is_missing_nothing_is_billed_so_far(missing: str) -> No
     if missing == "job":
         del world.trainer.states[name]
     if missing == "plan":
-        world.models.delete(layout.plan_key(job_id(1)))
+        world.models.delete(layout.models.plan_key(job_id(1)))
     asked = "somebody-elses" if missing == "name" else name
     settle_so_far(world.services, asked, job_id(1), NOON + timedelta(seconds=90))
     assert world.jobs.records[job_id(1)].receipts == {}

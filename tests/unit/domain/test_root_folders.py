@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.shared.layout import OWN_FOLDERS
+from contracts.shared.layout.uploads import OWN_FOLDERS
 from domain.intake.file_kinds import file_kinds_of, is_of_class
 from domain.intake.root_folders import RootBucket, RootFolder, home_of, move, read_root_folders
 from tests.fakes.erasure import MemoryVersions

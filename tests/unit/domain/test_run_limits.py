@@ -61,7 +61,9 @@ def test_an_upload_that_asks_for_a_forbidden_machine_is_refused_and_the_problems
     with pytest.raises(InvalidRequestError) as caught:
         accept_request(announced(put_upload(intake, PHOTOS, request)), intake, NOW)
     assert caught.value.facts == {"code": "run_not_allowed", "problems": 2}
-    kept = read_document(intake.models, layout.problems_key("acme", "first"), RequestProblems)
+    kept = read_document(
+        intake.models, layout.models.problems_key("acme", "first"), RequestProblems
+    )
     assert [problem.field for problem in kept.problems] == ["run.instance_type", "run.max_run"]
     assert not intake.jobs.queued()
 

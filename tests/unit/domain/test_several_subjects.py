@@ -53,7 +53,9 @@ def request(**fields: Any) -> TrainingRequest:
 
 def accepted(intake: IntakeServices, files: dict[str, bytes], **fields: Any) -> AcceptedUpload:
     job = accept_request(announced(put_upload(intake, files, TWO | fields)), intake, NOW).job
-    return read_document(intake.models, layout.accepted_upload_key(job.job_id), AcceptedUpload)
+    return read_document(
+        intake.models, layout.models.accepted_upload_key(job.job_id), AcceptedUpload
+    )
 
 
 def test_the_first_subject_gives_the_requests_own_fields() -> None:
@@ -162,7 +164,7 @@ def test_pictures_of_a_class_say_not_which_of_several_they_show() -> None:
     with pytest.raises(InvalidRequestError):
         accepted(intake, FILES | {"class/1.jpg": b"a dog"})
     problems = read_document(
-        intake.models, layout.problems_key("acme", "first"), RequestProblems
+        intake.models, layout.models.problems_key("acme", "first"), RequestProblems
     ).problems
     assert "Remove these pictures" in problems[0].message
     one_class = [ANNA, REX | {"class_prompt": ANNA["class_prompt"]}]

@@ -11,7 +11,8 @@ from contracts.documents.job import AcceptedUpload
 from contracts.documents.stages import AcceptRequestInput, FileStored, ObjectCreated
 from contracts.documents.upload.problems import RequestProblems
 from contracts.errors import InvalidRequestError, InvalidUploadError, SubjectErasedError
-from contracts.shared.layout import accepted_upload_key, problems_key, upload_prefix
+from contracts.shared.layout.models import accepted_upload_key, problems_key
+from contracts.shared.layout.uploads import upload_prefix
 from domain.intake.accepting import IntakeServices, accept_request
 from domain.intake.root_folders import RootFolder
 from domain.intake.starting import start_upload, with_name

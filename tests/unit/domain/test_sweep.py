@@ -60,7 +60,7 @@ def test_the_best_trial_is_delivered_as_the_sweep_s_model_with_one_message() -> 
 def test_each_trial_s_document_is_its_own() -> None:
     sweep = Sweep()
     for trial in sweep.plan().trials:
-        key = layout.accepted_upload_key(trial.job.job_id)
+        key = layout.models.accepted_upload_key(trial.job.job_id)
         assert read_document(sweep.intake.models, key, AcceptedUpload).job == trial.job
 
 
@@ -79,10 +79,10 @@ def test_trials_that_share_a_training_job_share_its_photos() -> None:
     sweep.enter(sweep.plan())
     (name,) = sweep.launch(quota=1, max_batch=4)[:1]
     models, plan_id = sweep.intake.models, plan_id_of_name(name)
-    plan = read_document(models, layout.plan_key(plan_id), TrainingPlan)
+    plan = read_document(models, layout.models.plan_key(plan_id), TrainingPlan)
     settings = [(task.request.learning_rate, task.request.rank) for task in plan.tasks]
     assert len(settings) == len(set(settings)) == 2
-    manifest = json.loads(models.read(layout.photos_manifest_key(plan_id), 10_000))
+    manifest = json.loads(models.read(layout.models.photos_manifest_key(plan_id), 10_000))
     assert len(manifest) == len({str(line) for line in manifest}) == 6
     assert all(photo.file.startswith(sweep.job.job_id) for t in plan.tasks for photo in t.photos)
 
@@ -243,7 +243,7 @@ def test_a_price_is_for_all_trials_together() -> None:
 def test_a_trial_without_a_price_is_not_taken_for_a_free_one() -> None:
     sweep = Sweep({"max_cost_usd": 100})
     sweep.plan()
-    key = layout.photo_report_key(sweep.job.job_id)
+    key = layout.models.photo_report_key(sweep.job.job_id)
     report = read_document(sweep.intake.models, key, PhotoReport)
     notice_services = PricingServices(
         sweep.intake.jobs, sweep.intake.models, sweep.intake.bases.storage, "ml.new"
@@ -259,7 +259,7 @@ def test_a_trial_without_a_price_is_not_taken_for_a_free_one() -> None:
 
 
 def sweep_request(sweep: Sweep) -> TrainingRequest:
-    key = layout.accepted_upload_key(sweep.job.job_id)
+    key = layout.models.accepted_upload_key(sweep.job.job_id)
     return read_document(sweep.intake.models, key, AcceptedUpload).request
 
 

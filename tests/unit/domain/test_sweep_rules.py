@@ -76,7 +76,7 @@ def test_without_a_price_or_a_row_nothing_is_split() -> None:
 
 
 def trained(models: MemoryStorage, number: int, gate: GateReport | None) -> TrainedAdapter:
-    key = layout.result_key(job_id(number), job_id(number))
+    key = layout.models.result_key(job_id(number), job_id(number))
     result = TrainingResult(job_id=job_id(number), status="succeeded", gate=gate)
     write_document(models, key, result)
     return TrainedAdapter(
@@ -134,7 +134,7 @@ def ranked_world() -> tuple[World, RankSweepInput]:
     sweep = spec(1)
     world.jobs.claim(sweep, "arn", NOON)
     accepted = AcceptedUpload(job=sweep, request=swept_request(), photos=())
-    write_document(world.models, layout.accepted_upload_key(sweep.job_id), accepted)
+    write_document(world.models, layout.models.accepted_upload_key(sweep.job_id), accepted)
     for number in (2, 3):
         world.jobs.claim(spec(number), f"arn:{number}", NOON)
     outcomes = (
@@ -148,7 +148,7 @@ def test_a_ranking_closes_the_points_and_says_what_became_of_each() -> None:
     world, given = ranked_world()
     best = rank_sweep(given, world.jobs, world.models, NOON)
     assert (best.name, best.trained) == ("steps300", given.outcomes[1].trained)
-    report = read_document(world.models, layout.sweep_report_key(job_id(1)), SweepReport)
+    report = read_document(world.models, layout.models.sweep_report_key(job_id(1)), SweepReport)
     assert report == SweepReport(
         job_id=job_id(1),
         trials=(
@@ -181,7 +181,7 @@ def test_a_sweep_of_failures_fails_and_says_how_many() -> None:
     with pytest.raises(SweepFailedError) as caught:
         rank_sweep(failed, world.jobs, world.models, NOON)
     assert caught.value.facts == {"code": "sweep_failed", "trials": 2}
-    report = read_document(world.models, layout.sweep_report_key(job_id(1)), SweepReport)
+    report = read_document(world.models, layout.models.sweep_report_key(job_id(1)), SweepReport)
     assert [point.place for point in report.trials] == [None, None]
 
 

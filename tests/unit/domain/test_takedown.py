@@ -73,7 +73,7 @@ def after(services: DecidingServices, *orders: TakedownOrder) -> list[str]:
 
 
 def markers(services: DecidingServices) -> list[str]:
-    return [one.key for one in services.models.list(layout.DISABLED_PREFIX, 99)]
+    return [one.key for one in services.models.list(layout.models.DISABLED_PREFIX, 99)]
 
 
 def test_a_report_has_48_hours_and_its_words_lie_with_the_picture_only() -> None:

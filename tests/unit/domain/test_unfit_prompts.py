@@ -142,12 +142,12 @@ def test_without_a_tokenizer_of_clips_kind_only_what_is_certain_is_refused() -> 
 
 def intake_with_tokenizer() -> IntakeServices:
     intake = memory_intake()
-    prefix = layout.base_prefix(intake.bases.base_id)
-    card = read_document(intake.bases.storage, prefix + layout.BASE_FILE, BaseCard)
+    prefix = layout.bases.base_prefix(intake.bases.base_id)
+    card = read_document(intake.bases.storage, prefix + layout.bases.BASE_FILE, BaseCard)
     files = card.files | {path: sha256(body).hexdigest() for path, body in FILES.items()}
     write_document(
         intake.bases.storage,
-        prefix + layout.BASE_FILE,
+        prefix + layout.bases.BASE_FILE,
         card.model_copy(update={"files": files}),
     )
     for path, body in FILES.items():
@@ -161,7 +161,9 @@ def test_an_upload_with_such_a_prompt_is_refused_and_its_problems_are_kept() -> 
     with pytest.raises(InvalidRequestError) as refused:
         accept_request(announced(put_upload(intake, PHOTOS, request)), intake, NOW)
     assert refused.value.facts == {"code": "prompt_not_drawable", "problems": 2}
-    kept = read_document(intake.models, layout.problems_key("acme", "first"), RequestProblems)
+    kept = read_document(
+        intake.models, layout.models.problems_key("acme", "first"), RequestProblems
+    )
     assert [problem.field for problem in kept.problems] == ["sample_prompts.1", "sample_prompts.2"]
     assert not any("é" in problem.message or "cat" in problem.message for problem in kept.problems)
     assert not intake.jobs.queued()

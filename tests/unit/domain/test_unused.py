@@ -32,7 +32,7 @@ class World:
 
     def used(self, at: datetime, ident: str = job_id(1)) -> None:
         """Let a server write down a day, as it does."""
-        self.models.write(layout.used_key(ident), at.date().isoformat().encode())
+        self.models.write(layout.models.used_key(ident), at.date().isoformat().encode())
 
     def look(self, days: float) -> int:
         """Look so many days after the publication."""

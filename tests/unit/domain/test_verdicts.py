@@ -44,7 +44,7 @@ def write_result(office: Office, job_id: str, code: str | None, **more: Any) -> 
     failure = None if code is None else TrainingFailure(code=code, message="")
     status = "succeeded" if failure is None else "failed"
     result = TrainingResult(job_id=job_id, status=status, failure=failure, **more)
-    write_document(office.intake.models, layout.result_key(job_id, job_id), result)
+    write_document(office.intake.models, layout.models.result_key(job_id, job_id), result)
 
 
 def trial_of(job: JobSpec, trial_id: str) -> SweepTrial:
@@ -55,7 +55,7 @@ def trial_of(job: JobSpec, trial_id: str) -> SweepTrial:
 def indexed(office: Office, notice: Notice) -> dict[int, tuple[str, ...]]:
     """Return the codes of each photo in the notice, by the index of the photo with that name."""
     assert notice.job_id is not None
-    key = layout.accepted_upload_key(notice.job_id)
+    key = layout.models.accepted_upload_key(notice.job_id)
     accepted = read_document(office.intake.models, key, AcceptedUpload)
     codes = {photo.index: photo.codes for photo in notice.photos}
     assert set(codes) <= set(range(len(accepted.photos)))

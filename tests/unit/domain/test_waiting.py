@@ -10,7 +10,7 @@ from contracts.documents.job import AcceptedUpload, UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from contracts.errors import InvalidRequestError
 from contracts.shared import layout
-from contracts.shared.layout import upload_prefix
+from contracts.shared.layout.uploads import upload_prefix
 from domain.intake.accepting import accept_request
 from domain.intake.waiting import Patience, pending
 from domain.ports.storage import read_document
@@ -171,7 +171,7 @@ def test_a_request_in_an_archive_starts_it_and_a_loose_one_goes_before_it(packed
     body = zipped(photos | {packed: request_body(seed=7)})
     intake.uploads.write(f"{PREFIX}photos.zip", body)
     first = accept_request(announced(f"{PREFIX}photos.zip"), intake, NOW)
-    key = layout.accepted_upload_key(first.job.job_id)
+    key = layout.models.accepted_upload_key(first.job.job_id)
     accepted = read_document(intake.models, key, AcceptedUpload)
     assert (accepted.request.seed, len(accepted.photos)) == (7, 6)
     intake.uploads.write(f"{PREFIX}request.json", request_body(seed=8))

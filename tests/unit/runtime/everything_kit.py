@@ -62,11 +62,11 @@ def add_model(stores: Services) -> None:
     given = {"model_id": MODEL, "tenant": TENANT, "upload": "u1", "recorded_at": NOW}
     stores.consents.record(ConsentRecord.model_validate(given | {"consent": consent()}))
     files = {"adapter/a.safetensors": "0" * 64}
-    key = layout.result_key(MODEL, MODEL)
+    key = layout.models.result_key(MODEL, MODEL)
     result = TrainingResult(job_id=MODEL, status="succeeded", files=files)
     write_document(stores.documents, key, result)
     stores.documents.write(
-        f"{key.removesuffix(layout.RESULT_FILE)}adapter/a.safetensors", b"weights"
+        f"{key.removesuffix(layout.container.RESULT_FILE)}adapter/a.safetensors", b"weights"
     )
     stores.models.record(
         ModelRecord(
@@ -110,7 +110,7 @@ def add_export(stores: Services) -> None:
     row = new_row(MINE["export_id"], ExportSubject(tenant=TENANT), NOON)
     ready = {"status": "succeeded", "size": 1, "sha256": "0" * 64}
     stores.exports.add(row.model_copy(update=ready))
-    stores.uploads.write(layout.export_key(TENANT, row.export_id), b"x")
+    stores.uploads.write(layout.uploads.export_key(TENANT, row.export_id), b"x")
 
 
 def add_picture(stores: Services) -> None:

@@ -68,13 +68,13 @@ def marker_of_picture(**more: Any) -> str:
     """The marker that the server looks for before it withholds the picture."""
     arguments = more.pop("arguments", PictureArguments(seed=7, prompt_weights=True))
     drawn_from = WithheldPicture.of("b" * 64, arguments, **more)
-    return layout.allowed_key(
+    return layout.models.allowed_key(
         marker_of(OWNER, hash_of_picture(OWNER, [PROMPT, "blur"], drawn_from.text))
     )
 
 
 def allowed(stores: Services) -> list[str]:
-    return [one.key for one in stores.documents.list(layout.ALLOWED_PREFIX, 9)]
+    return [one.key for one in stores.documents.list(layout.models.ALLOWED_PREFIX, 9)]
 
 
 def refused_upload(stores: Services, *fields: str) -> str:
@@ -83,11 +83,11 @@ def refused_upload(stores: Services, *fields: str) -> str:
     request = (
         '{"instance_prompt": "a photo of sks person, famous person", "class_prompt": "a person"}'
     )
-    key = layout.upload_prefix("acme", "u7") + layout.REQUEST_FILE
+    key = layout.uploads.upload_prefix("acme", "u7") + layout.uploads.REQUEST_FILE
     stores.uploads.write(key, request.encode())
     problems = tuple(RequestProblem(field=field, message="It has a name.") for field in fields)
     if problems:
-        place = layout.problems_key("acme", "u7")
+        place = layout.models.problems_key("acme", "u7")
         write_document(stores.documents, place, RequestProblems(problems=problems))
     return "u7"
 
@@ -130,12 +130,12 @@ def test_a_granted_prompt_leaves_a_marker_for_its_tenant_and_the_text_is_in_no_r
     assert (evidence["texts"], evidence["words"]) == ([[PROMPT, "blur"]], "it is my own name")
     granted = call(stores, "POST", f"{path}:grant", who=OPERATOR)
     assert (granted.status, granted.body["status"]) == (200, "granted")
-    marker = layout.allowed_key(marker_of(OWNER, hash_of_texts(OWNER, [PROMPT, "blur"])))
-    assert [one.key for one in stores.documents.list(layout.ALLOWED_PREFIX, 9)] == [marker]
+    marker = layout.models.allowed_key(marker_of(OWNER, hash_of_texts(OWNER, [PROMPT, "blur"])))
+    assert [one.key for one in stores.documents.list(layout.models.ALLOWED_PREFIX, 9)] == [marker]
     assert call(stores, "GET", path).body["status"] == "granted"
     back = call(stores, "POST", f"{path}:refuse", WHY, who=OPERATOR)
     assert (back.body["status"], back.body["why"]) == ("refused", "rule_is_right")
-    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+    assert stores.documents.list(layout.models.ALLOWED_PREFIX, 9) == []
 
 
 def test_a_granted_name_is_let_through_for_its_tenant_alone() -> None:
@@ -172,7 +172,7 @@ def test_a_granted_picture_is_one_request_of_one_model_and_is_kept_nowhere() -> 
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_picture_that_starts_from_an_image_is_allowed_from_that_image_alone(sent: bool) -> None:
     stores = services()
-    key = layout.tenant_pictures_prefix("acme") + "start.png"
+    key = layout.uploads.tenant_pictures_prefix("acme") + "start.png"
     stores.uploads.write(key, b"start")
     image = "data:image/png;base64,c3Rh\ncnQ=" if sent else stores.uploads.uri(key)
     arguments = PictureArguments(seed=7, strength=0.5, mask_image=b64encode(b"mask").decode())
@@ -205,7 +205,7 @@ def test_what_no_rule_has_refused_has_no_appeal() -> None:
         assert appeal(stores, refusal).status == 404
     gone = services()
     refused_picture(gone)
-    gone.uploads.delete(layout.pictures_prefix("acme", PICTURE) + layout.ORDER_FILE)
+    gone.uploads.delete(layout.uploads.pictures_prefix("acme", PICTURE) + layout.uploads.ORDER_FILE)
     assert appeal(gone, PICTURE).status == 404
 
 
@@ -241,7 +241,7 @@ def test_one_refusal_has_one_appeal_and_a_day_has_its_limit() -> None:
 def test_a_text_that_was_changed_since_is_shown_to_no_operator() -> None:
     stores = services()
     made = appeal(stores, refused_picture(stores)).body
-    key = layout.appeal_key("acme", made["id"])
+    key = layout.uploads.appeal_key("acme", made["id"])
     stores.uploads.write(key, stores.uploads.read(key, 9999).replace(b"FAMOUS", b"unknown"))
     evidence = call(stores, "GET", f"/v1/appeals/{made['id']}/evidence", who=OPERATOR)
     assert evidence.body["text"] is None
@@ -298,7 +298,7 @@ def test_a_grant_and_a_refusal_at_once_leave_no_marker(moment: str) -> None:
         appeals.replace = granted_meanwhile
         answer = call(stores, "POST", f"{path}:refuse", WHY, who=OPERATOR)
     assert answer.body["status"] == call(stores, "GET", path).body["status"] == "refused"
-    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+    assert stores.documents.list(layout.models.ALLOWED_PREFIX, 9) == []
 
 
 def test_a_grant_that_an_erasure_has_overtaken_leaves_nothing() -> None:
@@ -317,7 +317,7 @@ def test_a_grant_that_an_erasure_has_overtaken_leaves_nothing() -> None:
     appeals.get = get
     answer = call(stores, "POST", f"/v1/appeals/{made['id']}:grant", who=OPERATOR)
     assert answer.status == 404
-    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+    assert stores.documents.list(layout.models.ALLOWED_PREFIX, 9) == []
 
 
 def test_an_order_without_the_api_is_answered_with_the_appeal_and_its_text() -> None:
@@ -354,7 +354,7 @@ def test_a_grant_of_an_appeal_that_is_erased_meanwhile_is_unknown() -> None:
     appeals.replace = replace
     order = AppealOrder(action="grant", appeal_id=made["id"])
     assert stores.appeal_decider.decide(order).outcome == "unknown"
-    assert stores.documents.list(layout.ALLOWED_PREFIX, 9) == []
+    assert stores.documents.list(layout.models.ALLOWED_PREFIX, 9) == []
 
 
 def test_of_two_appeals_at_once_against_one_refusal_the_first_counts() -> None:

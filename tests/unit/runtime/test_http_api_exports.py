@@ -28,7 +28,7 @@ def finished(stores: Services, export_id: str) -> ExportRow:
     """Do as export_data does at its end."""
     row = stores.exports.get(export_id)
     assert row is not None
-    stores.uploads.write(layout.export_key("acme", export_id), b"zip")
+    stores.uploads.write(layout.uploads.export_key("acme", export_id), b"zip")
     changes = {"status": "succeeded", "size": 3, "sha256": "1" * 64, "files": 1}
     stores.exports.replace(row, row.model_copy(update=changes))
     return row
@@ -80,7 +80,7 @@ def test_a_person_or_an_upload_of_another_tenant_is_like_none() -> None:
         model_id="1" * 32, tenant="acme", upload="u1", consent=GIVEN, recorded_at=NOON.isoformat()
     )
     stores.consents.record(record)
-    stores.uploads.write(layout.upload_prefix("acme", "u2") + "a.jpg", b"x")
+    stores.uploads.write(layout.uploads.upload_prefix("acme", "u2") + "a.jpg", b"x")
     other = context("globex", "admin")
     asked: list[dict[str, str]] = [
         {"given_by": "person-1"},
@@ -124,7 +124,7 @@ def test_an_archive_that_is_gone_has_expired_and_a_run_that_died_has_failed() ->
     failed = call(late, "GET", f"/v1/exports/{made['id']}").body
     assert (failed["status"], failed["failure"]["code"]) == ("failed", "internal_error")
     finished(stores, made["id"])
-    stores.uploads.delete(layout.export_key("acme", made["id"]))
+    stores.uploads.delete(layout.uploads.export_key("acme", made["id"]))
     assert call(stores, "GET", f"/v1/exports/{made['id']}").body["status"] == "expired"
     assert call(stores, "GET", f"/v1/exports/{made['id']}/file").status == 404
 

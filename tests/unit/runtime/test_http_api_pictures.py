@@ -112,7 +112,10 @@ def test_no_model_begins_with_what_a_disabled_one_has_drawn() -> None:
     uri = call(stores, "POST", PATH, WANTED).body["images"][0]["uri"]
     other, gone = f"{8:032x}", f"{9:032x}"
     stores.models.record(MODEL.model_copy(update={"model_id": other}))
-    large = layout.answer_prefix(tenant_hash("acme"), [MODEL.model_id, gone], "b" * 32) + "000.png"
+    large = (
+        layout.uploads.answer_prefix(tenant_hash("acme"), [MODEL.model_id, gone], "b" * 32)
+        + "000.png"
+    )
     begun = [uri, stores.uploads.uri(large)]
     path = f"/v1/models/{other}/pictures"
 
@@ -121,7 +124,7 @@ def test_no_model_begins_with_what_a_disabled_one_has_drawn() -> None:
         return call(stores, "POST", path, body, query={"wait": "0"}).status
 
     assert [asked(one) for one in begun] == [202, 202]
-    stores.documents.write(layout.disabled_model_key(MODEL.model_id), b"")
+    stores.documents.write(layout.models.disabled_model_key(MODEL.model_id), b"")
     assert [asked(one) for one in begun] == [451, 451]
 
 

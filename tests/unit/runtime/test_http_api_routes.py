@@ -153,7 +153,7 @@ def test_an_upload_starts_when_the_caller_says_so() -> None:
         200,
         {"object": "training", "upload_id": name, "job": None},
     )
-    key = f"tenants/acme/uploads/{name}/{layout.REQUEST_FILE}"
+    key = f"tenants/acme/uploads/{name}/{layout.uploads.REQUEST_FILE}"
     assert json.loads(stores.uploads.read(key, 9999)) == REQUEST
     row = UploadRow(points_to=f"{1:032x}")
     stores.jobs.uploads[f"acme/{name}"] = row  # type: ignore[attr-defined]
@@ -176,7 +176,7 @@ def test_a_lora_is_imported_from_an_upload_of_its_own() -> None:
     assert call(stores, "POST", "/v1/models", body, who=OTHER).status == 404
     assert call(stores, "POST", "/v1/models", body, who=context("acme", "read")).status == 403
     assert call(stores, "POST", "/v1/models", body).status == 200
-    key = f"tenants/acme/uploads/{name}/{layout.REQUEST_FILE}"
+    key = f"tenants/acme/uploads/{name}/{layout.uploads.REQUEST_FILE}"
     assert json.loads(stores.uploads.read(key, 9999)) == OF_LORA
     stores.jobs.records[f"{1:032x}"] = job(1, kind="import")  # type: ignore[attr-defined]
     assert call(stores, "GET", f"/v1/jobs/{1:032x}").body["kind"] == "import"
@@ -233,7 +233,7 @@ def test_an_import_is_refused_as_at_the_s3_door_before_anything_is_written(
         answer = call(stores, "POST", "/v1/models", {"upload_id": name, "request": request_})
         assert (answer.status, answer.body["code"]) == (422, "invalid_call")
         assert words in answer.body["message"]
-    assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+    assert layout.uploads.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
 
 
 def test_a_file_that_somebody_put_beside_a_lora_is_told() -> None:
@@ -276,7 +276,7 @@ def test_a_request_is_checked_before_anything_is_written(change: dict[str, Any])
     answer = call(stores, "POST", "/v1/models", {"upload_id": name, "request": REQUEST | change})
     assert (answer.status, answer.body["code"]) == (422, "invalid_call")
     assert [one["field"].split(".")[:2] for one in answer.body["errors"]] == [["body", "request"]]
-    assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+    assert layout.uploads.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
 
 
 def test_photos_of_people_need_a_consent_before_anything_is_written() -> None:
@@ -287,7 +287,7 @@ def test_photos_of_people_need_a_consent_before_anything_is_written() -> None:
     assert (answer.status, answer.body["code"]) == (422, "consent_missing")
     (problem,) = answer.body["errors"]
     assert problem["field"] == "body.request.consent"
-    assert layout.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+    assert layout.uploads.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
     shown = problem["message"]
     consent = json.loads(shown[shown.index("{") :].replace("<opaque id>", "person-1"))
     late = consent | {"adult": False, "expires_at": "2026-11-01T00:00:00+00:00"}
@@ -299,7 +299,7 @@ def test_photos_of_people_need_a_consent_before_anything_is_written() -> None:
     ]
     taken = call(stores, "POST", "/v1/models", body | {"request": REQUEST | {"consent": consent}})
     assert taken.status == 200
-    key = f"tenants/acme/uploads/{name}/{layout.REQUEST_FILE}"
+    key = f"tenants/acme/uploads/{name}/{layout.uploads.REQUEST_FILE}"
     assert json.loads(stores.uploads.read(key, 9999))["consent"]["given_by"] == "person-1"
 
 
@@ -367,8 +367,8 @@ def test_a_photo_is_shown_and_erased_until_the_upload_is_trained() -> None:
 def test_the_images_of_a_training_are_shown_while_it_goes_on() -> None:
     stores, one = services(), f"{1:032x}"
     stores.jobs.records[one] = job(1, plan_id=f"{2:032x}")  # type: ignore[attr-defined]
-    prefix = layout.samples_prefix(f"{2:032x}", one)
-    for name in (layout.sample_file(300, 0), layout.sample_file(150, 0), "other.png"):
+    prefix = layout.models.samples_prefix(f"{2:032x}", one)
+    for name in (layout.models.sample_file(300, 0), layout.models.sample_file(150, 0), "other.png"):
         stores.documents.write(prefix + name, b"x")
     samples = call(stores, "GET", f"/v1/jobs/{one}/samples").body["data"]
     assert [sample["step"] for sample in samples] == [150, 300]
@@ -450,7 +450,7 @@ def test_a_model_is_pushed_to_the_hub_as_a_repository() -> None:
     )  # fmt: skip
     hub: Any = stores.hub
     assert hub.bucket.objects == {f"models/acme/{one}/a.safetensors": b"weights"}
-    stores.documents.write(layout.disabled_model_key(one), b"")
+    stores.documents.write(layout.models.disabled_model_key(one), b"")
     assert call(stores, "POST", f"/v1/models/{one}:push").body["code"] == "model_disabled"
     member = context("acme", "read", "train", "draw")
     assert call(stores, "POST", f"/v1/models/{one}:push", who=member).status == 403

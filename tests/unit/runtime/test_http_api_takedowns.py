@@ -120,7 +120,7 @@ def test_only_operators_see_and_decide(method: str, path: str, body: object) -> 
         assert call(stores, method, place, body, who=who).status == status
     mock = context("stack", "operate", mode="mock")
     assert call(stores, method, place, body, who=mock).status in {200, 403, 404}
-    assert stores.documents.list(layout.DISABLED_PREFIX, 9) == []
+    assert stores.documents.list(layout.models.DISABLED_PREFIX, 9) == []
 
 
 def test_an_operator_reads_the_evidence() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import GateReport, RankedPicture, TrainingMetrics
-from contracts.shared.layout import webui_file
+from contracts.shared.layout.container import webui_file
 from contracts.shared.steps import Dataset, count_steps
 from tests.unit.trainer.test_recipe import CARD, WHOLE, recipe_of, task
 from trainer.export.model_card import (

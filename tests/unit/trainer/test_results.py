@@ -10,7 +10,7 @@ import pytest
 from contracts.codes import CODES
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import TrainingFailure, TrainingResult
-from contracts.shared.layout import RESULT_FILE
+from contracts.shared.layout.container import RESULT_FILE
 from trainer.process.results import (
     NO_SPACE,
     TrainingError,

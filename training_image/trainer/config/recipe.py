@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from contracts.base import BaseCard, TrainingDefaults
 from contracts.documents.training import TrainingPlan, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import PLAN_CHANNEL, PLAN_FILE
+from contracts.shared.layout.container import PLAN_CHANNEL, PLAN_FILE
 from contracts.shared.steps import Dataset, StepBudget, checkpoint_every, count_steps
 from contracts.shared.weights.families import FAMILIES
 from contracts.shared.weights.lora_names import is_of_text

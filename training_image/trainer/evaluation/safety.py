@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from transformers import CLIPImageProcessor, ViTForImageClassification, ViTImageProcessor
 
 from contracts.documents.training import PictureSafety
-from contracts.shared.layout import CHECKER_CHANNEL, FILTER_CHANNEL
+from contracts.shared.layout.container import CHECKER_CHANNEL, FILTER_CHANNEL
 from contracts.shared.pictures.classifier import (
     CHECKER_FILES,
     ClassifierError,

@@ -87,7 +87,11 @@ class ValidationSampler:
             lora.set_dropout(networks, active=True)
         shown = show(to_images(pictures), self.checker).images
         for number, image in enumerate(shown):
-            path = self.folder / layout.SAMPLES_FOLDER / layout.sample_file(step, number)
+            path = (
+                self.folder
+                / layout.container.SAMPLES_FOLDER
+                / layout.models.sample_file(step, number)
+            )
             write_atomically(path, self.encode(image))
         return DrawnSet(pictures, pictures if self.checker is None else to_pictures(shown))
 

@@ -25,7 +25,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from contracts.documents.class_images import ClassImageOrder, ClassImageSet, class_image_key
-from contracts.shared.layout import (
+from contracts.shared.layout.container import (
     BASE_CHANNEL,
     CLASS_IMAGES_CHANNEL,
     CLASS_IMAGES_FILE,

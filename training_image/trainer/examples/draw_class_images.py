@@ -19,7 +19,8 @@ from contracts.base import BaseCard
 from contracts.documents.class_images import ClassImageOrder, ClassImageSet
 from contracts.documents.upload.options import Precision
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import BASE_FILE, CLASS_IMAGES_FOLDER
+from contracts.shared.layout.bases import BASE_FILE
+from contracts.shared.layout.container import CLASS_IMAGES_FOLDER
 from trainer.evaluation.judge import load_judge
 from trainer.examples.class_images import (
     card_of,

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from contracts.documents.training import AdapterManifest
-from contracts.shared.layout import (
+from contracts.shared.layout.container import (
     ADAPTER_FOLDER,
     DIFFUSERS_FILE,
     MANIFEST_FILE,

@@ -13,7 +13,7 @@ from contracts.base import BaseCard
 from contracts.codes import CODES
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import GateReport, TrainingMetrics
-from contracts.shared.layout import DIFFUSERS_FILE, webui_file
+from contracts.shared.layout.container import DIFFUSERS_FILE, webui_file
 from contracts.shared.steps import StepBudget
 from contracts.shared.weights.families import FAMILIES
 from trainer.config.recipe import Recipe

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from contracts.base import BaseCard, hash_of_files
-from contracts.shared.layout import BASE_FILE
+from contracts.shared.layout.bases import BASE_FILE
 from contracts.shared.pictures.abilities import ABILITIES, syntax_of
 from contracts.shared.pictures.samplers import arguments_of, without_clipping
 from contracts.shared.weights.families import FAMILIES

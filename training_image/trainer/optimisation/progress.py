@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contracts.documents.status import TrainingProgress
-from contracts.shared.layout import PROGRESS_FILE
+from contracts.shared.layout.container import PROGRESS_FILE
 from trainer.process.results import write_atomically
 
 WRITE_EVERY_SECONDS = 10.0

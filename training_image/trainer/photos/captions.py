@@ -27,7 +27,7 @@ from transformers import (
 from contracts.documents.photos import PhotoCaptions
 from contracts.documents.training import TaskPhoto, TrainingTask
 from contracts.documents.upload.request import TrainingRequest
-from contracts.shared.layout import CAPTIONER_CHANNEL, PHOTOS_CHANNEL
+from contracts.shared.layout.container import CAPTIONER_CHANNEL, PHOTOS_CHANNEL
 from contracts.shared.pictures.abilities import ABILITIES
 from contracts.shared.words.prompts import caption_for, names_subject
 from trainer.model.base import Base

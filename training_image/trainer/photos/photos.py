@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from contracts.documents.training import TaskPhoto
-from contracts.shared.layout import PHOTOS_CHANNEL
+from contracts.shared.layout.container import PHOTOS_CHANNEL
 from contracts.shared.steps import held_out_among
 from trainer.model.base import Base
 from trainer.model.latents import LatentCodec

@@ -15,7 +15,7 @@ from pathlib import Path
 from contracts.codes import CODES
 from contracts.documents.photos import PhotoVerdict
 from contracts.documents.training import TrainingFailure, TrainingResult
-from contracts.shared.layout import RESULT_FILE
+from contracts.shared.layout.container import RESULT_FILE
 
 NO_SPACE = 28
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from contracts.documents.photos import PhotoCaptions
 from contracts.documents.training import TaskPhoto, TrainingTask
-from contracts.shared.layout import CAPTIONS_FILE
+from contracts.shared.layout.uploads import CAPTIONS_FILE
 from trainer.photos.captions import (
     Captioner,
     Wording,

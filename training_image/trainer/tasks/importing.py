@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from contracts.codes import CODES
 from contracts.documents.photos import StoredFile
 from contracts.documents.training import TrainingMetrics, TrainingResult, TrainingTask
-from contracts.shared.layout import ADAPTER_FOLDER, PHOTOS_CHANNEL
+from contracts.shared.layout.container import ADAPTER_FOLDER, PHOTOS_CHANNEL
 from contracts.shared.steps import NO_STEPS
 from contracts.shared.weights.adapter_size import fitting_rank, is_too_large, size_of
 from contracts.shared.weights.families import FAMILIES, Family

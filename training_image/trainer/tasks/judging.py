@@ -9,7 +9,7 @@ from contracts.documents.training import (
     TrainingFailure,
     TrainingTask,
 )
-from contracts.shared.layout import ADAPTER_FOLDER
+from contracts.shared.layout.container import ADAPTER_FOLDER
 from trainer.config.recipe import Recipe
 from trainer.evaluation.contact_sheet import make_contact_sheet
 from trainer.evaluation.gate import draw_evidence

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from contracts.documents.training import TrainingResult, TrainingTask
-from contracts.shared.layout import RESULT_FILE
+from contracts.shared.layout.container import RESULT_FILE
 from trainer.config.sharing import can_share_step
 from trainer.model import lora
 from trainer.optimisation.multi_user import UserResult, train_users

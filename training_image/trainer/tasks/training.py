@@ -18,7 +18,7 @@ from contracts.documents.training import (
     TrainingResult,
     TrainingTask,
 )
-from contracts.shared.layout import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
+from contracts.shared.layout.container import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
 from contracts.shared.steps import StepBudget
 from contracts.shared.weights.lora_names import is_of_text
 from trainer.config.recipe import Recipe, make_recipe, plan_task

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
-from contracts.shared.layout import answers_prefix, tenant_pictures_prefix
+from contracts.shared.layout.uploads import answers_prefix, tenant_pictures_prefix
 
 LINK_SECONDS = 3600
 """How long the link to such a picture can be used."""
