@@ -5,6 +5,7 @@ of the product sets: a parameter of template.yaml, or a field of request.json.
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -20,10 +21,15 @@ NAMES = "functions/contracts/shared"
 
 FOLDERS: dict[Program, tuple[str, ...]] = {
     "trainer": ("training_image",),
-    "server": ("serving_image", "functions/contracts/model_package"),
+    "server": (
+        *("serving_image", "functions/contracts/model_package"),
+        "functions/contracts/marks",
+    ),
 }
 HYPERPARAMETERS = "hyperparameters.json"
 ENVIRONMENT, COPY = "os.environ", "dict(os.environ)"
+OWN = re.compile(r"LIKENESS(_[A-Z]+)+")
+"""A name of ours: a program that spells one reads it, through whatever function."""
 READERS = {"get", "pop", "setdefault"}
 
 
@@ -102,6 +108,8 @@ class Module:
             key = self.key_read_by(node)
             if key is not None:
                 yield from self.names(key)
+            if isinstance(node, ast.Constant) and OWN.fullmatch(str(node.value)):
+                yield str(node.value)
 
     def key_read_by(self, node: ast.AST) -> ast.expr | None:
         """Return the key with which this expression reads the environment; None: it does not."""

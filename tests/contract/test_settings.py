@@ -46,6 +46,7 @@ def test_a_knob_is_found_however_it_is_read(tmp_path: Path) -> None:
         "mine = dict(os.environ)\nmine.setdefault('fifth', '')\n"
         'def put(into, name):\n    into.get(name)\n    mine.get(name)\nput(mine, "sixth")\n'
         'flags = {"seventh": 1}\n[os.environ[n] for n, _ in flags.items()]\n'
+        'def read(given: Mapping[str, str]):\n    given.get("LIKENESS_NINTH", "LIKENESS_X=1")\n'
     )
     (folder / "b.py").write_text(
         'class Machine:\n    size: int = 1\n    def read(self): open("hyperparameters.json")\n'
@@ -55,7 +56,7 @@ def test_a_knob_is_found_however_it_is_read(tmp_path: Path) -> None:
     program.write_text('#!/usr/bin/env python3\nos.environ["eighth"]\n')
     order = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
     given = [Knob("trainer", "hyperparameter", name) for name in ("size", "other")]
-    read = [Knob("trainer", "variable", name) for name in order]
+    read = [Knob("trainer", "variable", name) for name in (*order, "LIKENESS_NINTH")]
     assert knobs(tmp_path) == sorted([*given, *read])
 
 
@@ -190,6 +191,15 @@ def test_the_stacks_own_type_is_always_allowed(monkeypatch: pytest.MonkeyPatch) 
     assert (limits.instance_types, limits.spot) == ((own,), True)
     monkeypatch.setenv("ALLOWED_INSTANCE_TYPES", f"ml.p5.4xlarge,{own}")
     assert run_limits_from_env().instance_types == (own, "ml.p5.4xlarge")
+
+
+def test_the_page_of_the_server_has_every_variable_that_can_be_set() -> None:
+    page = (ROOT / "docs" / "serving.md").read_text()
+    rows = [row.split("|")[1] for row in page.splitlines() if row.startswith("| `LIKENESS_")]
+    explained = {name for row in rows for name in re.findall(r"LIKENESS_[A-Z_]+", row)}
+    read = {k.name for k in knobs() if k.program == "server" and k.name.startswith("LIKENESS_")}
+    by_hand = {"LIKENESS_ALLOW_CPU", "LIKENESS_CACHE_DIR"}
+    assert explained == read - INTERNAL["server"].keys() | by_hand
 
 
 def test_the_page_of_settings_is_committed_as_it_is() -> None:
