@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from likeness_client import __version__
+from tests.contract.files import ROOT, template
 from tests.contract.released import EXPANDED, RELEASED, at, create_only, fixed
 
 NOW = fixed(json.loads(EXPANDED.read_text()))
@@ -48,6 +50,13 @@ def test_an_update_replaces_nothing(version: str) -> None:
 
 def test_every_release_has_its_file() -> None:
     assert {"0.2.0", "0.3.0"} <= {*VERSIONS}
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    package = json.loads((ROOT / "clients/typescript/package.json").read_text())
+    application = template()["Metadata"]["AWS::ServerlessRepo::Application"]
+    assert package["version"] == application["SemanticVersion"] == __version__
+    assert f"git checkout v{__version__} " in (ROOT / "docs" / "upgrade.md").read_text()
 
 
 def test_a_changed_name_is_found() -> None:

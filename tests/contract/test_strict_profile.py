@@ -117,6 +117,13 @@ def test_the_page_names_a_vpc_endpoint_for_every_service_that_the_roles_may_call
     assert missing == set()
 
 
+def test_the_price_of_the_profile_counts_its_interface_endpoints() -> None:
+    page = (ROOT / "docs" / "strict.md").read_text()
+    listed = page.partition("interfaces\nwith private DNS for ")[2].partition(". `")[0]
+    price = (ROOT / "docs" / "cost.md").read_text()
+    assert f"{len(re.findall('`[^`]+`', listed))} interface endpoints" in price
+
+
 def test_reserved_concurrency_is_counted_on_the_page() -> None:
     count = len(of("AWS::Serverless::Function"))
     default = PARAMETERS["ReservedConcurrency"]["Default"]
