@@ -29,7 +29,8 @@ from contracts.documents.audit import STACK
 from contracts.documents.job import Acceptance, UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from domain.audit.entries import Deed, record
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
+from domain.intake.services import IntakeServices
 from domain.intake.starting import with_name
 from domain.intake.waiting import Patience, pending
 from runtime.clock import now

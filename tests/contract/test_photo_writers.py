@@ -103,7 +103,7 @@ FUNCTIONS = {
     ("unpack.write_facts", "write"): Writer(1, "text", "pipe"),
     ("unpacking._send", "write"): Writer(1, "photos", "pipe"),
     ("accepting.accept_place", "write_document"): Writer(1, "text", "models"),
-    ("accepting.store_problems", "write_document"): Writer(1, "text", "models"),
+    ("request_checks.store_problems", "write_document"): Writer(1, "text", "models"),
     ("inputs.write_inputs", "write"): Writer(3, "text", "models"),
     ("inputs.write_inputs", "write_document"): Writer(1, "text", "models"),
     ("inputs.write_base_manifest", "write"): Writer(1, "text", "models"),

@@ -9,8 +9,8 @@ from typing import Any
 from contracts.base import BaseCard
 from contracts.documents.stages import AcceptRequestInput
 from contracts.shared import layout
-from domain.intake.accepting import IntakeServices
 from domain.intake.archives import open_archive
+from domain.intake.services import IntakeServices
 from domain.ports.archives import Header, Member
 from domain.ports.bases import Bases
 from domain.ports.storage import write_document

@@ -25,8 +25,9 @@ from contracts.documents.training import (
     TrainingResult,
 )
 from contracts.shared import layout
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
 from domain.intake.inspection import inspect_photos
+from domain.intake.services import IntakeServices
 from domain.notices.notices import notify_failure, notify_owner
 from domain.notices.services import NoticeServices
 from domain.ports.storage import read_document, write_document

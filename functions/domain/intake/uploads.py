@@ -256,3 +256,8 @@ def pinned(item: StoredObject, name: str | None = None) -> PinnedObject:
     return PinnedObject(
         key=item.key, version_id=item.version_id, etag=item.etag, size=item.size, name=name
     )
+
+
+def name_of(pin: PinnedObject, place: Place) -> str:
+    """Return the user's name for a file."""
+    return pin.name or pin.key.removeprefix(place.prefix)

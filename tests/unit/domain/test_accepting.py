@@ -14,7 +14,9 @@ from contracts.shared.limits import MAX_PHOTOS
 from contracts.shared.pictures.picture_places import tenant_hash
 from contracts.shared.words.allowed_texts import hash_of_texts, marker_of
 from contracts.shared.words.name_list import hash_of, parse_names
-from domain.intake.accepting import IntakeServices, accept_request, name_job
+from domain.intake.accepting import accept_request
+from domain.intake.job_ids import name_job
+from domain.intake.services import IntakeServices
 from domain.intake.uploads import PinnedUpload
 from domain.ports.storage import read_document, write_document
 from tests.fakes.intake import (

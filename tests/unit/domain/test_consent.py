@@ -18,7 +18,8 @@ from contracts.shared import layout
 from contracts.shared.people.faces import may_show_people
 from domain.erasure.expiry import ExpiryServices, erase_unconsented
 from domain.erasure.receipts import evidence
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
+from domain.intake.services import IntakeServices
 from domain.ports.storage import read_document
 from domain.requests.consent import CLOCK_SKEW, ConsentRules, refuse_consent
 from tests.fakes.erasure import MemoryEraser, MemoryExpiries, MemoryVersions

@@ -6,8 +6,8 @@ from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.notice import Notice
 from contracts.documents.stages import DryRunInput, PhotoInspection
 from contracts.errors import TooExpensiveError, TooFewPhotosError
-from domain.intake.accepting import IntakeServices
 from domain.intake.inspection import inspect_photos
+from domain.intake.services import IntakeServices
 from domain.notices.dry_run import answer_dry_run
 from domain.notices.services import NoticeServices
 from domain.ports.storage import read_document

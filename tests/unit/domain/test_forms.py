@@ -10,8 +10,9 @@ from contracts.documents.record import JobRecord
 from contracts.errors import ConsentRefusedError, InvalidRequestError, TooManyPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_PHOTOS
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
 from domain.intake.inspection import inspect_photos
+from domain.intake.services import IntakeServices
 from domain.ports.storage import read_document
 from domain.requests.consent import ConsentRules
 from domain.training.inputs import files_of

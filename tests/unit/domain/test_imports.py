@@ -18,9 +18,10 @@ from contracts.errors import ImportRefusedError, InvalidRequestError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_IMPORT_BYTES
 from contracts.shared.steps import Dataset, count_steps
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
 from domain.intake.imports import check_import
 from domain.intake.inspection import InspectionServices, inspect_photos
+from domain.intake.services import IntakeServices
 from domain.ports.storage import read_document, write_document
 from domain.pricing.estimating import make_estimate
 from domain.pricing.step_sharing import shape_of

@@ -15,9 +15,10 @@ from contracts.errors import InvalidRequestError, PhotosRefusedError, TooFewPhot
 from contracts.shared import layout
 from contracts.shared.rejection import PhotoRejectedError
 from contracts.shared.words.name_list import hash_of, parse_names
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
 from domain.intake.inspection import InspectionServices, inspect_photos
 from domain.intake.normalisation import limits_for, read_caption, read_pinned
+from domain.intake.services import IntakeServices
 from domain.notices.problem_names import without_words
 from domain.ports.decoder import DecodedPhoto, DecodeLimits, PhotoMetrics
 from domain.ports.storage import read_document, write_document

@@ -9,9 +9,9 @@ from contracts.documents.photos import InspectionProgress
 from contracts.errors import PhotosTooSlowError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.limits import MAX_UPLOAD_SECONDS
-from domain.intake.accepting import IntakeServices
 from domain.intake.inspection import InspectionServices, inspect_photos
 from domain.intake.inspection_progress import MAX_CRASHES
+from domain.intake.services import IntakeServices
 from domain.ports.decoder import DecodedPhoto, DecodeLimits
 from domain.ports.storage import read_document
 from tests.fakes.intake import NOW, memory_intake

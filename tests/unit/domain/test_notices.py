@@ -22,8 +22,9 @@ from contracts.errors import InvalidRequestError, StageError, TooFewPhotosError
 from contracts.shared import layout
 from domain.failures.causes import RaisedAgainError
 from domain.failures.redrive import fail_job
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
 from domain.intake.inspection import inspect_photos
+from domain.intake.services import IntakeServices
 from domain.notices.notices import notify_failure, notify_owner
 from domain.notices.services import NoticeServices
 from domain.notices.uncaught import notify_outcome

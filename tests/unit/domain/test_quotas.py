@@ -9,7 +9,8 @@ import pytest
 from contracts.documents.money import Estimate, Receipt
 from contracts.documents.record import JobRecord
 from contracts.errors import QuotaUsedUpError
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
+from domain.intake.services import IntakeServices
 from domain.pricing.quotas import Quotas, exhausted, seconds_of_month, spent_usd
 from tests.fakes.front_door import MemoryTenantJobs
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload

@@ -16,8 +16,9 @@ from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError, PersonsMixedError, TooFewPhotosError
 from contracts.shared import layout
 from contracts.shared.steps import Dataset, count_steps
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
 from domain.intake.inspection import inspect_photos
+from domain.intake.services import IntakeServices
 from domain.ports.storage import read_document
 from domain.pricing.estimating import make_estimate
 from domain.pricing.step_sharing import shares_steps

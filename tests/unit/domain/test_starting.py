@@ -13,8 +13,9 @@ from contracts.documents.upload.problems import RequestProblems
 from contracts.errors import InvalidRequestError, InvalidUploadError, SubjectErasedError
 from contracts.shared.layout.models import accepted_upload_key, problems_key
 from contracts.shared.layout.uploads import upload_prefix
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
 from domain.intake.root_folders import RootFolder
+from domain.intake.services import IntakeServices
 from domain.intake.starting import start_upload, with_name
 from domain.intake.waiting import Patience, pending
 from domain.ports.storage import read_document

@@ -18,7 +18,8 @@ from contracts.shared.words.prompt_limits import (
     count_bytes,
     unfit_prompts,
 )
-from domain.intake.accepting import IntakeServices, accept_request
+from domain.intake.accepting import accept_request
+from domain.intake.services import IntakeServices
 from domain.intake.unfit_prompts import prompts_refused_on
 from domain.ports.storage import read_document, write_document
 from tests.fakes.intake import NOW, REQUEST, announced, memory_intake, put_upload
