@@ -31,6 +31,9 @@ VALIDATION_SUBJECTS, MAX_VALIDATION_PICTURES = 2, 4
 """Validation images of one round: the instance prompt twice, or each subject's once, then the
 request's sample prompts."""
 
+GATE_PICTURES = 8
+"""Pictures of each subject and of each class that the gate draws."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -229,6 +232,19 @@ def validation_subjects(subjects: int) -> tuple[int, ...]:
     ((0, 0), (0, 1), (0, 1, 2))
     """
     return tuple(place % subjects for place in range(max(VALIDATION_SUBJECTS, subjects)))
+
+
+def gate_pictures(request: TrainingRequest) -> int:
+    """Return how many pictures the gate draws of a request, each without and with the adapter.
+
+    >>> request = TrainingRequest(instance_prompt="sks", class_prompt="a")
+    >>> gate_pictures(request)
+    32
+    >>> gate_pictures(request.model_copy(update={"sample_prompts": ("sks in Rome", "sks at sea")}))
+    36
+    """
+    prompts = len(request.trigger_words) + len(request.class_prompts)
+    return 2 * (GATE_PICTURES * prompts + len(request.sample_prompts))
 
 
 def checkpoint_every(steps: int, requested: int | None) -> int:

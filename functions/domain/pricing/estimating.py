@@ -13,7 +13,13 @@ from contracts.documents.money import Estimate
 from contracts.documents.rung import Rung
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PriceUnknownError, TooExpensiveError
-from contracts.shared.steps import Dataset, StepBudget, count_steps
+from contracts.shared.steps import (
+    GATE_PICTURES,
+    Dataset,
+    StepBudget,
+    count_steps,
+    gate_pictures,
+)
 from contracts.shared.weights.families import FAMILIES
 from domain.pricing.grid import grid_trials
 from domain.pricing.halving import Rungs, plan_rungs
@@ -25,9 +31,8 @@ START_SECONDS = 240
 SHARE_OF_PEAK = 0.15
 """Share of the GPU's dense bfloat16 peak that an eager training step reaches."""
 
-JUDGED_PICTURES = 24
-"""Approximate number of pictures that the gate draws of one subject and its class, with and without
-the adapter."""
+MEASURED_PICTURES = 4 * GATE_PICTURES
+"""Pictures of the gate in a training whose speed is measured: it has one subject and one class."""
 
 DRAWING_SHARE = 0.5
 """Work of one prompt's denoising step as a share of a training pass: forward only."""
@@ -61,8 +66,8 @@ class Speed:
     tflop_per_second: float
     other_seconds: float
     """Seconds that are no training step."""
-    judged_pictures: int
-    """Pictures of the gate whose time is not among ``other_seconds``."""
+    other_pictures: int = 0
+    """Pictures of the gate whose time is among ``other_seconds``."""
 
 
 WORK: dict[Architecture, Work] = {
@@ -168,7 +173,7 @@ def estimate_one(
     if rung is not None:
         budget = budget_of(rung, budget, request.validation_steps)
     speed = speed_of(instance_type, card, prices)
-    work = work_tflop(budget, request, card, speed.judged_pictures, processes)
+    work = work_tflop(budget, request, card, processes, speed.other_pictures)
     seconds = round(speed.other_seconds + work / speed.tflop_per_second)
     return Estimate(
         steps=budget.steps,
@@ -194,22 +199,23 @@ def speed_of(instance_type: str, card: BaseCard, prices: PriceTable) -> Speed:
     measured = prices.speeds.get(instance_type)
     if measured is None:
         peak = PEAK_TFLOPS.get(instance_type, min(PEAK_TFLOPS.values()))
-        return Speed(SHARE_OF_PEAK * peak, START_SECONDS, JUDGED_PICTURES)
+        return Speed(SHARE_OF_PEAK * peak, START_SECONDS)
     tflop = pass_tflop(card, measured.resolution)
-    return Speed(measured.images_per_second * tflop, measured.other_seconds, 0)
+    return Speed(measured.images_per_second * tflop, measured.other_seconds, MEASURED_PICTURES)
 
 
 def work_tflop(
     budget: StepBudget,
     request: TrainingRequest,
     card: BaseCard,
-    judged_pictures: int,
     processes: int = 1,
+    other_pictures: int = 0,
 ) -> float:
     """Return one GPU's work: its training passes and all pictures, validation images included.
 
     The processes share the photos, and each of them draws every picture. Photos are trained equally
-    often at each of ``resolutions``. Class images and pictures have ``resolution``.
+    often at each of ``resolutions``. Class images and pictures have ``resolution``. Pictures of the
+    gate that are ``other_pictures`` (see Speed) are no work here.
     """
     side = request.resolution or card.resolution
     sides = request.resolutions or (side,)
@@ -217,8 +223,8 @@ def work_tflop(
     of_photos = photos * sum(pass_tflop(card, one) for one in sides) / len(sides)
     of_class = photos * pass_tflop(card, side) if budget.class_images else 0.0
     validation_images = budget.validation_rounds * budget.validation_pictures
-    others = (len(request.trigger_words) - 1) * JUDGED_PICTURES  # none of a measured speed's time
-    pictures = budget.drawn_class_images + judged_pictures + others + validation_images
+    judged = gate_pictures(request) - other_pictures
+    pictures = budget.drawn_class_images + judged + validation_images
     inference = card.inference
     prompts = 2 if inference.guidance_scale > FAMILIES[card.family].guidance_off else 1
     denoising = pictures * inference.num_inference_steps * prompts * DRAWING_SHARE

@@ -14,7 +14,6 @@ from domain.ports.storage import write_document
 from domain.pricing.agreement import PricingServices, agree_on_price, with_speeds
 from domain.pricing.estimating import (
     CAPTION_SECONDS,
-    JUDGED_PICTURES,
     START_SECONDS,
     make_estimate,
     offer_at,
@@ -50,25 +49,25 @@ def seconds(tflop: float, peak: float) -> int:
 @pytest.mark.parametrize(
     ("options", "base", "instance", "steps", "expected"),
     [
-        # 100 passes, and 24 pictures of 10 sampling steps
-        ({}, SDXL, G5, 100, seconds(340 * 14.3, 70)),
-        ({}, SDXL, P4D, 100, seconds(340 * 14.3, 312)),
-        ({}, SDXL, "ml.unknown", 100, seconds(340 * 14.3, 70)),  # as slow as the slowest
-        ({"num_class_images": 10}, SDXL, G5, 100, seconds(340 * 14.3, 70)),  # not wanted
-        ({"resolution": 512}, SDXL, G5, 100, seconds(340 * 14.3 / 4, 70)),
-        ({"resolution": 2048}, SDXL, G5, 100, seconds(340 * 14.3 * 4, 70)),
-        ({}, SD1, G5, 100, seconds(340 * 1.82, 70)),
+        # 100 passes, and 32 pictures of 10 sampling steps
+        ({}, SDXL, G5, 100, seconds(420 * 14.3, 70)),
+        ({}, SDXL, P4D, 100, seconds(420 * 14.3, 312)),
+        ({}, SDXL, "ml.unknown", 100, seconds(420 * 14.3, 70)),  # as slow as the slowest
+        ({"num_class_images": 10}, SDXL, G5, 100, seconds(420 * 14.3, 70)),  # not wanted
+        ({"resolution": 512}, SDXL, G5, 100, seconds(420 * 14.3 / 4, 70)),
+        ({"resolution": 2048}, SDXL, G5, 100, seconds(420 * 14.3 * 4, 70)),
+        ({}, SD1, G5, 100, seconds(420 * 1.82, 70)),
         # without guidance a sampling step has one prompt
-        ({}, TURBO, G5, 100, seconds(220 * 111.0, 70)),
-        ({"train_batch_size": 8}, SDXL, G5, 100, seconds(1040 * 14.3, 70)),
-        ({"train_batch_size": None}, SDXL, G5, 100, seconds(640 * 14.3, 70)),  # the base's 4
+        ({}, TURBO, G5, 100, seconds(260 * 111.0, 70)),
+        ({"train_batch_size": 8}, SDXL, G5, 100, seconds(1120 * 14.3, 70)),
+        ({"train_batch_size": None}, SDXL, G5, 100, seconds(720 * 14.3, 70)),  # the base's 4
         # 10 class images are drawn, and each step has as many of them as photos
         (
             {"with_prior_preservation": True, "num_class_images": 10},
-            *(SDXL, G5, 100, seconds((200 + 340) * 14.3, 70)),
+            *(SDXL, G5, 100, seconds((200 + 420) * 14.3, 70)),
         ),
         # 5 photos of 10 steps each, where the request does not say; the sixth is held out
-        ({"max_train_steps": None}, SDXL, G5, 50, seconds((50 + 240) * 14.3, 70)),
+        ({"max_train_steps": None}, SDXL, G5, 50, seconds((50 + 320) * 14.3, 70)),
     ],
 )
 def test_an_estimate_is_the_work_by_the_speed(
@@ -84,12 +83,13 @@ def test_an_estimate_is_the_work_by_the_speed(
 @pytest.mark.parametrize(
     ("options", "tflop"),
     [
-        ({}, 340 * 14.3),  # 100 photos, and 24 pictures of 10 sampling steps
+        ({}, 420 * 14.3),  # 100 photos, and 32 pictures of 10 sampling steps
         # half of the photos at each resolution; pictures are drawn at the base's
-        ({"resolutions": (512, 1024)}, (50 / 4 + 50 + 240) * 14.3),
+        ({"resolutions": (512, 1024)}, (50 / 4 + 50 + 320) * 14.3),
         # four rounds of two pictures; then four of four, however many prompts there are
-        ({"validation_steps": 25}, (340 + 80) * 14.3),
-        ({"validation_steps": 25, "sample_prompts": ("sks",) * 8}, (340 + 160) * 14.3),
+        ({"validation_steps": 25}, (420 + 80) * 14.3),
+        # and the gate draws each prompt without and with the adapter
+        ({"validation_steps": 25, "sample_prompts": ("sks",) * 8}, (420 + 160 + 160) * 14.3),
     ],
 )
 def test_the_work_is_that_of_every_picture_at_its_size(
@@ -97,7 +97,7 @@ def test_the_work_is_that_of_every_picture_at_its_size(
 ) -> None:
     request = changed(REQUEST, **(PLAIN | options))
     budget = count_steps(request, SDXL.training, SIX)
-    assert work_tflop(budget, request, SDXL, JUDGED_PICTURES) == pytest.approx(tflop, rel=1e-12)
+    assert work_tflop(budget, request, SDXL) == pytest.approx(tflop, rel=1e-12)
 
 
 def test_processes_share_the_photos_of_an_epoch_as_they_do_in_the_trainer() -> None:
@@ -161,7 +161,7 @@ def test_who_offers_too_little_hears_both_figures_to_the_hundredth_of_a_cent() -
     little = changed(REQUEST, **PLAIN, max_cost_usd=0.1)
     with pytest.raises(TooExpensiveError) as caught:
         offer_at(make_estimate(little, SIX, SDXL, G5), little, G5)
-    usd = round(1.515 * seconds(340 * 14.3, 70) / 3600, 4)
+    usd = round(1.515 * seconds(420 * 14.3, 70) / 3600, 4)
     assert caught.value.facts == {
         "code": "too_expensive",
         "estimate_usd": usd,
@@ -283,6 +283,8 @@ def test_a_measured_speed_comes_before_the_model() -> None:
     request = changed(REQUEST, **PLAIN)  # 100 photos at 1024 px: four times the work of 512 px
     measured = PriceTable(speeds={G5: speed(G5, images_per_second=8.0)})
     assert make_estimate(request, SIX, SDXL, G5, measured).seconds == 100 + 100 * 4 / 8
+    prompts = changed(request, sample_prompts=("sks",) * 2)  # four pictures more than measured
+    assert make_estimate(prompts, SIX, SDXL, G5, measured).seconds == 100 + (100 + 40) * 4 / 8
     assert make_estimate(request, SIX, SDXL, "ml.g6.2xlarge", measured) == make_estimate(
         request, SIX, SDXL, "ml.g6.2xlarge"
     )

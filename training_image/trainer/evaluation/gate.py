@@ -18,6 +18,7 @@ from torch import Tensor
 
 from contracts.base import GateFloors
 from contracts.documents.training import GateReport
+from contracts.shared.steps import GATE_PICTURES
 from contracts.shared.words.prompt_weights import Syntax
 from trainer.config.recipe import Recipe
 from trainer.evaluation.judge import Judge
@@ -27,8 +28,11 @@ from trainer.model.base import Base
 from trainer.model.sampling import Pictures, SamplingRequest, make_pictures, to_images
 from trainer.process.time_limit import TimeLimit
 
-FIRST_SEED, PICTURES = 1000, 8
-"""The first seed, and the number of images of the subject and of the class."""
+FIRST_SEED = 1000
+"""The seed of the first image of each prompt."""
+
+PICTURES = GATE_PICTURES
+"""Images of each subject and of each class; a benchmark draws fewer."""
 
 MIN_CONTRAST = 0.01
 """An image whose pixels (0 to 1) have a smaller standard deviation shows nothing."""
