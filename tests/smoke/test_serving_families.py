@@ -21,10 +21,10 @@ from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, Dif
 from PIL import Image
 
 from contracts.shared.pictures.samplers import CLASSES, SAMPLERS, SPACINGS
+from contracts.shared.words.clip_encoding import encode_prompts, weigh
 from contracts.shared.words.prompt_weights import literal, read_weights
 from serving.adapters.hooks import Mix
 from serving.adapters.reader import Adapter, AdapterReader
-from serving.bases.clip_text import encode, weigh
 from serving.generator import Generator, to_image
 from serving.picture_error import PictureError
 from serving.picture_request import Sampling, SecondPass
@@ -240,7 +240,7 @@ def test_one_chunk_is_encoded_as_the_pipeline_encodes_a_prompt(sides: BothSides,
             num_images_per_prompt=1,
             do_classifier_free_guidance=False,
         )
-        ours = encode(pipeline, [literal(text)], 1)
+        ours = encode_prompts(torch, pipeline, [literal(text)], 1)
     assert torch.equal(ours["prompt_embeds"], theirs[0])
     if "pooled_prompt_embeds" in ours:
         assert torch.equal(ours["pooled_prompt_embeds"], theirs[2])
@@ -249,9 +249,10 @@ def test_one_chunk_is_encoded_as_the_pipeline_encodes_a_prompt(sides: BothSides,
 def test_chunks_are_encoded_each_as_a_prompt_and_the_first_is_pooled(sides: BothSides) -> None:
     pipeline = sides.generator.pipeline
     with torch.inference_mode():
-        whole = encode(pipeline, [literal(f"{FULL} c d"), literal("e")], 2)
+        whole = encode_prompts(torch, pipeline, [literal(f"{FULL} c d"), literal("e")], 2)
         parts = [
-            encode(pipeline, [*map(literal, texts)], 1) for texts in ([FULL, "e"], ["c d", ""])
+            encode_prompts(torch, pipeline, [*map(literal, texts)], 1)
+            for texts in ([FULL, "e"], ["c d", ""])
         ]
     joined = torch.cat([part["prompt_embeds"] for part in parts], dim=1)
     assert torch.equal(whole["prompt_embeds"], joined)
@@ -274,8 +275,8 @@ def trained_norms(pipeline: Any) -> Iterator[None]:
 def test_weights_multiply_their_words_and_keep_the_mean(sides: BothSides) -> None:
     pipeline = sides.generator.pipeline
     with torch.inference_mode(), trained_norms(pipeline):
-        plain = encode(pipeline, [literal("a b c")], 1)
-        weighed = encode(pipeline, [read_weights("a (b:1.5) c")], 1)
+        plain = encode_prompts(torch, pipeline, [literal("a b c")], 1)
+        weighed = encode_prompts(torch, pipeline, [read_weights("a (b:1.5) c")], 1)
     a, b = plain["prompt_embeds"].double(), weighed["prompt_embeds"].double()
     widths = [one.config.hidden_size for one in encoders(pipeline)]
     for before, after in zip(a.split(widths, -1), b.split(widths, -1), strict=True):
@@ -319,7 +320,7 @@ def test_a_weighted_row_is_the_same_beside_others_and_the_plain_one_is_diffusers
 def test_clip_skip_leaves_out_the_last_layers_as_diffusers_does(sides: BothSides) -> None:
     pipeline, row = sides.generator.pipeline, make_row("a photo", None, 0, 1.0)
     with torch.inference_mode():
-        ours = encode(pipeline, [literal("a photo")], 1, clip_skip=1)
+        ours = encode_prompts(torch, pipeline, [literal("a photo")], 1, clip_skip=1)
         if "pooled_prompt_embeds" in ours:  # diffusers 0.42 has no clip_skip for SD and this CLIP
             theirs = pipeline.encode_prompt(
                 prompt=["a photo"],

@@ -1,26 +1,17 @@
 """Encodes prompts that diffusers' pipelines do not: with weights, of more than CLIP's 75 tokens.
 
-Each chunk (contracts.shared.words.chunks) is encoded as a text of its own. The pooled embedding is
-the first chunk's. The embeddings of a chunk are multiplied by its tokens' weights, and then scaled
-so that their mean is as before (``scale_of``). The trainer's ``model/clip_chunks.py`` does the same
-for the gate; ``tests/smoke/test_gate_and_endpoint.py`` compares the two.
+contracts.shared.words.clip_encoding has the rule, which the trainer's gate follows too.
 """
 
 import copy
-from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from contracts.shared.words.chunks import (
-    ClipTokens,
-    chunks_problem,
-    count_chunks,
-    make_chunks,
-    scale_of,
-)
+from contracts.shared.words.chunks import ClipTokens, chunks_problem, count_chunks
+from contracts.shared.words.clip_encoding import encode_prompts
 from contracts.shared.words.prompt_weights import WeightedPrompt, literal
 from serving.picture_error import PictureError
 from serving.rows import Row
@@ -110,7 +101,7 @@ class ClipText:
         zeros = pipeline.config.get("force_zeros_for_empty_prompt", False)
         if negative is None and guided and not zeros:
             negative = literal("")
-        encoded = encode_prompts(pipeline, prompt, negative, chunks, row.clip_skip)
+        encoded = encode_pair(pipeline, prompt, negative, chunks, row.clip_skip)
         return {"prompt": None, **encoded}
 
 
@@ -125,7 +116,7 @@ def check_clip_skip(pipeline: Any, clip_skip: int | None) -> None:  # noqa: ANN4
         raise PictureError("invalid_argument", message)
 
 
-def encode_prompts(
+def encode_pair(
     pipeline: Any,  # noqa: ANN401
     prompt: WeightedPrompt,
     negative_prompt: WeightedPrompt | None,
@@ -137,84 +128,8 @@ def encode_prompts(
     ``negative_prompt`` is None where the pipeline needs none, or fills it with zeros. Embeddings
     are (1, chunks * 77, width), pooled ones (1, width).
     """
-    arguments = encode(pipeline, [prompt], chunks, clip_skip)
+    arguments = encode_prompts(torch, pipeline, [prompt], chunks, clip_skip)
     if negative_prompt is not None:
-        negative = encode(pipeline, [negative_prompt], chunks, clip_skip)
+        negative = encode_prompts(torch, pipeline, [negative_prompt], chunks, clip_skip)
         arguments |= {f"negative_{name}": tensor for name, tensor in negative.items()}
     return arguments
-
-
-def encode(
-    pipeline: Any,  # noqa: ANN401
-    prompts: Sequence[WeightedPrompt],
-    chunks: int,
-    clip_skip: int | None = None,
-) -> dict[str, Tensor]:
-    """Encode prompts with every text encoder; shorter ones get empty chunks.
-
-    Args:
-        pipeline: a Stable Diffusion or SDXL pipeline.
-        prompts: a row each.
-        chunks: of the longest prompt.
-        clip_skip: number of the text encoders' last layers that are left out, as diffusers counts.
-    """
-    skipped = clip_skip or 0
-    if getattr(pipeline, "text_encoder_2", None) is None:
-        encoder, chunked = pipeline.text_encoder, chunk_tensors(pipeline.tokenizer, prompts, chunks)
-        parts = []
-        for ids, weights in chunked:
-            output = encoder(ids.to(pipeline.device), output_hidden_states=True)
-            states = output.last_hidden_state
-            if skipped:
-                states = final_norm(encoder)(output.hidden_states[-(skipped + 1)])
-            parts.append(weigh(states, weights))
-        return {"prompt_embeds": torch.cat(parts, dim=1)}
-    sides = []
-    both = (
-        (pipeline.tokenizer, pipeline.text_encoder),
-        (pipeline.tokenizer_2, pipeline.text_encoder_2),
-    )
-    for tokenizer, encoder in both if pipeline.text_encoder is not None else both[1:]:
-        parts, pooled = [], []
-        for ids, weights in chunk_tensors(tokenizer, prompts, chunks):
-            output = encoder(ids.to(pipeline.device), output_hidden_states=True)
-            parts.append(weigh(output.hidden_states[-(skipped + 2)], weights))
-            pooled.append(output[0])
-        sides.append(torch.cat(parts, dim=1))
-    return {"prompt_embeds": torch.cat(sides, dim=-1), "pooled_prompt_embeds": pooled[0]}
-
-
-def final_norm(encoder: Any) -> Any:  # noqa: ANN401
-    """Return the norm behind a text encoder's last layer, which has two places in transformers."""
-    return getattr(encoder, "text_model", encoder).final_layer_norm
-
-
-def weigh(states: Tensor, weights: Tensor) -> Tensor:
-    """Multiply a chunk's embeddings by its tokens' weights; each row keeps its mean if it can.
-
-    Args:
-        states: (rows, 77, width)
-        weights: (rows, 77)
-    """
-    if bool((weights == 1).all()):
-        return states
-    wide = states.float()
-    weighed = wide * weights.to(wide.device)[..., None]
-    means = [rows.mean(dim=(1, 2)).tolist() for rows in (wide, weighed, wide.abs())]
-    scales = [scale_of(*of_row) for of_row in zip(*means, strict=True)]
-    return (weighed * weighed.new_tensor(scales)[:, None, None]).to(states.dtype)
-
-
-def chunk_tensors(
-    tokenizer: Any,  # noqa: ANN401
-    prompts: Sequence[WeightedPrompt],
-    chunks: int,
-) -> list[tuple[Tensor, Tensor]]:
-    """Return token ids and weights of each chunk, (rows, 77) both, between CLIP's own tokens."""
-    return [
-        (
-            torch.tensor([[token.id for token in row] for row in chunk]),
-            torch.tensor([[token.weight for token in row] for row in chunk]),
-        )
-        for chunk in make_chunks(prompts, ClipTokens.of(tokenizer), chunks)
-    ]
