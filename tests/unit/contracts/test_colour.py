@@ -1,5 +1,7 @@
 """contracts.shared.pictures.colour: one rule for the colours of photos and of start images."""
 
+import random
+
 import pytest
 from PIL import Image
 
@@ -13,6 +15,7 @@ from bench.intake.profiles import (
     srgb_coded,
     srgb_linear,
 )
+from contracts.shared.pictures import colour
 from contracts.shared.pictures.colour import MAX_PROFILE_BYTES, to_srgb
 
 SKIN: Triple = (220, 180, 150)
@@ -70,3 +73,22 @@ def test_a_profile_that_changes_nothing_or_is_another_file_s_is_left_out(
 ) -> None:
     image = Image.new("RGB", (4, 4), (220, 180, 150))
     assert to_srgb(image, data) is image
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_no_damaged_profile_ends_in_an_error(mode: str) -> None:
+    dice, whole = random.Random(mode), profile(P3)
+    image = Image.new(mode, (2, 2))
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for _ in range(dice.randint(1, 8)):
+            damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        assert to_srgb(image, bytes(damaged[: dice.randint(100, len(whole))])).size == (2, 2)
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_damaged_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(colour, "_keeps_colours", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        to_srgb(Image.new("RGB", (4, 4)), profile(P3))

@@ -5,7 +5,6 @@ sRGB. A profile that cannot be read is left out, as browsers do.
 """
 
 import io
-from contextlib import suppress
 from itertools import product
 
 from PIL import Image, ImageCms
@@ -30,9 +29,10 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """
     if not profile or len(profile) > MAX_PROFILE_BYTES:
         return image
-    with suppress(Exception):
+    try:
         return _converted(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-    return image
+    except (OSError, UnicodeDecodeError, ImageCms.PyCMSError):  # the second: a broken colour space
+        return image
 
 
 def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
