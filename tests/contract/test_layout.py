@@ -83,6 +83,12 @@ def test_files_at_the_root_are_all_but_those_in_our_folders() -> None:
     assert re.findall(r"Arn\}/(\w+)/\*", denied[1]) == list(layout.uploads.OWN_FOLDERS)
 
 
+def test_the_trainers_page_has_every_channel() -> None:
+    page = (ROOT / "training_image" / "README.md").read_text()
+    channels = {v for name, v in vars(layout.container).items() if name.endswith("_CHANNEL")}
+    assert not {channel for channel in channels if f"input/data/{channel}/" not in page}
+
+
 def test_no_index_of_the_api_table_is_a_tenants_name() -> None:
     """API keys stand under the tenant itself: a list of that name would be read with them."""
     indexes = [f("acme") for name, f in vars(layout.rows).items() if name.endswith("_index")]

@@ -70,6 +70,13 @@ def test_the_committed_definitions_are_what_their_parts_make() -> None:
     assert set(ASSEMBLER.assembled(ROOT / "statemachine")) == set(MACHINES.values())
 
 
+def test_the_page_of_retries_names_every_error_that_a_state_retries() -> None:
+    retriers = json.loads((ROOT / "statemachine" / "shared" / "retriers.json").read_text())
+    page = (ROOT / "docs" / "retries.md").read_text()
+    names = {name for retrier in retriers.values() for name in retrier["ErrorEquals"]}
+    assert not {name for name in names if f"`{name}`" not in page}
+
+
 def test_names_become_what_states_share(parts: Path) -> None:
     states = assembled(parts)["States"]
     assert list(states) == ["First", "Each", "Last"]
