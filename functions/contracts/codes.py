@@ -18,6 +18,9 @@ class CodeEntry(NamedTuple):
     retryable: bool
 
 
+GATE_PREFIX = "gate_"
+"""How the codes of an adapter begin that was trained and did not pass the gate; no others do."""
+
 CODES: dict[str, CodeEntry] = {
     "ready": CodeEntry(
         "Your model is ready",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from contracts.codes import CODES
+from contracts.codes import CODES, GATE_PREFIX
 from contracts.documents.job import AcceptedUpload, JobSpec
 from contracts.documents.model import ModelRecord
 from contracts.documents.money import Receipt
@@ -24,10 +24,6 @@ from domain.notices.subjects import fault_text
 from domain.notices.verdicts import TRAINER_ADVICE, Verdicts, combine, left_out_text
 from domain.ports.storage import Storage, find_document, read_document
 from domain.sweeps.ranking import ranking_text
-
-JUDGED = "gate_"
-"""How the codes begin of a model that was trained and not good enough: advice on the photos may say
-why."""
 
 LISTED = frozenset(
     {
@@ -168,7 +164,7 @@ def failure_notice(
     swept = job is not None and ending.code == "sweep_failed"
     trials = trials_of(job, documents) if job is not None and swept else ()
     photos = photo_notices(job, documents, trainer) if job is not None and owners else ()
-    judged = job is not None and ending.code.startswith(JUDGED)
+    judged = job is not None and ending.code.startswith(GATE_PREFIX)
     advice = advice_on_photos(job, documents) if job is not None and judged else ""
     left_out = left_out_text(trainer) if owners else ""
     about_whom = subject_text(ending.code, job, documents, failed) if job is not None else ""

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from contracts.codes import CODES
+from contracts.codes import CODES, GATE_PREFIX
 from contracts.documents.record import JobRecord
 from contracts.documents.training import (
     PhotosCaptioned,
@@ -30,9 +30,6 @@ KILLED = "killed"
 
 RELAUNCHES = {"internal_server_error": 2, "capacity_error": 5, KILLED: 1}
 """How often a job is trained again after a SageMaker fault, by fault class: docs/retries.md."""
-
-GATE = "gate_"
-"""Prefix of the gate's codes; every other code comes from the training itself."""
 
 
 class TryAgain(NamedTuple):
@@ -118,7 +115,7 @@ def error_of(failure: TrainingFailure) -> StageError:
     >>> error_of(TrainingFailure(code="gate_no_effect", message="")).facts
     {'code': 'gate_no_effect'}
     """
-    kind = GateFailedError if failure.code.startswith(GATE) else TrainingFailedError
+    kind = GateFailedError if failure.code.startswith(GATE_PREFIX) else TrainingFailedError
     return coded_error(kind, failure.code)
 
 

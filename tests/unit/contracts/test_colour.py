@@ -77,7 +77,7 @@ def test_a_profile_that_changes_nothing_or_is_another_file_s_is_left_out(
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
 def test_no_damaged_profile_ends_in_an_error(mode: str) -> None:
-    dice, whole = random.Random(mode), profile(P3)
+    dice, whole = random.Random(mode), profile(P3)  # noqa: S311
     image = Image.new(mode, (2, 2))
     for _ in range(100):
         damaged = bytearray(whole)
