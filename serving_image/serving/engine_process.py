@@ -18,7 +18,7 @@ import torch
 
 from contracts.documents.package import GenerationInfo
 from contracts.shared.instances.gpu_check import NoGpuError
-from serving import erased
+from serving import markers
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import AdapterReader
 from serving.answer_cache import Answer, AnswerCache
@@ -67,7 +67,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     service.engine.thread.start()
-    erased.follow(run_dir, service.drop_models, service.allow_models)
+    markers.follow(run_dir, service.drop_models, service.allow_models)
     answer_requests(service, own_socket(run_dir))
     return 0
 

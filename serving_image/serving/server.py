@@ -224,13 +224,13 @@ def run(command: list[str], environment: dict[str, str], beside: Sequence[Proces
     server = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)  # noqa: PLW1509
     forward.to(server)
     base = BaseWatch(Path(environment["LIKENESS_RUN_DIR"]))
-    if markers := environment.get("LIKENESS_ERASED_URI"):
-        from serving import erased  # noqa: PLC0415 - while the server starts
+    if erased := environment.get("LIKENESS_ERASED_URI"):
+        from serving import markers  # noqa: PLC0415 - while the server starts
 
         disabled = environment["LIKENESS_DISABLED_URI"]
         allowed = environment.get("LIKENESS_ALLOWED_URI")
         used = environment.get("LIKENESS_USED_URI")
-        erased.watch(markers, disabled, Path(environment["LIKENESS_RUN_DIR"]), allowed, used)
+        markers.watch(erased, disabled, Path(environment["LIKENESS_RUN_DIR"]), allowed, used)
     try:
         while server.poll() is None:
             reason = next(filter(None, [process.look() for process in beside]), None)

@@ -27,8 +27,8 @@ from serving.answer_cache import Answer, AnswerCache, answer_key
 from serving.engine.engine import CANCELLED, Engine
 from serving.engine.failures import is_shortage, log_failure, out_of_memory_error
 from serving.engine.jobs import Job
-from serving.erased import ALLOWED, listed
 from serving.generator import to_image
+from serving.markers import ALLOWED, listed
 from serving.metrics import emit
 from serving.output.pictures_bucket import NotStoredError, Owner, PicturesBucket
 from serving.output.safety import figures_of

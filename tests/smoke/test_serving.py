@@ -27,7 +27,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from contracts.base import BaseCard
-from serving.erased import list_erased
+from serving.markers import list_erased
 from tests.smoke import serving_kit as kit
 
 pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]

@@ -31,7 +31,7 @@ from contracts.shared.pictures.safety_stages import Stages, Verdict
 from contracts.shared.words.allowed_texts import hash_of_picture, hash_of_texts, marker_of
 from contracts.shared.words.name_list import hash_of, parse_names
 from contracts.shared.words.prompts import name_subject
-from serving import erased
+from serving import markers
 from serving.adapters.cache import AdapterCache
 from serving.adapters.reader import Adapter
 from serving.answer_cache import AnswerCache
@@ -623,7 +623,7 @@ def test_a_text_that_an_operator_lets_through_is_drawn_for_its_tenant_alone(
         card = PackageCard(tenant_sha256=owner, adapter=True)
         (make_folder(tmp_path, user).parent / "package.json").write_text(card.model_dump_json())
     text = marker_of("7" * 64, hash_of_texts("7" * 64, ["a famous person", "blur"]))
-    erased.list_allowed({text}, tmp_path)
+    markers.list_allowed({text}, tmp_path)
     for user, prompt, negative, drawn in (
         ("1", "A famous-PERSON", "blur", True),
         ("2", "a famous person", "blur", False),
@@ -632,7 +632,7 @@ def test_a_text_that_an_operator_lets_through_is_drawn_for_its_tenant_alone(
     ):
         answer = base.draw(request(tmp_path, user, prompt, negative, seed=1))
         assert (text_of(answer) is None) is drawn
-    erased.list_allowed(set(), tmp_path)
+    markers.list_allowed(set(), tmp_path)
     assert text_of(base.draw(request(tmp_path, "1", "a famous person", "blur", seed=1)))
 
 
@@ -654,7 +654,7 @@ def test_a_picture_that_an_operator_lets_through_is_one_request_of_one_model(
     drawn_from = WithheldPicture.of("1" * 64, PictureArguments(seed=1, width=64, height=64))
     asked: dict[str, Any] = {"seed": 1, "width": 64, "height": 64}
     granted = hash_of_picture("7" * 64, ["a face", "blur"], drawn_from.text)
-    erased.list_allowed({marker_of("7" * 64, granted)}, tmp_path)
+    markers.list_allowed({marker_of("7" * 64, granted)}, tmp_path)
     for user, prompt, more, drawn in (
         ("1", "a face", {}, True),
         ("1", "a face", {"lora_scale": 1.0, "use_cache": True}, True),
@@ -669,7 +669,7 @@ def test_a_picture_that_an_operator_lets_through_is_one_request_of_one_model(
     both = [request(tmp_path, "1", "a face", "blur", **asked) for _ in range(2)]
     assert [text_of(answer) for answer in base.execute(both)] == [None, None]
     assert base.service.answers.bytes == 0, "a grant that is taken back leaves no answer"
-    erased.list_allowed(set(), tmp_path)
+    markers.list_allowed(set(), tmp_path)
     withheld = "likeness/unsafe_picture: the safety checker refused the picture"
     assert {text_of(answer) for answer in base.execute(both)} == {withheld}
 

@@ -1,11 +1,9 @@
-"""Forgets erased models, on the disk and in memory, and draws nothing with disabled ones.
+"""Follows the markers in S3: erased models, disabled ones, and texts that an appeal lets through.
 
-What operators let through of the texts that a rule refuses is found in the same way.
-
-``serve`` lists the models' markers in S3, deletes their adapters' folders, and leaves a file named
-by each model's id in a folder of its run. The engine's process reads that folder: it ends the rows
-under way, drops the tensors and the cached answers, and refuses the model from then on. A disabled
-model is refused in the same way; its files stay, and without its marker it is drawn with again.
+``serve`` lists the markers, and leaves a file named like each in a folder of its run. The engine's
+process reads the folders of models: it ends the rows under way, drops the tensors and the cached
+answers, and refuses the model from then on. An erased model's adapter is deleted from the disk.
+The files of a disabled model stay, and without its marker it is drawn with again.
 """
 
 import json
@@ -38,7 +36,7 @@ ALLOWED = "allowed"
 """The same for texts that a granted appeal lets through: ``<tenant's hash>.<text's hash>``."""
 
 LOOK_SECONDS = 0.2
-"""How often the engine's process reads that folder."""
+"""How often the engine's process reads the folders of models."""
 
 _JOB_ID = re.compile("[0-9a-f]{32}")
 _ADAPTERS = "*/model/*/1/adapter"
@@ -153,7 +151,7 @@ def leave_only(names: set[str], run_dir: Path, kind: str) -> None:
 
 
 def listed(run_dir: Path, kind: str = ERASED) -> set[str]:
-    """Return the ids of the erased, or the disabled, models that this server knows of."""
+    """Return the names of the markers of one kind that this server knows of."""
     try:
         return {entry.name for entry in (run_dir / kind).iterdir()}
     except FileNotFoundError:

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from serving import erased
+from serving import markers
 from serving.adapters.mixing import LOADED
 
 JOB, OTHER = "a" * 32, "b" * 32
@@ -23,16 +23,16 @@ def unpack(root: Path, job_id: str) -> Path:
 def test_only_an_erased_model_s_adapter_is_deleted(tmp_path: Path) -> None:
     gone, kept = unpack(tmp_path, JOB), unpack(tmp_path, OTHER)
     (kept.parents[3] / "model/broken/1/adapter").mkdir(parents=True)
-    erased.forget({JOB}, {tmp_path})
+    markers.forget({JOB}, {tmp_path})
     assert not gone.exists()
     assert (kept / "pytorch_lora_weights.safetensors").read_bytes() == b"weights"
-    erased.forget({JOB}, {tmp_path})
+    markers.forget({JOB}, {tmp_path})
 
 
 def test_a_manifest_that_is_no_manifest_names_no_job(tmp_path: Path) -> None:
     for text in ("", "[]", '{"job_id": 1}'):
         (tmp_path / "manifest.json").write_text(text)
-        assert erased.job_of(tmp_path) is None
+        assert markers.job_of(tmp_path) is None
 
 
 def test_the_models_folder_is_where_a_loaded_model_has_said(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_the_models_folder_is_where_a_loaded_model_has_said(tmp_path: Path) -> N
     loaded.mkdir()
     (loaded / "x.tar.gz").write_text(str(folder))
     (loaded / "y.tar.gz").write_text("short")
-    assert list(erased.roots_of(tmp_path)) == [tmp_path / "models"]
+    assert list(markers.roots_of(tmp_path)) == [tmp_path / "models"]
 
 
 class MemoryS3:
@@ -61,7 +61,7 @@ class MemoryS3:
 
 def test_markers_are_listed_from_every_page() -> None:
     s3 = MemoryS3(f"erased/{JOB}", f"erased/{OTHER}", "endpoint/x.tar.gz")
-    assert erased.list_markers(s3, "models", "erased/")() == {JOB, OTHER}
+    assert markers.list_markers(s3, "models", "erased/")() == {JOB, OTHER}
 
 
 def test_a_failed_look_is_made_again_and_then_disk_and_engine_hear_of_it(
@@ -69,11 +69,11 @@ def test_a_failed_look_is_made_again_and_then_disk_and_engine_hear_of_it(
 ) -> None:
     folder = unpack(tmp_path / "models", JOB)
     looks: list[set[str] | None] = [{JOB, "../x"}, None]
-    monkeypatch.setattr(erased, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(erased, "MODELS_DIR", tmp_path / "models")
+    monkeypatch.setattr(markers, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(markers, "MODELS_DIR", tmp_path / "models")
     stopped = threading.Event()
 
-    def markers() -> set[str]:
+    def erased() -> set[str]:
         if not looks:
             stopped.set()
             return set()
@@ -81,27 +81,27 @@ def test_a_failed_look_is_made_again_and_then_disk_and_engine_hear_of_it(
             raise OSError("no S3")
         return seen
 
-    erased.look_until(stopped, erased.Markers(markers, lambda: {OTHER}), tmp_path)
+    markers.look_until(stopped, markers.Markers(erased, lambda: {OTHER}), tmp_path)
     assert not folder.exists()
-    assert erased.listed(tmp_path) == {JOB}, "an id that is none is no file's name"
-    assert erased.refused(tmp_path) == {JOB, OTHER}
+    assert markers.listed(tmp_path) == {JOB}, "an id that is none is no file's name"
+    assert markers.refused(tmp_path) == {JOB, OTHER}
 
 
 def test_texts_that_are_allowed_have_files_until_they_are_not(tmp_path: Path) -> None:
     one, other = f"{'a' * 64}.{'1' * 64}", f"{'a' * 64}.{'2' * 64}"
-    erased.list_allowed({one, "../x", JOB}, tmp_path)
-    assert erased.listed(tmp_path, erased.ALLOWED) == {one}
-    erased.list_allowed({other}, tmp_path)
-    assert erased.listed(tmp_path, erased.ALLOWED) == {other}
-    assert erased.refused(tmp_path) == set(), "a text is no model"
+    markers.list_allowed({one, "../x", JOB}, tmp_path)
+    assert markers.listed(tmp_path, markers.ALLOWED) == {one}
+    markers.list_allowed({other}, tmp_path)
+    assert markers.listed(tmp_path, markers.ALLOWED) == {other}
+    assert markers.refused(tmp_path) == set(), "a text is no model"
 
 
 def test_the_engine_s_process_drops_what_it_is_told_before_and_after_its_start(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(erased, "LOOK_SECONDS", 0.001)
-    assert erased.listed(tmp_path) == set()
-    erased.list_erased({JOB}, tmp_path)
+    monkeypatch.setattr(markers, "LOOK_SECONDS", 0.001)
+    assert markers.listed(tmp_path) == set()
+    markers.list_erased({JOB}, tmp_path)
     dropped: list[set[str]] = []
     later = threading.Event()
 
@@ -112,9 +112,9 @@ def test_the_engine_s_process_drops_what_it_is_told_before_and_after_its_start(
                 raise RuntimeError("the first try fails")
             later.set()
 
-    stopped = erased.follow(tmp_path, drop, lambda _job_ids: None)
+    stopped = markers.follow(tmp_path, drop, lambda _job_ids: None)
     assert dropped == [{JOB}], "known before the first request"
-    erased.list_erased({JOB, OTHER}, tmp_path)
+    markers.list_erased({JOB, OTHER}, tmp_path)
     assert later.wait(60)
     stopped.set()
     assert dropped == [{JOB}, {OTHER}, {OTHER}]
@@ -123,10 +123,10 @@ def test_the_engine_s_process_drops_what_it_is_told_before_and_after_its_start(
 def test_a_disabled_model_keeps_its_files_and_is_drawn_with_again(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(erased, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(markers, "LOOK_SECONDS", 0.001)
     folder = unpack(tmp_path / "models", JOB)
-    erased.list_erased({OTHER}, tmp_path)
-    erased.list_disabled({JOB, OTHER, "../x"}, tmp_path)
+    markers.list_erased({OTHER}, tmp_path)
+    markers.list_disabled({JOB, OTHER, "../x"}, tmp_path)
     calls: list[tuple[str, set[str]]] = []
     allowed = threading.Event()
 
@@ -137,9 +137,9 @@ def test_a_disabled_model_keeps_its_files_and_is_drawn_with_again(
     def drop(job_ids: set[str]) -> None:
         calls.append(("drop", set(job_ids)))
 
-    stopped = erased.follow(tmp_path, drop, allow)
+    stopped = markers.follow(tmp_path, drop, allow)
     assert (folder / "manifest.json").exists()
-    erased.list_disabled(set(), tmp_path)
+    markers.list_disabled(set(), tmp_path)
     assert allowed.wait(60)
     stopped.set()
     assert calls == [("drop", {JOB, OTHER}), ("allow", {JOB})], "what is erased stays so"
