@@ -276,9 +276,7 @@ def keep(s3: Any, place: Place, speeds: Sequence[MeasuredSpeed]) -> str:  # noqa
     Raises:
         NotMeasuredError: the base has no card.
     """
-    card = read(
-        s3, place.bases, layout.bases.base_prefix(place.base_id) + layout.bases.BASE_FILE, BaseCard
-    )
+    card = read(s3, place.bases, layout.bases.card_key(place.base_id), BaseCard)
     if card is None:
         raise NotMeasuredError(f"{place.bases} has no base {place.base_id}")
     key = layout.bases.speeds_key(place.base_id)

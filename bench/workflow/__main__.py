@@ -22,7 +22,7 @@ from typing import Any
 from bench.report import Figure, finish
 from bench.workflow import load
 from contracts.base import BaseCard, GateFloors
-from contracts.shared.layout.bases import BASE_FILE, base_prefix
+from contracts.shared.layout.bases import BASE_FILE, card_key
 from local import deployment, sagemaker
 from local.cloud import paths
 from local.cloud.server import Cloud, serve
@@ -99,7 +99,7 @@ def set_floors(cloud: Cloud, floors: GateFloors) -> None:
     """Upload the base's card with other floors, which its hash does not cover."""
     card = BaseCard.model_validate_json((PORTRAITS / BASE_FILE).read_bytes())
     changed = card.model_copy(update={"gate": floors})
-    key = base_prefix(card.base_id) + BASE_FILE
+    key = card_key(card.base_id)
     body = changed.model_dump_json().encode()
     cloud.client("s3").put_object(Bucket=BASES_BUCKET, Key=key, Body=body)
 

@@ -140,7 +140,7 @@ def measure(
         for name, folder in zip(names, folders, strict=True)
     ]
     gaps = find_gaps(reports)
-    key = layout.bases.base_prefix(place.base_id) + layout.bases.BASE_FILE
+    key = layout.bases.card_key(place.base_id)
     card = bench.read(s3, place.bases, key, BaseCard)
     if card is None:
         raise BaseRefusedError(f"s3://{place.bases}/{key} is missing")

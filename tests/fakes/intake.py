@@ -83,7 +83,7 @@ def base_card(**changes: object) -> BaseCard:
 def memory_intake(captioner_id: str | None = None) -> IntakeServices:
     """Return an intake whose base is known."""
     bases = MemoryStorage("bases")
-    key = layout.bases.base_prefix(BASE_ID) + layout.bases.BASE_FILE
+    key = layout.bases.card_key(BASE_ID)
     write_document(bases, key, base_card())
     return IntakeServices(
         uploads=MemoryStorage("uploads"),

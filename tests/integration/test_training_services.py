@@ -101,7 +101,7 @@ def laptop(kit: SageMakerKit) -> Laptop:
     for bucket in buckets:
         kit.s3.create_bucket(Bucket=bucket)
     uploads, models, bases = (S3Storage(bucket, kit.s3) for bucket in buckets)
-    write_document(bases, layout.bases.base_prefix(CARD.base_id) + layout.bases.BASE_FILE, CARD)
+    write_document(bases, layout.bases.card_key(CARD.base_id), CARD)
     callbacks = MemoryCallbacks()
     jobs = DynamoJobs(table(kit.cloud, "JobsTable"))
     services = TrainingServices(jobs, models, SageMakerTrainer(kit.sagemaker), callbacks)

@@ -131,7 +131,7 @@ class World:
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
 
     def __post_init__(self) -> None:
-        key = layout.bases.base_prefix(CARD.base_id) + layout.bases.BASE_FILE
+        key = layout.bases.card_key(CARD.base_id)
         write_document(self.bases, key, CARD)
 
     @property

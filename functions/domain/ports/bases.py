@@ -19,6 +19,4 @@ class Bases(NamedTuple):
         Raises:
             ObjectMissingError: the base is not uploaded; an operator must do that.
         """
-        return read_document(
-            self.storage, layout.bases.base_prefix(base_id) + layout.bases.BASE_FILE, BaseCard
-        )
+        return read_document(self.storage, layout.bases.card_key(base_id), BaseCard)

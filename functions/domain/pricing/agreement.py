@@ -108,7 +108,7 @@ def share_cost_limit(
 
 def card_of(bases: Storage, record: JobRecord) -> BaseCard:
     """Return the card of the job's base."""
-    key = layout.bases.base_prefix(record.base_id) + layout.bases.BASE_FILE
+    key = layout.bases.card_key(record.base_id)
     return read_document(bases, key, BaseCard)
 
 

@@ -25,7 +25,7 @@ def base_model_name(card: BaseCard) -> TargetModel:
 
 def publish_base(base_id: str, bases: Storage, models: Storage) -> TargetModel:
     """Publish the base's package, if it is not published yet."""
-    card_key = layout.bases.base_prefix(base_id) + layout.bases.BASE_FILE
+    card_key = layout.bases.card_key(base_id)
     name = base_model_name(read_document(bases, card_key, BaseCard))
     key = layout.models.ENDPOINT_PREFIX + name
     if models.head(key) is None:

@@ -39,7 +39,7 @@ def publish(job: JobSpec, trained: TrainedAdapter, models: Storage, bases: Stora
     """
     result, folder = read_result(trained, models)
     manifest = manifest_of(result, trained.job_id)
-    check_base(manifest, read_document(bases, base_card_key(job.base_id), BaseCard))
+    check_base(manifest, read_document(bases, layout.bases.card_key(job.base_id), BaseCard))
     weights = read_file(
         models, folder, f"{layout.container.ADAPTER_FOLDER}/{manifest.weights}", result
     )
@@ -129,11 +129,6 @@ def read(models: Storage, key: str) -> bytes:
         raise AdapterInvalidError(reason="file_missing") from None
     except ObjectTooLargeError:
         raise AdapterInvalidError(reason="file_too_large") from None
-
-
-def base_card_key(base_id: str) -> str:
-    """Return the key of a base's card."""
-    return layout.bases.base_prefix(base_id) + layout.bases.BASE_FILE
 
 
 # --- pack and publish -----------------------------------------------------------------------

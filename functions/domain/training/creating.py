@@ -59,9 +59,7 @@ def create_training_job(
     """Claim an order's jobs and create their training job on the chosen kind of instances."""
     training, base_id = services.training, order.jobs[0].base_id
     # Before anything is claimed: without a card nothing starts, and the jobs stay in the queue.
-    card = read_document(
-        services.bases, layout.bases.base_prefix(base_id) + layout.bases.BASE_FILE, BaseCard
-    )
+    card = read_document(services.bases, layout.bases.card_key(base_id), BaseCard)
     tasks = claimed_tasks(services, order, choice, now)
     if not tasks:
         return "nothing_left"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from contracts.shared.layout.bases import BASE_FILE, base_prefix
+from contracts.shared.layout.bases import card_key
 from contracts.shared.layout.models import ENDPOINT_PREFIX
 from likeness_client.doctor.account import Account, code_in
 from likeness_client.doctor.checks.common import find
@@ -180,7 +180,7 @@ def role_arn(deployment: Deployment, logical_id: str) -> str:
 def check_roles(deployment: Deployment, account: Account) -> Iterator[Finding]:
     """Ask IAM whether SageMaker's roles may read the base, the models and what encrypts them."""
     bases = deployment.value("BasesBucket")
-    card = base_prefix(deployment.value("BaseId")) + BASE_FILE
+    card = card_key(deployment.value("BaseId"))
     models = deployment.resources.get("ModelsBucket", "")
     key = key_of(account, bases) if bases else None
     for name, prefix in ROLES.items():

@@ -276,7 +276,7 @@ def test_the_face_preset_crops_to_faces_where_the_base_can_find_them(
     detector: str | None, request_: dict[str, Any], crop: str
 ) -> None:
     intake = memory_intake()
-    key = layout.bases.base_prefix(BASE_ID) + layout.bases.BASE_FILE
+    key = layout.bases.card_key(BASE_ID)
     write_document(intake.bases.storage, key, base_card(face_detector=detector))
     answer = accept_request(announced(put_upload(intake, PHOTOS, REQUEST | request_)), intake, NOW)
     stored = accepted_upload(intake, answer.job.job_id)

@@ -84,7 +84,7 @@ def test_a_card_that_asks_for_trained_text_encoders_is_refused_unless_the_reques
 
 def test_an_upload_with_such_an_option_is_refused_and_its_problems_are_kept() -> None:
     intake = memory_intake()
-    key = layout.bases.base_prefix(intake.bases.base_id) + layout.bases.BASE_FILE
+    key = layout.bases.card_key(intake.bases.base_id)
     changes = {"family": "zimage", "prediction_type": "flow_prediction"}
     card = read_document(intake.bases.storage, key, BaseCard).model_copy(update=changes)
     write_document(intake.bases.storage, key, card)

@@ -9,6 +9,12 @@ def base_prefix(base_id: str) -> str:
 BASE_FILE = "base.json"
 """File name of BaseCard in a base's folder."""
 
+
+def card_key(base_id: str) -> str:
+    """Key of a base's BaseCard."""
+    return f"{base_prefix(base_id)}{BASE_FILE}"
+
+
 SPEEDS_PREFIX = "speeds/"
 """Prefix of the measured speeds, outside of the bases' folders, which are hashed."""
 
