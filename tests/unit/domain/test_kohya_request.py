@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from contracts.documents.upload.imported import ImportReport
 from contracts.documents.upload.request import TrainingRequest
-from domain.requests.kohya.request import KohyaImport, import_kohya
+from domain.requests.kohya.request import KohyaImport, import_settings
 from domain.requests.kohya.settings import KNOWN, NONE_HERE, SAME
-from domain.requests.kohya.syntax import Subject, parse_folder
+from domain.requests.kohya.syntax import Subject, parse_folder, parse_toml
 from domain.requests.request_json import RequestRefusedError
 
 DWJZ = Subject(60, "dwjz")
@@ -42,12 +42,12 @@ text_encoder_lr = 0.0
 
 def problems_of(body: bytes, subject: Subject | None = DWJZ) -> dict[str, str]:
     with pytest.raises(RequestRefusedError) as caught:
-        import_kohya(body, subject, photos=30)
+        import_settings(parse_toml(body), subject, photos=30)
     return {problem.field: problem.message for problem in caught.value.problems}
 
 
 def imported(text: str = "", subject: Subject | None = DWJZ) -> KohyaImport:
-    return import_kohya(text.encode(), subject, photos=30)
+    return import_settings(parse_toml(text.encode()), subject, photos=30)
 
 
 def names_in(report: ImportReport) -> dict[str, set[str]]:
@@ -83,7 +83,7 @@ def test_a_folder_s_name_says_repeats_trigger_and_class(name: str, subject: Subj
 
 
 def test_the_seed_s_file_becomes_a_request() -> None:
-    request, _ = import_kohya(SDXL, DWJZ, photos=30)
+    request, _ = import_settings(parse_toml(SDXL), DWJZ, photos=30)
     assert (request.rank, request.lora_alpha, request.learning_rate) == (32, 16.0, 1e-4)
     assert (request.resolution, request.seed, request.train_batch_size) == (1024, 42, 2)
     assert (request.train_text_encoder, request.with_prior_preservation) == (False, False)
@@ -92,7 +92,7 @@ def test_the_seed_s_file_becomes_a_request() -> None:
 
 
 def test_every_setting_of_the_file_is_in_one_list_of_the_report() -> None:
-    _, report = import_kohya(SDXL, DWJZ, photos=30)
+    _, report = import_settings(parse_toml(SDXL), DWJZ, photos=30)
     lists = names_in(report)
     assert lists["honoured"] >= {"network_dim", "network_alpha", "unet_lr", "seed"}
     assert lists["mapped"] >= {"resolution", "network_train_unet_only", "max_train_epochs"}
@@ -343,7 +343,7 @@ def test_any_file_is_either_a_request_or_a_list_of_problems(
 ) -> None:
     lines = [f"{name} = {_toml(value)}" for name, value in document.items()]
     with suppress(RequestRefusedError):
-        request, report = import_kohya("\n".join(lines).encode(), DWJZ, photos)
+        request, report = import_settings(parse_toml("\n".join(lines).encode()), DWJZ, photos)
         assert isinstance(request, TrainingRequest)
         named = names_in(report)
         listed = [*named["honoured"], *named["mapped"], *named["ignored"]]

@@ -5,9 +5,9 @@ The answers are in goldens/kohya_settings.json and goldens/kohya_files.json.
 
 from typing import Any
 
-from domain.requests.kohya.request import import_kohya
+from domain.requests.kohya.request import import_settings
 from domain.requests.kohya.settings import KNOWN, Kind, has_kind
-from domain.requests.kohya.syntax import Subject
+from domain.requests.kohya.syntax import Subject, parse_toml
 from domain.requests.request_json import RequestRefusedError
 from tests.unit.golden_kit import check_golden
 
@@ -28,7 +28,7 @@ def outcome(text: str | bytes, subject: Subject | None = DWJZ, photos: int = 30)
     """The request's own fields and the report; or the problems."""
     body = text.encode() if isinstance(text, str) else text
     try:
-        request, report = import_kohya(body, subject, photos)
+        request, report = import_settings(parse_toml(body), subject, photos)
     except RequestRefusedError as refusal:
         return {"problems": [problem.model_dump(mode="json") for problem in refusal.problems]}
     lists = report.model_dump(mode="json", exclude={"schema_version", "tool"})

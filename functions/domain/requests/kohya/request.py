@@ -21,7 +21,7 @@ from domain.requests.kohya.length import carry_prior, carry_steps, carry_warm_up
 from domain.requests.kohya.network import carry_network
 from domain.requests.kohya.state import KohyaState, takes
 from domain.requests.kohya.subjects import find_subject
-from domain.requests.kohya.syntax import Settings, Subject, parse_toml
+from domain.requests.kohya.syntax import Settings, Subject
 from domain.requests.kohya.window import read_window
 from domain.requests.request_json import MAX_PROBLEMS, OF_REQUEST, RequestRefusedError, printable
 
@@ -31,15 +31,6 @@ class KohyaImport(NamedTuple):
 
     request: TrainingRequest
     report: ImportReport
-
-
-def import_kohya(body: bytes, subject: Subject | None, photos: int) -> KohyaImport:
-    """Return the request in a TOML file; otherwise as import_settings.
-
-    Raises:
-        RequestRefusedError: with every problem at once, under the file's own names.
-    """
-    return import_settings(parse_toml(body), subject, photos)
 
 
 def import_settings(content: Settings, subject: Subject | None, photos: int) -> KohyaImport:
