@@ -367,7 +367,7 @@ class PictureService:
     def report(self, values: dict[str, float]) -> None:
         """Write one line of metrics: a request's own, and what has changed since the last line."""
         adapters, counts = self.adapters, self.engine.counts
-        activation = adapters.seconds + getattr(self.engine.artist, "activation_seconds", 0.0)
+        activation = adapters.seconds + self.engine.artist.activation_seconds
         with self.lock:
             now = (adapters.hits, adapters.misses, counts.shortages, activation)
             hits, misses, shortages, before = self.reported

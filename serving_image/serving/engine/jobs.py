@@ -16,6 +16,8 @@ class Artist(Protocol):
     """Draws rows; the engine decides which. ``serving.generator.Generator`` is one."""
 
     dtype: torch.dtype
+    activation_seconds: float
+    """Total time spent on attaching adapters to rows."""
 
     def entries_of(self, row: Row) -> int:
         """Return the number of the row's entries in a batch, before it is begun."""
