@@ -7,7 +7,7 @@ and writing files happen on other threads, so a cached answer waits for nobody's
 import base64
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +33,6 @@ from serving.metrics import emit
 from serving.output.pictures_bucket import NotStoredError, Owner, PicturesBucket
 from serving.output.safety import figures_of
 from serving.picture_error import PictureError, erased_error
-from serving.picture_request import PictureRequest
 from serving.requests import Inputs, PendingRequest, describe, make_answer
 from serving.rows import Row
 from serving.tensors import parse_request
@@ -181,8 +180,8 @@ class PictureService:
             find_image=lambda uri, limit: self.bucket.read(uri, read_tenant(caller), limit),
         )
         check_work(request.work, self.limits.request_work)
-        if has_blocked_words(request, self.limits) and not is_allowed(inputs, self.run_dir):
-            raise PictureError("prompt_refused", REFUSED)
+        texts = (request.prompt, request.negative_prompt or "")
+        self.check_words(texts, inputs)
         others = find_mixed_adapters(caller, request.arguments.adapters, self.run_dir)
         owner = lease.find(caller) if has_adapter(caller) else None
         pending = PendingRequest(
@@ -194,9 +193,21 @@ class PictureService:
             mixed=tuple(lease.find(other) for other in others),
         )
         pending.rows = pending.make_rows()
+        named = (pending.rows[0].prompt, pending.rows[0].negative_prompt or "")
+        if named != texts:  # the subject's word stands in the place of TOK
+            self.check_words(named, inputs)
         weights = tuple(f"{adapter.sha256} {scale}" for adapter, scale in pending.mix)
         pending.key = answer_key(request, owner.sha256 if owner else str(caller), weights)
         return pending
+
+    def check_words(self, texts: Sequence[str], inputs: Inputs) -> None:
+        """Refuse texts with a word or a name that the operator blocks.
+
+        Raises:
+            PictureError: ``prompt_refused``; no granted appeal lets the request's prompts through.
+        """
+        if has_blocked_words(texts, self.limits) and not is_allowed(inputs, self.run_dir):
+            raise PictureError("prompt_refused", REFUSED)
 
     def begin(self, pending: PendingRequest) -> None:
         """Have a request drawn, unless an equal one is being drawn already."""
@@ -402,12 +413,11 @@ def check_work(work: float, limit: float) -> None:
         raise PictureError("over_budget", text)
 
 
-def has_blocked_words(request: PictureRequest, limits: Limits) -> bool:
+def has_blocked_words(texts: Sequence[str], limits: Limits) -> bool:
     """Return whether a prompt, with its style, has a word or name that the operator blocks.
 
     It is asked for each request, before any cache: whoever asks gets the same answer.
     """
-    texts = (request.prompt, request.negative_prompt or "")
     blocked, names = limits.blocked_words, limits.blocked_names
     return any(has_blocked(text, blocked) or has_name(text, names) for text in texts)
 

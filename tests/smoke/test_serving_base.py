@@ -607,12 +607,18 @@ def test_a_blocked_word_is_refused_before_any_cache_and_never_repeated(
 ) -> None:
     base = Base(MemoryArtist(), tmp_path, **limit)
     refused = "likeness/prompt_refused: a word of the prompt is not allowed on this endpoint"
-    for prompt, negative in (("a FAMOUS-person", ""), ("a face", "f\u200bamous person")):
+    for prompt, negative in (
+        ("a FAMOUS-person", ""),
+        ("a (famous:1.2) person", ""),
+        ("a face", "f\u200bamous person"),
+    ):
         one = request(tmp_path, "1", seed=1)
         one |= {"prompt": prompt.encode(), "negative_prompt": negative.encode()}
         assert text_of(base.draw(one)) == refused
     assert base.artist.begun == []
     assert text_of(base.draw(request(tmp_path, "1", seed=1))) is None
+    named = Base(MemoryArtist(), tmp_path, blocked_words=("sks",))
+    assert text_of(named.draw(request(tmp_path, "1", "a photo of TOK"))) == refused
 
 
 def test_a_text_that_an_operator_lets_through_is_drawn_for_its_tenant_alone(

@@ -27,13 +27,18 @@ BLOCKED = parse_words("famous person, nackt, 裸体")
         "fаmous реrson",
         "famοus persοn",
         "(famous:1.3) person",
+        "((famous)) [person]",
+        "fam(ous:1.0) per(son:1)",
+        "(fam)(ous) person",
+        "fam<lora:me:1>ous person",
+        "famous BREAK person",
+        "(nac)(kt)",
         "NACKT!",
         "一张裸体照片",
     ],
 )
 def test_a_blocked_word_is_found_however_it_is_written(text: str) -> None:
-    expected = "1.3" not in text  # weights of other tools stand between the words
-    assert has_blocked(text, BLOCKED) is expected
+    assert has_blocked(text, BLOCKED)
 
 
 @pytest.mark.parametrize(

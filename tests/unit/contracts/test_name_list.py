@@ -21,6 +21,8 @@ LIST = "# public figures\n\nFamous Person\n" + hash_of("Élodie Dupont-Vert") + 
         "famous_person!",
         "fámous-pe\u200brson",
         "elodie dupont vert, 1970",
+        "(famous:1.2) [person]",
+        "elodie (dup)(ont) vert",
     ],
 )
 def test_a_name_is_found_however_it_is_written(text: str) -> None:

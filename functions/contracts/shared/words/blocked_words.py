@@ -2,12 +2,15 @@
 
 A text is compared in a plain form: compatibility forms (NFKC), no marks over letters, no invisible
 characters, look-alikes of other alphabets as Latin letters, lower case. A word counts where it
-stands as a whole word; a phrase counts with any spaces or punctuation between its words.
+stands as a whole word; a phrase counts with any spaces or punctuation between its words. What
+weighs words or names other tools' files counts as nothing, as it is not drawn.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
+
+from contracts.shared.words.prompt_weights import readings
 
 NONE = "none"
 """Value of the template's parameter BlockedWords that blocks nothing."""
@@ -99,11 +102,13 @@ def has_blocked(text: str, blocked: Sequence[str]) -> bool:
 
     >>> has_blocked("a photo of FAMOUS-person", ("famous person",))
     True
+    >>> has_blocked("(famous:1.2) person", ("famous person",))
+    True
     >>> has_blocked("infamous personality", ("famous person",))
     False
     """
-    words = f" {' '.join(words_of(text))} "
-    return any(f" {one} " in words for one in blocked)
+    texts = [f" {' '.join(words_of(one))} " for one in readings(text)]
+    return any(f" {one} " in words for one in blocked for words in texts)
 
 
 def words_of(text: str) -> list[str]:

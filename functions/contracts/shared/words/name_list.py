@@ -6,9 +6,11 @@ saying whom it names. Names are compared in the plain form of blocked_words.py.
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from contracts.shared.words.blocked_words import words_of
+from contracts.shared.words.prompt_weights import readings
 
 MAX_WORDS = 6
 """Words of one name."""
@@ -74,9 +76,11 @@ def has_name(text: str, listed: NameList) -> bool:
     >>> has_name("an infamous personality", listed)
     False
     """
-    if listed == NO_NAMES:
-        return False
-    words = words_of(text)
+    return listed != NO_NAMES and any(is_named(words_of(one), listed) for one in readings(text))
+
+
+def is_named(words: Sequence[str], listed: NameList) -> bool:
+    """Return whether some of a text's words, in their order, are one of the names."""
     for start in range(len(words)):
         for end in range(start + 1, min(start + MAX_WORDS, len(words)) + 1):
             name = " ".join(words[start:end])

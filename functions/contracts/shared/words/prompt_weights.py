@@ -10,6 +10,7 @@ Source: the page "Features" of AUTOMATIC1111's wiki, "Attention/emphasis" and "B
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -216,3 +217,16 @@ READERS: dict[Syntax, Callable[[str], WeightedPrompt]] = {
     "tags": read_tags,
     "literal": literal,
 }
+
+
+def readings(text: str) -> set[str]:
+    """Return a text as it stands and as prompts are read: brackets and tags may part its words.
+
+    >>> sorted(readings("na<lora:me:1>ked (big:1.2) dogs"))
+    ['na<lora:me:1>ked (big:1.2) dogs', 'naked (big:1.2) dogs', 'naked big dogs']
+    """
+    found = {text}
+    for read in READERS.values():
+        with suppress(PromptError):  # nobody draws it
+            found.add(read(text).words)
+    return found
