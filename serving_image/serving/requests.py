@@ -92,6 +92,14 @@ class PendingRequest:
         return own + tuple((adapter, weight) for adapter, weight in mixed if weight)
 
     @property
+    def strongest(self) -> Adapter | None:
+        """The adapter of the largest scale, whose model the marks name; None: the base draws alone.
+
+        Of equal ones it is the caller's own. At ``lora_scale`` 0 another model may draw.
+        """
+        return max(self.mix, key=lambda one: one[1], default=(None, 0.0))[0]
+
+    @property
     def job_ids(self) -> set[str]:
         """Ids of the jobs that trained the adapters, for the log."""
         return {adapter.job_id for adapter, _ in self.mix}
@@ -211,7 +219,7 @@ def make_answer(
 ) -> tuple[Answer, int]:
     """Return the marked files in base64, by seed, and how many lack a watermark."""
     arguments, seeds = pending.request.arguments, pending.request.seeds
-    about = (info, pending.adapter.job_id if pending.adapter else None)
+    about = (info, pending.strongest.job_id if pending.strongest else None)
     marked = [
         mark_picture(marker, image, seed, arguments, about)
         for image, seed in zip(images, seeds, strict=True)

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -33,6 +34,9 @@ pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
 
 SECRET = MarkSecret(seed="a seed of the tests, 40 letters or more")
 LABEL = "made by AI"
+OTHER = "5" * 32
+"""Id of the last user's model."""
+
 QUEUE = 2
 SIZE: dict[str, Any] = {"height": 256, "width": 256, "num_inference_steps": 1}
 
@@ -42,11 +46,13 @@ SIZE: dict[str, Any] = {"height": 256, "width": 256, "num_inference_steps": 1}
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SD 2 base (which predicts v) that draws 256 x 256, and an adapter."""
+    """An SD 2 base (which predicts v) that draws 256 x 256, and an adapter of two models."""
     root = tmp_path_factory.mktemp("models")
     kit.make_base(root / "base", "sd2")
     tiny_pipelines.write_card(root / "base", "sd2", "v_prediction", resolution=256)
     kit.make_adapter(root / "adapter", root / "base")
+    shutil.copytree(root / "adapter", root / "other")
+    kit.write_manifest(root / "other", root / "base", 4, job_id=OTHER)
     return root
 
 
@@ -66,7 +72,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[k
 
 @pytest.fixture(scope="module")
 def users(server: kit.Server, models: Path) -> list[kit.User]:
-    packed = [kit.pack_user(models, number, models / "adapter") for number in range(6)]
+    packed = [kit.pack_user(models, number, models / "adapter") for number in range(5)]
+    packed.append(kit.pack_user(models, 5, models / "other"))
     assert {server.load(user).status for user in packed} == {200}
     return packed
 
@@ -84,6 +91,21 @@ def test_a_served_picture_carries_both_layers(
     again = server.draw(users[0], **SIZE, seed=3, output_format=output_format)
     assert again.info.cached
     assert again.files == answer.files
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "model"),
+    [(0, 1, OTHER), (0.5, 0.6, OTHER), (0.5, 0.5, "0" * 32), (0, 0, None)],
+)
+def test_a_mixed_picture_names_the_strongest_model(
+    server: kit.Server, users: list[kit.User], own: float, other: float, model: str | None
+) -> None:
+    """A report of the picture finds who is on it, whatever model it was asked of."""
+    mix = [{"model": users[5].target, "weight": other}]
+    answer = server.draw(users[0], **SIZE, seed=6, lora_scale=own, adapters=mix)
+    verdict = verifying.verify(answer.files[0], SECRET)
+    named = model or answer.info.base_sha256
+    assert (verdict.credentials, verdict.model) == ("ours", named)
 
 
 def test_the_visible_label_is_dark_ground_in_the_corner(

@@ -25,7 +25,7 @@ class Origin:
     """What made a picture: opaque ids only."""
 
     model: str
-    """Job id of the adapter, or the base's SHA-256 where no adapter was used."""
+    """Job id of the strongest adapter, or the base's SHA-256 where no adapter was used."""
     tool: str
     """Program and model for the metadata; no user text."""
     changed: bool = False

@@ -39,7 +39,7 @@ def mark_picture(
         image: the finished picture, judged and safe.
         seed: its seed.
         arguments: the request's; they name the file's format.
-        about: the answer's info, and the job id of the adapter that drew, if one did.
+        about: the answer's info, and the job id of the strongest adapter, if one drew.
     """
     info, job_id = about
     weights = info.adapter_sha256 or info.base_sha256
