@@ -16,6 +16,9 @@ from contracts.shared.pictures.mark_keys import MarkSecret, reading_keys, task_r
 from contracts.shared.pictures.upright import turn_upright
 
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
+KINDS = {**FORMATS, "MPO": "jpeg"}
+"""Pillow's name of a format -> ours. A telephone's JPEG with a second picture in it is an MPO."""
+
 MAX_PIXELS = 64_000_000
 TOO_LARGE = f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels"
 _JOB_ID = re.compile("[0-9a-f]{32}")
@@ -123,7 +126,7 @@ def open_picture(file: bytes) -> tuple[Image.Image, str]:
         with Image.open(io.BytesIO(file), formats=tuple(FORMATS)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadablePictureError(TOO_LARGE)
-            return turn_upright(image).convert("RGB"), FORMATS[str(image.format)]
+            return turn_upright(image).convert("RGB"), KINDS[str(image.format)]
     except Image.DecompressionBombError:
         raise UnreadablePictureError(TOO_LARGE) from None
     except (OSError, ValueError, SyntaxError):

@@ -268,6 +268,14 @@ def test_what_is_no_picture_is_an_error(file: bytes) -> None:
         verifying.verify(file, SECRET)
 
 
+def test_a_telephone_s_jpeg_with_a_second_picture_in_it_is_read() -> None:
+    """Pillow calls it MPO, not JPEG."""
+    file = io.BytesIO()
+    picture(64).save(file, "MPO", save_all=True, append_images=[picture(64, seed=1)])
+    verdict = verifying.verify(file.getvalue(), SECRET)
+    assert (verdict.credentials, verdict.watermark, verdict.size) == ("absent", None, (64, 64))
+
+
 @pytest.mark.parametrize("side", [9_000, 30_000, 2**31 - 1])
 def test_a_picture_that_is_too_large_is_told_so(side: int) -> None:
     file = b"\x89PNG\r\n\x1a\n"
