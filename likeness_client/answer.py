@@ -117,12 +117,14 @@ def make_request(
 def parse_answer(body: bytes, follow: Follow = download) -> Answer:
     """Return the pictures; ``follow`` downloads those that were too large for the answer.
 
+    Fields of ``info`` that a newer server has added are left out.
+
     Raises:
         GenerationError: this is not the answer of one of our models, or a link does not answer.
     """
     try:
         outputs = {tensor["name"]: tensor["data"] for tensor in json.loads(body)["outputs"]}
-        info = GenerationInfo.model_validate_json(outputs[INFO][0])
+        info = GenerationInfo.model_validate_json(outputs[INFO][0], extra="ignore")
         read = follow if info.stored else decode
         files = [read(text) for text in outputs[GENERATED_IMAGE]]
         pictures = zip(files, info.seeds, strict=True)

@@ -25,7 +25,7 @@ def call(
     answer: type[Answered],
     session: Any = None,  # noqa: ANN401 (boto3 ships no types)
 ) -> Answered:
-    """Ask a function and return its answer.
+    """Ask a function and return its answer; fields that a newer stack has added are left out.
 
     Raises:
         FunctionFailedError: the function failed, or what it answers is no ``answer``.
@@ -36,7 +36,7 @@ def call(
     if "FunctionError" in response:
         raise FunctionFailedError(f"{function} failed: {_name_of_error(body)}")
     try:
-        return answer.model_validate_json(body)
+        return answer.model_validate_json(body, extra="ignore")
     except ValidationError:
         wanted = answer.__name__
         raise FunctionFailedError(f"{function} answers something else than {wanted}") from None

@@ -86,7 +86,7 @@ def list_models(
     while after is not None:
         path = _path(tenant, "models?limit=100") + (f"&after={quote(after)}" if after else "")
         page = ask(api, path, session=session)
-        models += [ModelView.model_validate(found) for found in page["data"]]
+        models += [ModelView.model_validate(found, extra="ignore") for found in page["data"]]
         after = page["next"]
     return models
 
@@ -103,7 +103,7 @@ def cancel(
         ApiRefusedError: see ``ask``; for another tenant's job as for one that does not exist.
     """
     path = _path(tenant, f"jobs/{quote(job_id, safe='')}:cancel")
-    return JobCanceled.model_validate(ask(api, path, "POST", session))
+    return JobCanceled.model_validate(ask(api, path, "POST", session), extra="ignore")
 
 
 def show_models(api: str, tenant: str) -> int:

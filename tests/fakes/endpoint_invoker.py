@@ -40,14 +40,20 @@ class MemoryEndpointInvoker:
             raise ModelNotReadyError(status=507)
         if self.babble is not None:
             return self.babble
-        weights = self.models[target_model]
+        weights = self.models[target_model] if scale_of(body) else None
         return answer_of(self.picture, self.size, weights, self.stored)
+
+
+def scale_of(body: bytes) -> float:
+    """Return a request's ``lora_scale``; at 0 the base draws alone, and ``info`` names it alone."""
+    given = {one["name"]: one["data"][0] for one in json.loads(body)["inputs"]}
+    return float(json.loads(given.get("gen_args", "{}")).get("lora_scale", 1))
 
 
 def answer_of(
     picture: Image.Image,
     size: tuple[int, int],
-    weights_sha256: str,
+    weights_sha256: str | None,
     stored: str | None = None,
 ) -> bytes:
     """KServe v2 JSON, as tritonserver writes it."""

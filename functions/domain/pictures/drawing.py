@@ -147,7 +147,9 @@ def _ask(services: DrawingServices, wanted: PictureOrder, model: ModelRecord) ->
             raise PictureWaitsError(code, slow=code == "not_in_time") from None
         argument = error.facts.get("picture_argument")
         raise PictureFailedError(code, None if argument is None else str(argument)) from None
-    if drawn.info.adapter_sha256 != model.weights_sha256:
+    # At lora_scale 0 the base draws alone.
+    weights = model.weights_sha256 if wanted.arguments.lora_scale else None
+    if drawn.info.adapter_sha256 != weights:
         raise PictureFailedError("warm_up_failed")
     return drawn
 

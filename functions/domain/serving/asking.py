@@ -69,7 +69,8 @@ def parse_pictures(answer: bytes, model: ModelRecord, uploads: Storage) -> Drawn
     """
     try:
         outputs = {output["name"]: output["data"] for output in json.loads(answer)["outputs"]}
-        info = GenerationInfo.model_validate_json(outputs[picture.INFO][0])
+        text = outputs[picture.INFO][0]
+        info = GenerationInfo.model_validate_json(text, extra="ignore")  # of a newer server
         if info.stored:
             pictures = tuple(read_stored(uri, model, uploads) for uri in info.stored)
         else:

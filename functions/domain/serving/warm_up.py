@@ -77,7 +77,7 @@ def parse_answer(answer: bytes) -> tuple[GenerationInfo, Image.Image | None]:
     """
     try:
         outputs = {output["name"]: output["data"][0] for output in json.loads(answer)["outputs"]}
-        info = GenerationInfo.model_validate_json(outputs[picture.INFO])
+        info = GenerationInfo.model_validate_json(outputs[picture.INFO], extra="ignore")
         if info.stored:
             return info, None
         return info, decode(outputs[picture.GENERATED_IMAGE])

@@ -22,6 +22,7 @@ def model(number: int) -> dict[str, Any]:
         "base_id": "base",
         "weights_sha256": "0" * 64,
         "created_at": "2026-11-21T12:00:00+00:00",
+        "new": "a field of a newer service",
     }
 
 
@@ -29,7 +30,7 @@ PROBLEM = {"code": "not_found", "detail": "There is nothing here.", "hint": "Loo
 ANSWERS: dict[str, tuple[int, Any]] = {
     "GET /iam/acme/v1/models?limit=100": (200, {"data": [model(2)], "next": "x y"}),
     "GET /iam/acme/v1/models?limit=100&after=x%20y": (200, {"data": [model(1)], "next": None}),
-    f"POST /iam/acme/v1/jobs/{JOB}:cancel": (200, {"id": JOB, "outcome": "canceling"}),
+    f"POST /iam/acme/v1/jobs/{JOB}:cancel": (200, {"id": JOB, "outcome": "canceling", "new": 1}),
     "POST /iam/acme/v1/jobs/other:cancel": (404, PROBLEM),
 }
 

@@ -183,6 +183,25 @@ def test_an_order_is_drawn_and_lies_beside_its_picture() -> None:
     assert (made.seed, seeds_asked(world)) == (row.seed, {row.seed})
 
 
+def test_the_base_draws_alone_at_a_scale_of_0_and_another_s_weights_are_no_answer() -> None:
+    world = World()
+    world.order(lora_scale=0)
+    assert world.draw().status == "succeeded"
+    world.endpoint.deploy(MODEL.target_model, "b" * 64)
+    world.order(lora_scale=0.5)
+    assert (world.draw().status, world.draw().code) == ("failed", "warm_up_failed")
+
+
+def test_fields_that_a_newer_server_has_added_are_left_out() -> None:
+    world = World()
+    world.order()
+    answer = json.loads(world.endpoint.invoke(MODEL.target_model, b'{"inputs": []}'))
+    info = next(one for one in answer["outputs"] if one["name"] == "info")
+    info["data"] = [json.dumps(json.loads(info["data"][0]) | {"new": 1})]
+    world.endpoint.babble = json.dumps(answer).encode()
+    assert world.draw().status == "succeeded"
+
+
 def test_while_it_is_drawn_an_order_says_so_and_its_row_goes_with_its_pictures() -> None:
     world, seen = World(), []
     made = world.order()
