@@ -76,7 +76,7 @@ class Likeness:
                 NotStoredError holds the answer.
             BotoCoreError: boto3 has no credentials, no Region, or no connection.
         """
-        checked = choose_seed(check_arguments(arguments))
+        checked = choose_seed(check_arguments(arguments, has_image=image is not None))
         body = make_request(prompt, negative_prompt, checked, image)
         if store is None:
             return self._ask(model, body, checked)
@@ -154,10 +154,10 @@ def choose_seed(arguments: PictureArguments) -> PictureArguments:
     return arguments.model_copy(update={"seed": secrets.randbelow(2**32)})
 
 
-def check_arguments(arguments: dict[str, Any]) -> PictureArguments:
+def check_arguments(arguments: dict[str, Any], *, has_image: bool) -> PictureArguments:
     """Return them as a document: a typo is found here, not after six minutes of loading."""
     try:
-        return PictureArguments.model_validate(rename_arguments(arguments))
+        return PictureArguments.model_validate(rename_arguments(arguments, has_image=has_image))
     except PydanticCustomError as error:
         raise GenerationError("invalid_argument", str(error)) from error
     except ValidationError as error:

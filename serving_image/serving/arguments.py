@@ -15,15 +15,22 @@ MAX_ARGUMENTS_BYTES = 4096
 """Largest size of ``gen_args`` without a mask."""
 
 
-def parse_arguments(text: bytes) -> PictureArguments:
-    """Parse ``gen_args``; an empty text stands for the defaults."""
+def parse_arguments(text: bytes, *, has_image: bool) -> PictureArguments:
+    """Parse ``gen_args``; an empty text stands for the defaults.
+
+    Args:
+        text: as it was sent.
+        has_image: whether the request has a start image.
+    """
     limit = MAX_ARGUMENTS_BYTES + (MAX_MASK_CHARACTERS if b'"mask' in text else 0)
     if len(text) > limit:
         raise PictureError("invalid_argument", f"gen_args: at most {limit} bytes")
     try:
         plain = text.decode("utf-8-sig").strip()
         given = json.loads(plain or "{}", object_pairs_hook=make_object, parse_float=read_number)
-        ours = rename_arguments(given) if isinstance(given, dict) else given
+        ours = given
+        if isinstance(given, dict):
+            ours = rename_arguments(given, has_image=has_image)
         return PictureArguments.model_validate_json(json.dumps(ours), strict=True)
     except ValidationError as error:
         raise PictureError("invalid_argument", explain(error)) from None

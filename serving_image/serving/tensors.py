@@ -34,7 +34,7 @@ def parse_request(  # noqa: PLR0913 (the tensors, and what the server knows)
     Raises:
         PictureError: an argument is unknown or out of range, or a text or image is not valid.
     """
-    arguments = parse_arguments(gen_args)
+    arguments = parse_arguments(gen_args, has_image=bool(image))
     check_abilities(arguments, base)
     check_together(arguments, base, has_image=bool(image))
     first, second = plan_passes(arguments, base, has_image=bool(image))
@@ -170,7 +170,7 @@ def make_seeds(first: int | None, count: int) -> tuple[int, ...]:
 
 def pick_negative(tensor: bytes, arguments: PictureArguments) -> bytes:
     """Return the negative prompt of the tensor or of the arguments."""
-    if arguments.negative_prompt is None:
+    if not arguments.negative_prompt:  # forms have an empty one where nothing was written
         return tensor
     if tensor:
         text = "negative_prompt: given as an input and in gen_args; give one of them"

@@ -1,7 +1,5 @@
 """A report becomes a case: the picture and the words are stored, and the clock begins."""
 
-import binascii
-from base64 import b64decode
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import NamedTuple
@@ -13,6 +11,7 @@ from contracts.documents.takedown import (
     TakedownReport,
 )
 from contracts.shared import layout
+from contracts.shared.pictures.sent_image import decode_sent
 from domain.ports.decoder import DecodeLimits, Decoder
 from domain.ports.storage import Storage, write_document
 from domain.ports.takedown import TakedownCases
@@ -67,12 +66,12 @@ def report(given: NewTakedown, services: ReportingServices, now: datetime) -> Ta
 
 
 def file_of(text: str) -> bytes:
-    """Return a file that was sent in base64, in which line breaks do not count.
+    """Return a file that was sent in base64, as start images are: also as a ``data:`` URL.
 
     Raises:
         NoPictureError: the text is not in base64.
     """
     try:
-        return b64decode(text.translate({10: None, 13: None}), validate=True)
-    except (binascii.Error, ValueError):
+        return decode_sent(text.encode())
+    except ValueError:
         raise NoPictureError from None

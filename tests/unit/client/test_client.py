@@ -337,7 +337,10 @@ def test_the_command_line_says_what_is_missing(capsys: pytest.CaptureFixture[str
 
 
 def test_another_tool_s_names_are_sent_as_ours() -> None:
-    checked = check_arguments({"steps": 3, "sampler_name": "euler_ancestral", "seed": -1})
+    checked = check_arguments(
+        {"steps": 3, "sampler_name": "euler_ancestral", "seed": -1, "prompt_strength": 0.8},
+        has_image=False,
+    )
     assert checked.model_dump(exclude_unset=True) == {
         "num_inference_steps": 3,
         "scheduler": "Euler a",
@@ -355,7 +358,7 @@ def test_a_contradiction_and_an_unknown_sampler_are_found_before_the_endpoint_is
     arguments: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(GenerationError, match=text):
-        check_arguments(arguments)
+        check_arguments(arguments, has_image=False)
 
 
 def test_the_command_line_takes_a_sampler_by_any_of_its_names() -> None:

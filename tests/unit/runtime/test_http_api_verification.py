@@ -37,6 +37,13 @@ def test_a_picture_may_be_sent_in_lines(line_break: str) -> None:
     assert ask(services(), {"picture": lines}).status == 200
 
 
+@pytest.mark.parametrize("kind", ["image/jpeg", "application/octet-stream", ""])
+def test_a_picture_may_be_the_address_that_a_browser_makes_of_a_file(kind: str) -> None:
+    sent = f"data:{kind};base64,{BODY['picture']}"
+    assert ask(services(), {"picture": sent}).status == 200
+    assert ask(services(), {"picture": sent.replace(kind or ";", "text/html;")}).status == 422
+
+
 @pytest.mark.parametrize(
     "body", [{"picture": "not base64"}, {"picture": "x" * 5_400_000}, {}, BODY | {"tenant": "acme"}]
 )

@@ -422,7 +422,14 @@ def test_base64_with_line_breaks_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["data:image/png;base64,", "DATA:image/PNG;charset=utf-8;base64, ", " \t"]
+    "prefix",
+    [
+        "data:image/png;base64,",
+        "DATA:image/PNG;charset=utf-8;base64, ",
+        "data:application/octet-stream;base64,",
+        "data:;base64,",
+        " \t",
+    ],
 )
 def test_base64_is_read_as_browsers_and_other_tools_write_it(prefix: str) -> None:
     white = mask_of(Image.new("L", (64, 64), 255))
@@ -693,6 +700,7 @@ def test_what_a_user_hears_fits_through_a_user_s_model() -> None:
 
 def test_a_negative_prompt_may_be_an_argument() -> None:
     assert ask(negative_prompt=" hat ").negative_prompt == "hat"
+    assert ask(negative="hat", negative_prompt="").negative_prompt == "hat"
     text = "negative_prompt: given as an input and in gen_args; give one of them"
     assert why(negative=b"hat", arguments=b'{"negative_prompt": "hat"}') == text
 
@@ -803,6 +811,52 @@ def test_what_the_web_ui_does_and_this_server_does_not_is_refused(
     assert text in why(arguments=json.dumps({**WEBUI, **changed}).encode())
 
 
+SWITCHED_OFF: list[dict[str, Any]] = [
+    {**WEBUI, "denoising_strength": 0.7, "seed_enable_extras": True, "infotext": ""},
+    {**WEBUI, "subseed": 5, "s_tmin": 1, "s_tmax": 9, "script_args": [1]},
+    {**WEBUI, "mask_blur": 4, "inpainting_fill": 0, "inpaint_full_res": True, "resize_mode": 0},
+    {"mask_blur_x": 4, "inpaint_full_res_padding": 32, "denoising_strength": 0},
+    {"sampler_name": "euler", "scheduler": "normal", "cfg": 7, "denoise": 1.0},
+    {"prompt_strength": 0.8, "refine": "no_refiner", "high_noise_frac": 0.9, "refine_steps": 9},
+]
+"""Forms in which another field, or the want of an image, turns off what would change a picture."""
+
+
+@pytest.mark.parametrize("form", SWITCHED_OFF)
+def test_what_another_field_of_a_form_turns_off_changes_nothing(form: dict[str, Any]) -> None:
+    request = ask(**form)
+    assert (request.strength, request.second_pass, request.image) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ({"denoise": 0.5}, "strength: it needs an image"),
+        ({"denoise": True}, "strength: Input should be a valid number"),
+        ({"denoising_strength": 0.5}, "strength: it needs an image"),
+        ({"subseed": 5, "subseed_strength": 0.1}, "subseed: it has no effect here"),
+        ({"s_tmax": 9, "s_churn": 4}, "s_tmax: it has no effect here"),
+        ({"script_name": "X/Y/Z plot", "script_args": [1]}, "script_name: it has no effect here"),
+        ({"refine": "expert_ensemble_refiner", "high_noise_frac": 0.9}, "refine: it has no effect"),
+        ({"enable_hr": True, "hr_sampler_name": "Euler a"}, "hr_sampler_name: it has no effect"),
+    ],
+)
+def test_what_no_other_field_turns_off_is_refused(form: dict[str, Any], text: str) -> None:
+    assert text in why(arguments=json.dumps(form).encode())
+
+
+def test_with_an_image_or_a_mask_the_same_fields_count() -> None:
+    for name in ("denoising_strength", "prompt_strength", "denoise"):
+        assert ask_from(WHOLE, **{name: 0.5, "enable_hr": False}).strength == 0.5
+    second = ask(enable_hr=True, denoising_strength=0.4, hr_sampler_name="Use same sampler")
+    assert second.second_pass is not None
+    assert second.second_pass.strength == 0.4
+    white, image = mask_of(Image.new("L", (64, 64), 255)), base64.b64encode(WHOLE)
+    blurred = json.dumps({"mask": white, "mask_blur": 4}).encode()
+    assert "mask_blur: it has no effect here" in why(arguments=blurred, image=image)
+    assert "resize_mode: it has no" in why(arguments=b'{"resize_mode": 0}', image=image)
+
+
 @pytest.mark.parametrize(
     ("name", "sampler"),
     [
@@ -827,7 +881,7 @@ REPLICATE: dict[str, Any] = {
     "scheduler": "K_EULER",
     "num_inference_steps": 25,
     "guidance_scale": 7.5,
-    "prompt_strength": None,
+    "prompt_strength": 0.8,
     "refine": "no_refiner",
     "high_noise_frac": 0.8,
     "refine_steps": None,

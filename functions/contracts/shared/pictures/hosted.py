@@ -20,6 +20,7 @@ WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "disable_safety_checker": (False,),
     "high_noise_frac": (0.8,),
     "refine": ("no_refiner",),
+    "refine_steps": (),
     "replicate_weights": ("",),
     # fal
     "embeddings": ([],),

@@ -234,13 +234,17 @@ def find_nearest(words: str) -> str | None:
     return None
 
 
-def rename_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+def rename_arguments(given: Mapping[str, Any], *, has_image: bool) -> dict[str, Any]:
     """Return the arguments under our names; a seed of -1 is left out, as an absent one is random.
+
+    Args:
+        given: the arguments, as a tool names them.
+        has_image: whether the picture starts from an image.
 
     Raises:
         PydanticCustomError: two names of one argument are given.
     """
-    joined = join_spacing(take_webui(take_hosted(given)))
+    joined = join_spacing(take_webui(take_hosted(given), has_image=has_image))
     origins: dict[str, str] = {}
     for name in joined:
         our = ALIASES.get(name, name)

@@ -4,9 +4,11 @@ import re
 from base64 import b64decode
 
 DATA_URL = re.compile(
-    rb"data:image/[a-z.+-]{1,20}(?:;[a-z0-9=._-]{1,40}){0,3};base64,", re.IGNORECASE
+    rb"data:(?:image/[a-z.+-]{1,20}|application/octet-stream)?(?:;[a-z0-9=._-]{1,40}){0,3};base64,",
+    re.IGNORECASE,
 )
-"""What browsers and the web UI's clients write in front of the base64."""
+"""What browsers, the web UI's clients and Replicate's write in front of the base64. A browser that
+does not know a file's type writes none, or that of bytes."""
 
 BLANKS = b" \t\r\n"
 

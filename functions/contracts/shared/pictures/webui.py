@@ -1,13 +1,14 @@
 """Arguments of AUTOMATIC1111's web UI that have no counterpart of their own here.
 
-Its clients send every field of its API, most with values that change nothing. Those are left out;
-a value that would change the picture is refused, as the picture would not be the one asked for.
+Its clients send every field of its API, most with values that change nothing, or beside another
+field that turns them off. Those are left out; a value that would change the picture is refused, as
+the picture would not be the one asked for.
 
 Source: the fields and defaults of ``/sdapi/v1/txt2img`` and ``img2img``, release 1.10.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -21,15 +22,22 @@ WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "do_not_save_samples": (False, True),
     "firstphase_height": (0,),
     "firstphase_width": (0,),
+    "hr_checkpoint_name": ("", "Use same checkpoint"),
     "hr_negative_prompt": ("",),
     "hr_prompt": ("",),
     "hr_resize_x": (0,),
     "hr_resize_y": (0,),
+    "hr_sampler_name": ("", "Use same sampler"),
+    "hr_scheduler": ("", "Use same scheduler"),
     "include_init_images": (False,),
+    "infotext": ("",),
     "inpaint_full_res": (False,),
+    "inpaint_full_res_padding": (),
     "inpainting_fill": (1,),
     "inpainting_mask_invert": (0,),
     "mask_blur": (0,),
+    "mask_blur_x": (0,),
+    "mask_blur_y": (0,),
     "override_settings": ({},),
     "override_settings_restore_afterwards": (False, True),
     "resize_mode": (1,),
@@ -37,10 +45,12 @@ WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "s_churn": (0,),
     "s_min_uncond": (0,),
     "s_noise": (1,),
+    "s_tmax": (0,),
     "s_tmin": (0,),
     "save_images": (False, True),
     "script_args": ([],),
     "script_name": ("",),
+    "seed_enable_extras": (False, True),
     "seed_resize_from_h": (-1, 0),
     "seed_resize_from_w": (-1, 0),
     "send_images": (True,),
@@ -51,6 +61,29 @@ WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = {
     **hosted.WITHOUT_EFFECT,
 }
 """The values with which a field changes nothing here: ``resize_mode`` 1 is "crop and resize"."""
+
+
+class Switch(NamedTuple):
+    """Fields that have no effect, whatever their values, as long as another field is off."""
+
+    fields: tuple[str, ...]
+    is_off: Callable[[Mapping[str, Any]], bool]
+
+
+MASK_FIELDS = (
+    *("inpaint_full_res", "inpaint_full_res_padding", "inpainting_fill", "inpainting_mask_invert"),
+    *("mask_blur", "mask_blur_x", "mask_blur_y"),
+)
+"""How a mask is used."""
+
+SWITCHES = (
+    Switch(MASK_FIELDS, lambda given: not {"mask", "mask_image"} & given.keys()),
+    Switch(("inpaint_full_res_padding",), lambda given: is_idle(given, "inpaint_full_res")),
+    Switch(("subseed",), lambda given: is_idle(given, "subseed_strength")),
+    Switch(("s_tmax", "s_tmin"), lambda given: is_idle(given, "s_churn")),
+    Switch(("script_args",), lambda given: is_idle(given, "script_name")),
+    Switch(("high_noise_frac", "refine_steps"), lambda given: is_idle(given, "refine")),
+)
 
 INPUTS = {"prompt": "prompt", "init_images": "image", "image": "image"}
 """What is an input of its own beside ``gen_args``, and its name."""
@@ -68,11 +101,16 @@ NO_REFINER = ("", "None")
 """``refiner_checkpoint`` where there is none."""
 
 
-def take_webui(given: Mapping[str, Any]) -> dict[str, Any]:
+def take_webui(given: Mapping[str, Any], *, has_image: bool) -> dict[str, Any]:
     """Return the arguments without those of the web UI that have no counterpart.
 
-    >>> take_webui({"tiling": False, "subseed": -1, "eta": None, "steps": 20})
+    >>> form = {"tiling": False, "subseed": -1, "eta": None, "prompt_strength": 0.8, "steps": 20}
+    >>> take_webui(form, has_image=False)
     {'steps': 20}
+
+    Args:
+        given: the arguments, as a tool names them.
+        has_image: whether the picture starts from an image.
 
     Raises:
         PydanticCustomError: one of them would change the picture.
@@ -82,7 +120,38 @@ def take_webui(given: Mapping[str, Any]) -> dict[str, Any]:
         present.setdefault("refiner_checkpoint", "")
     if "sampler_name" in present:
         present.pop("sampler_index", None)  # its older name, which the web UI then ignores
+    if not has_image:
+        present = from_noise(present)
     return join_counts(switch_refiner(leave_out(switch_hires(present))))
+
+
+def from_noise(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a picture that starts from noise, without what is about an image.
+
+    A strength is left out where the tool whose form it is would not read it: Replicate's always,
+    A1111's without hires fix, ComfyUI's where it is 1.
+    """
+    rest = dict(given)
+    if type(given.get("resize_mode")) is int:
+        del rest["resize_mode"]
+    if given.get("enable_hr", "hr_scale" in given) is True:
+        return rest
+    unread = {
+        "denoising_strength": "enable_hr" in given or is_number(given, "denoising_strength", 0),
+        "prompt_strength": True,
+        "denoise": is_number(given, "denoise", 1),
+    }
+    return {name: value for name, value in rest.items() if not unread.get(name, False)}
+
+
+def is_number(given: Mapping[str, Any], name: str, number: int) -> bool:
+    """Return whether an argument is this number; true is none."""
+    return type(given.get(name)) in {int, float} and given[name] == number
+
+
+def is_idle(given: Mapping[str, Any], name: str) -> bool:
+    """Return whether a field is absent, or has a value that changes nothing."""
+    return name not in given or is_without_effect(name, given[name])
 
 
 def leave_out(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,11 +160,12 @@ def leave_out(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PydanticCustomError: one would change the picture, or is an input of its own.
     """
+    off = {name for switch in SWITCHES if switch.is_off(given) for name in switch.fields}
     for name, value in given.items():
         if name in INPUTS:
             text = "{name}: no part of gen_args; send it as the input {input}"
             raise PydanticCustomError("an_input", text, {"name": name, "input": INPUTS[name]})
-        if name in WITHOUT_EFFECT and not is_without_effect(name, value):
+        if name in WITHOUT_EFFECT and name not in off and not is_without_effect(name, value):
             text = "{name}: it has no effect here; leave it out"
             raise PydanticCustomError("not_here", text, {"name": name})
     return {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
