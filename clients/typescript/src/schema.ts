@@ -681,15 +681,20 @@ export interface OpenAiImage {
   url?: string | null;
 }
 
-/** Body of `POST /v1/images/generations`, as OpenAI's clients send it. */
+/** Body of `POST /v1/images/generations`, as OpenAI's clients send it. Of its options that are not here, only the values that change nothing are taken. */
 export interface OpenAiImages {
+  background?: "auto" | "opaque" | null;
   /** A model's id, or an alias. */
   model: string;
-  n?: number;
+  moderation?: "auto" | null;
+  n?: number | null;
+  output_format?: "png" | null;
   prompt: string;
-  response_format?: "url" | "b64_json";
-  /** `<width>x<height>` in pixels; absent: the base's own size. */
-  size?: string | null;
+  quality?: "auto" | "standard" | null;
+  response_format?: "url" | "b64_json" | null;
+  /** `<width>x<height>` in pixels; absent or `auto`: the base's own size. */
+  size?: string | "auto" | null;
+  stream?: false | null;
   /** OpenAI's name of an end user, for an alias; it is not stored. */
   user?: string | null;
 }

@@ -25,6 +25,7 @@ from contracts.documents.api.pictures import (
     PictureView,
 )
 from contracts.documents.api.problem import FieldProblem
+from contracts.documents.model import ModelRecord
 from contracts.shared.pictures.picture_places import is_s3, own_place, tenant_hash
 from contracts.shared.pictures.picture_rules import ArgumentProblem, argument_problems
 from contracts.shared.words.picture_texts import text_problem
@@ -41,7 +42,7 @@ from domain.ports.aliases import VersionKey
 from domain.ports.pictures import place_of
 from domain.ports.storage import ObjectMissingError, find_readable
 from domain.serving.aliases import assign
-from http_api.asking import caller, new_router, services, touch
+from http_api.asking import caller, existing, new_router, services, touch
 from http_api.paging import After, Limit, newest_page
 from http_api.problems import ApiError
 from http_api.rates import MINUTE_SECONDS, spend
@@ -184,13 +185,13 @@ def picture_of(body: OpenAiImages) -> NewPicture:
         ApiError: no base draws this size.
     """
     size = {}
-    if body.size is not None:
+    if body.size is not None and body.size != "auto":
         width, height = map(int, body.size.split("x"))
         if not all(64 <= side <= 1536 and side % 8 == 0 for side in (width, height)):  # noqa: PLR2004
             words = "each side has 64 to 1536 pixels and is a multiple of 8"
             raise ApiError("invalid_call", errors=[FieldProblem(field="body.size", message=words)])
         size = {"width": width, "height": height}
-    more = {"num_images_per_prompt": body.n, "user": body.user, **size}
+    more = {"num_images_per_prompt": body.n or 1, "user": body.user, **size}
     return NewPicture.model_validate({"prompt": body.prompt, **more})
 
 
@@ -205,25 +206,43 @@ def ordered(stores: Services, who: Caller, model_id: str, wanted: NewPicture) ->
     check_own(stores, tenant, wanted)
     if ALIAS.fullmatch(model_id):
         alias = model_id
-        model_id = assigned(stores, who, alias, wanted.user)
-    model = drawable_model(stores, tenant, model_id)
-    check_enabled(stores, model.model_id)
+        model = assigned(stores, who, alias, wanted.user)
+    else:
+        model = usable_model(stores, tenant, model_id)
     spend(stores, f"pictures#{tenant}", MINUTE_SECONDS, stores.limits.pictures_per_minute)
     kept = timedelta(days=stores.limits.retention_days)
     return order(stores.pictures, model, wanted, kept, stores.now(), alias=alias)
 
 
-def assigned(stores: Services, who: Caller, name: str, user: str | None) -> str:
-    """Return the id of the version that a user of an alias gets: the same one each time.
+def assigned(stores: Services, who: Caller, name: str, user: str | None) -> ModelRecord:
+    """Return the version that a user of an alias gets: the same one each time.
+
+    A version that may not draw gets nobody, as if it were erased.
 
     Raises:
-        ApiError: there is no such alias, or none of its models.
+        ApiError: there is no such alias, or none of its models; or no version may draw.
     """
-    alias, models = stores.aliases.get(who.tenant, name), stores.models.of(who.tenant)
-    found = None if alias is None else assign(alias, models, user or who.subject)
-    if found is None:
-        raise ApiError("not_found")
-    return found.model_id
+    alias = existing(stores.aliases.get(who.tenant, name))
+    left = {model.model_id: model for model in stores.models.of(who.tenant)}
+    refusal = ApiError("not_found")
+    while (found := assign(alias, left.values(), user or who.subject)) is not None:
+        try:
+            return usable_model(stores, who.tenant, found.model_id)
+        except ApiError as error:
+            refusal = error
+            del left[found.model_id]
+    raise refusal
+
+
+def usable_model(stores: Services, tenant: str, model_id: str) -> ModelRecord:
+    """Return a model of the tenant that may draw now.
+
+    Raises:
+        ApiError: it is not the tenant's, lacks an approval, or a takedown has disabled it.
+    """
+    model = drawable_model(stores, tenant, model_id)
+    check_enabled(stores, model.model_id)
+    return model
 
 
 def check_drawable(wanted: NewPicture) -> None:

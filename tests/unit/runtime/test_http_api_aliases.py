@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from http_api.services import Services
+from contracts.shared import layout
+from http_api.services import Limits, Services
 from tests.unit.domain.test_pictures import MODEL, WEIGHTS
 from tests.unit.runtime.api_kit import call, context
 from tests.unit.runtime.test_http_api_pictures import OPENAI, WANTED, stack
@@ -110,6 +111,27 @@ def test_who_may_draw_may_not_change_who_gets_what() -> None:
         ("DELETE", "/v1/aliases/me", None),
     ):
         assert call(stores, method, path, body, who=who).status == 403
+
+
+def test_a_version_that_may_not_draw_gets_nobody() -> None:
+    stores = stack()
+    compared(stores, old=1, new=1)
+    stores.documents.write(layout.models.disabled_model_key(NEW), b"")
+    users = [f"user-{number}" for number in range(8)]
+    drawn = [call(stores, "POST", DRAW, WANTED | {"user": user}).body for user in users]
+    assert {one["model_id"] for one in drawn} == {MODEL.model_id}
+    stores.documents.write(layout.models.disabled_model_key(MODEL.model_id), b"")
+    refused = call(stores, "POST", DRAW, WANTED)
+    assert (refused.status, refused.body["code"]) == (451, "model_disabled")
+
+
+def test_only_approved_versions_get_callers_where_the_operator_demands_it() -> None:
+    stores = stack(limits=Limits(approval_required=True))
+    compared(stores, old=0, new=1)
+    assert call(stores, "POST", DRAW, WANTED).body["code"] == "model_not_approved"
+    approval = f"/v1/models/{MODEL.model_id}:approve"
+    assert call(stores, "POST", approval, {"approved": True}).status == 200
+    assert call(stores, "POST", DRAW, WANTED).body["model_id"] == MODEL.model_id
 
 
 def test_a_version_that_was_erased_is_said_to_be_and_gets_nobody() -> None:

@@ -262,6 +262,17 @@ def test_openais_request_is_answered_in_openais_shape() -> None:
     assert b64decode(answer.body["data"][0]["b64_json"]).startswith(b"\x89PNG")
 
 
+def test_of_openais_options_those_that_change_nothing_are_taken() -> None:
+    idle = {"quality": "standard", "background": "opaque", "moderation": "auto", "stream": False}
+    forms = (
+        idle | {"size": "auto", "output_format": "png"},
+        dict.fromkeys((*idle, "size", "n", "response_format", "user")),
+    )
+    for form in forms:
+        answer = call(stack(), "POST", "/v1/images/generations", OPENAI | form)
+        assert (answer.status, len(answer.body["data"])) == (200, 1), answer.body
+
+
 @pytest.mark.parametrize(
     ("wrong", "status", "code"),
     [
@@ -271,6 +282,8 @@ def test_openais_request_is_answered_in_openais_shape() -> None:
         ({"model": "DALL-E 3"}, 422, "invalid_call"),
         ({"model": "0" * 32}, 404, "not_found"),
         ({"quality": "hd"}, 422, "invalid_call"),
+        ({"background": "transparent"}, 422, "invalid_call"),
+        ({"stream": True}, 422, "invalid_call"),
     ],
     ids=repr,
 )

@@ -359,19 +359,32 @@ OpenAiSize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0
 
 
 class OpenAiImages(Document):
-    """Body of ``POST /v1/images/generations``, as OpenAI's clients send it."""
+    """Body of ``POST /v1/images/generations``, as OpenAI's clients send it.
+
+    Of its options that are not here, only the values that change nothing are taken.
+    """
 
     model: ModelOrAlias
     """A model's id, or an alias."""
 
     prompt: Prompt
 
-    n: Annotated[int, Field(ge=1, le=4), NUMBER] = 1
+    n: Annotated[int, Field(ge=1, le=4), NUMBER] | None = 1
 
-    size: OpenAiSize | None = None
-    """``<width>x<height>`` in pixels; absent: the base's own size."""
+    size: OpenAiSize | Literal["auto"] | None = None
+    """``<width>x<height>`` in pixels; absent or ``auto``: the base's own size."""
 
-    response_format: Literal["url", "b64_json"] = "url"
+    response_format: Literal["url", "b64_json"] | None = "url"
+
+    background: Literal["auto", "opaque"] | None = None
+
+    moderation: Literal["auto"] | None = None
+
+    output_format: Literal["png"] | None = None
+
+    quality: Literal["auto", "standard"] | None = None
+
+    stream: Literal[False] | None = None
 
     user: Annotated[str, StringConstraints(max_length=64)] | None = None
     """OpenAI's name of an end user, for an alias; it is not stored."""
