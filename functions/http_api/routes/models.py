@@ -1,5 +1,6 @@
 """/v1/models: the tenant's models."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Annotated
@@ -26,9 +27,12 @@ from contracts.documents.training import TrainingResult
 from contracts.shared import layout
 from contracts.shared.suffixes import CONSENT_FILE
 from domain.intake.adapter_files import LORA_NOT_NAMED, problem_with_adapter
+from domain.intake.archives import is_archive
 from domain.intake.file_kinds import file_kinds_of
 from domain.ports.storage import find_document, find_readable
 from domain.requests.consent import refuse_consent
+from domain.requests.merge import RequestSources, merge_sources
+from domain.requests.request_json import RequestRefusedError
 from http_api.asking import caller, new_router, services, touch
 from http_api.mock import MOCK_IMPORT
 from http_api.paging import After, Limit, page
@@ -98,17 +102,45 @@ def check_consent(stores: Services, body: NewTraining) -> None:
         raise ApiError(refusal.code, errors=errors)
 
 
-def check_adapter(stores: Services, body: NewTraining, tenant: str) -> None:
+def check_request(stores: Services, body: NewTraining, tenant: str) -> bytes:
+    """Return the request as it is stored; refuse one that AcceptRequest would refuse by itself.
+
+    Here nothing is stored then, and no quota is used. A file of the upload that may say more is for
+    AcceptRequest to read.
+
+    Raises:
+        ApiError: it says which fields cannot be used.
+    """
+    prefix = layout.uploads.upload_prefix(tenant, body.upload_id)
+    listed = {one.key.removeprefix(prefix): one.size for one in stores.uploads.list(prefix, 1000)}
+    check_adapter(body, listed)
+    # What was said stays said, also a default: it goes before a preset or a folder's name.
+    request = body.request.model_dump_json(exclude_unset=True).encode()
+    kinds = file_kinds_of(listed)
+    if kinds.settings or any(map(is_archive, listed)):
+        return request
+    try:
+        merge_sources(RequestSources(request, {}, kinds.photos))
+    except RequestRefusedError as error:
+        errors = [
+            FieldProblem(field=f"body.request.{found.field}", message=found.message)
+            for found in error.problems
+        ]
+        raise ApiError("invalid_call", errors=errors) from None
+    return request
+
+
+def check_adapter(body: NewTraining, listed: Mapping[str, int]) -> None:
     """Refuse an import of a file that is not there or not alone, and a training on a LoRA.
 
-    AcceptRequest refuses the same imports; here nothing is stored then, and no quota is used.
+    Args:
+        body: the request.
+        listed: the size of each file of the upload, by its name.
 
     Raises:
         ApiError: the field ``adapter_file`` says why.
     """
-    prefix = layout.uploads.upload_prefix(tenant, body.upload_id)
     named = body.request.adapter_file
-    listed = {one.key.removeprefix(prefix): one.size for one in stores.uploads.list(prefix, 1000)}
     if named is None:
         message = LORA_NOT_NAMED if layout.uploads.API_ADAPTER_FILE in listed else None
     else:
@@ -129,12 +161,10 @@ def start(stores: Services, body: NewTraining, tenant: str, before: UploadRow) -
     """
     if before.points_to is not None:
         raise ApiError("already_started")
-    check_adapter(stores, body, tenant)
+    request = check_request(stores, body, tenant)
     check_quotas(stores, tenant)
     spend(stores, f"trainings#{tenant}", DAY_SECONDS, stores.limits.trainings_per_day)
     key = layout.uploads.upload_prefix(tenant, body.upload_id) + layout.uploads.REQUEST_FILE
-    # What was said stays said, also a default: it goes before a preset or a folder's name.
-    request = body.request.model_dump_json(exclude_unset=True).encode()
     stores.uploads.write(key, request, "application/json")
     place = f"{tenant}/{body.upload_id}"
     return until(

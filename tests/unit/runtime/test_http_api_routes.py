@@ -279,6 +279,26 @@ def test_a_request_is_checked_before_anything_is_written(change: dict[str, Any])
     assert layout.uploads.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
 
 
+def test_a_prompt_that_does_not_name_the_subject_is_told_at_once() -> None:
+    stores = services(Limits(trainings_per_day=1))
+    name = sent(stores, upload(stores))
+    nameless = REQUEST | {"instance_prompt": "a photo of zwx person"}
+    for _ in range(2):  # a refusal takes nothing of the day's trainings
+        answer = call(stores, "POST", "/v1/models", {"upload_id": name, "request": nameless})
+        assert (answer.status, answer.body["code"]) == (422, "invalid_call")
+        assert [one["field"] for one in answer.body["errors"]] == ["body.request.instance_prompt"]
+        assert "set trigger_word to zwx" in answer.body["message"]
+    assert layout.uploads.REQUEST_FILE not in str(stores.uploads.list("tenants/", 99))
+
+
+def test_an_archive_may_name_the_subject_so_its_request_is_accepted_later() -> None:
+    stores = services()
+    name = sent(stores, upload(stores, "application/zip"))
+    nameless = REQUEST | {"instance_prompt": "a photo of zwx person"}
+    body = {"upload_id": name, "request": nameless}
+    assert call(stores, "POST", "/v1/models", body).status == 200
+
+
 def test_photos_of_people_need_a_consent_before_anything_is_written() -> None:
     stores = services()
     stores = replace(stores, consent=stores.consent._replace(required=True))
