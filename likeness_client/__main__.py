@@ -6,12 +6,13 @@ Commands that name an API (--api, LIKENESS_API) speak HTTP; the others ask AWS, 
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from contracts.errors import DecoderBrokenError
 from likeness_client.check import CheckOptions, check
 from likeness_client.command_line import make_parser
 from likeness_client.exit_codes import ExitCode
-from likeness_client.folder import NoFolderError
+from likeness_client.folder import NoFolderError, shown
 from likeness_client.hash_names import hash_names
 
 HTTP_ONLY = frozenset({"upload", "pictures", "files", "alias"})
@@ -26,14 +27,33 @@ def main(words: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")  # a name that the terminal cannot show
-    options = make_parser().parse_args(words)
     try:
-        return run(options)
+        try:
+            return run(make_parser().parse_args(words))
+        finally:
+            sys.stdout.flush()  # here, where it can be said that nobody takes it
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # `likeness models acme | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return ExitCode.REFUSED
+    except OSError as error:
+        if error.filename is None:
+            discard_output()
+        return complain(words_of(error), ExitCode.NOT_FOUND)
+
+
+def discard_output() -> None:
+    """Write what is left to nowhere: Python tries it again at its end, and complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def words_of(error: OSError) -> str:
+    """Return what the system says of a file that cannot be read or written, or of the output."""
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        return reason
+    return f"{shown(Path(os.fsdecode(error.filename)))}: {reason}"
 
 
 def run(options: argparse.Namespace) -> int:

@@ -45,6 +45,7 @@ from likeness_client.imports import Order as ImportOrder
 from likeness_client.jobs import UnknownJobError, show, stop
 from likeness_client.models import NoTenantError, show_models
 from likeness_client.replay import replay
+from likeness_client.saving import NotSavableError, check_place
 from likeness_client.stack import NoStackError
 from likeness_client.store import NotStoredError
 from likeness_client.takedown import run_takedown
@@ -81,7 +82,7 @@ class UsageError(Exception):
 NOT_AS_GIVEN = (
     *(UsageError, NoFolderError, NoStackError, NoSubjectError, NoTenantError),
     *(NoExportError, NotVerifiedError, SamConfigError, UnknownJobError),
-    *(keys.NoApiError, keys.NotAKeyError),
+    *(keys.NoApiError, keys.NotAKeyError, NotSavableError),
 )
 """What the command names is not there."""
 
@@ -329,13 +330,13 @@ def run_generate(options: argparse.Namespace) -> int:
     """Draw, save, and say where.
 
     Raises:
-        UsageError: there is no endpoint, no picture to start from, or no folder to save in.
+        UsageError: there is no endpoint, or no picture to start from.
+        NotSavableError: the pictures cannot be saved where they should be.
         GenerationError: there is no picture.
     """
     if not options.endpoint:
         raise UsageError("name the endpoint by --endpoint or LIKENESS_ENDPOINT")
-    if not options.out.parent.is_dir():
-        raise UsageError(f"--out: there is no folder {options.out.parent}")
+    check_place("--out", options.out)
     chosen = {
         name: value
         for name, value in vars(options).items()

@@ -25,6 +25,7 @@ from contracts.documents.erasure import (
 from likeness_client.aws_errors import CONFIG
 from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import call
+from likeness_client.saving import check_place
 
 EVERY_SECONDS = 2.0
 PATIENCE_SECONDS = 3600.0
@@ -125,7 +126,13 @@ def find(s3: Any, uri: str) -> bytes | None:  # noqa: ANN401 (boto3 ships no typ
 
 
 def run_erase(options: Any) -> int:  # noqa: ANN401 (argparse's namespace)
-    """Carry out the command."""
+    """Carry out the command.
+
+    Raises:
+        NotSavableError: the receipt cannot be saved where it should be; nothing is erased.
+    """
+    if options.receipt is not None:
+        check_place("--receipt", options.receipt)
     subject = subject_of(options.tenant, options.upload, options.photo, options.model)
     confirm(subject, options.yes)
     answer = erase(subject, options.function, withdrawn=options.withdrawn)

@@ -19,6 +19,7 @@ from contracts.documents.export import ExportAnswer, ExportInput, ExportSubject
 from likeness_client.aws_errors import CONFIG
 from likeness_client.exit_codes import ExitCode
 from likeness_client.functions import call
+from likeness_client.saving import check_place
 
 EVERY_SECONDS = 2.0
 
@@ -52,7 +53,9 @@ def run_export(options: Any) -> int:  # noqa: ANN401 (argparse's namespace)
     Raises:
         NoExportError: the words name nobody.
         NotExportedError: there is no archive; the message says why.
+        NotSavableError: it cannot be saved where it should be.
     """
+    check_place("--out", options.out)
     given = ExportInput(
         export_id=f"exp_{token_hex(12)}",
         subject=subject_of(options.tenant, options.person, options.upload),

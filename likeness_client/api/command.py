@@ -44,6 +44,7 @@ from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import NoFolderError, shown
 from likeness_client.imports import NotImportedError, Order, request_of
 from likeness_client.job_lines import job_line, step_words, waiting_words
+from likeness_client.saving import NotSavableError, check_place
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 BAR_CELLS = 24
@@ -52,6 +53,12 @@ NOT_ASKED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 class NotAsGivenError(Exception):
     """The command cannot be carried out as it was given; the text says why."""
+
+
+NOT_AS_GIVEN = (
+    *(NoAddressError, NoFolderError, NotAsGivenError, NotSavableError, NotUploadableError),
+)
+"""What the command names is not there, or cannot be used."""
 
 
 class LoggedPauses:
@@ -76,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with LikenessApi(options.api, sleep=LoggedPauses()) as api:
             return COMMANDS[options.command](api, options)
-    except (NoAddressError, NoFolderError, NotAsGivenError, NotUploadableError) as error:
+    except NOT_AS_GIVEN as error:
         return complain(str(error), ExitCode.NOT_FOUND)
     except NotImportedError as error:
         return complain(str(error), ExitCode.REFUSED)
@@ -248,11 +255,10 @@ def pictures(api: LikenessApi, options: argparse.Namespace) -> int:
     """Draw pictures, save them, and say where.
 
     Raises:
-        NotAsGivenError: an option is out of its bounds, a file cannot be read, or there is no
-            folder to save in.
+        NotAsGivenError: an option is out of its bounds, or a file cannot be read.
+        NotSavableError: the pictures cannot be saved where they should be.
     """
-    if not options.out.parent.is_dir():
-        raise NotAsGivenError(f"--out: there is no folder {shown(options.out.parent)}")
+    check_place("--out", options.out)
     start = {
         "image": encoded("--image", options.image),
         "mask_image": encoded("--mask", options.mask_image),

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
@@ -46,6 +46,7 @@ GATEWAY_CODES: dict[int, str] = {
 D = TypeVar("D", bound=BaseModel)
 
 
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -109,6 +110,23 @@ def address_of(given: str | None) -> str:
     return address
 
 
+def opened(make: Callable[[], C]) -> C:
+    """Return a client of httpx, which reads proxies and certificates from the environment.
+
+    Raises:
+        NoAddressError: one of them cannot be used.
+    """
+    try:
+        return make()
+    except ImportError:
+        words = "a proxy of the environment is a SOCKS proxy: pip install 'httpx[socks]'"
+    except OSError:
+        words = "SSL_CERT_FILE or SSL_CERT_DIR names no certificates that can be read"
+    except (ValueError, httpx.InvalidURL):
+        words = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY has no address such as http://proxy"
+    raise NoAddressError(words)
+
+
 def key_of(given: str | None) -> str:
     """Return the API key.
 
@@ -156,10 +174,10 @@ def query_of(query: Mapping[str, int | str | None]) -> dict[str, int | str]:
 def part(text: str | int) -> str:
     """Return an id as a part of a path: whatever it is, it names nothing beside the path.
 
-    >>> part("a/../b:c")
-    'a%2F..%2Fb%3Ac'
+    >>> part("a/../b:c"), part("..")
+    ('a%2F%2E%2E%2Fb%3Ac', '%2E%2E')
     """
-    return quote(str(text), safe="")
+    return quote(str(text), safe="").replace(".", "%2E")
 
 
 def read(kind: type[D], response: httpx.Response) -> D:

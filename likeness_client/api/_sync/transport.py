@@ -16,6 +16,7 @@ from likeness_client.api.requests import (
     body_of,
     headers_of,
     key_of,
+    opened,
     query_of,
     read,
 )
@@ -35,7 +36,8 @@ class Transport:
         http: another client of httpx, for a proxy or a certificate of one's own.
 
     Raises:
-        NoAddressError: address or key is missing, or the address is not safe.
+        NoAddressError: address or key is missing, the address is not safe, or the environment's
+            proxy or certificates cannot be used.
     """
 
     def __init__(
@@ -50,7 +52,8 @@ class Transport:
         self.address = address_of(address)
         self._key = key_of(key)
         self._patience_seconds = patience_seconds
-        self._http = http or httpx.Client(timeout=TIMEOUT)
+        tunnel = self.address.startswith("https")  # else a proxy of the environment reads the key
+        self._http = http or opened(lambda: httpx.Client(timeout=TIMEOUT, trust_env=tunnel))
         self._sleep = sleep
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ from contracts.documents.api.jobs import JobView
 from http_api.problems import STATUS
 from likeness_client import (
     ApiError,
+    AsyncLikenessApi,
     JobFailedError,
     LikenessApi,
     LikenessError,
@@ -247,6 +248,26 @@ def test_another_program_at_the_address_is_told(status: int) -> None:
         it.api.get_me()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1", "pip install 'httpx[socks]'"),
+        ("ALL_PROXY", "socks://127.0.0.1:1", "ALL_PROXY"),
+        ("HTTPS_PROXY", "http://proxy:port", "HTTPS_PROXY"),
+        ("SSL_CERT_FILE", "/missing.pem", "SSL_CERT_FILE"),
+    ],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    for kind in (LikenessApi, AsyncLikenessApi):
+        with pytest.raises(NoAddressError) as refused:
+            kind("https://api.example.org", "lk_live_x")
+        assert words in str(refused.value)
+        kind("http://127.0.0.1:1", "lk_live_x")  # asked without a proxy, which could read the key
+
+
 def test_fields_of_a_newer_service_are_left_out() -> None:
     shown = JobView.of(job(1, status="failed", code="no_face")).model_dump(mode="json")
     shown["failure"]["new"] = shown["new"] = 1
@@ -370,9 +391,12 @@ def test_every_page_of_a_list_is_read() -> None:
 
 def test_an_id_never_leaves_its_place_in_the_path() -> None:
     it = Connected()
-    with pytest.raises(ApiError):
-        it.api.get_model("../jobs")
-    assert it.wire.requests[0].url.raw_path == b"/v1/models/..%2Fjobs"
+    for name in ("../jobs", "..", "."):
+        with pytest.raises(ApiError):
+            it.api.get_files(name)
+    paths = [one.url.raw_path for one in it.wire.requests]
+    names = (b"%2E%2E%2Fjobs", b"%2E%2E", b"%2E")
+    assert paths == [b"/v1/models/" + name + b"/files" for name in names]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ def test_from_a_folder_to_a_picture(
     assert main(["files", model_id, "--out", str(tmp_path / "files")]) == 0
     (weights,) = lines(capsys)
     assert Path(weights).read_bytes()
+    assert main(["files", model_id, "--out", str(out)]) == 2
+    assert "me.png" in capsys.readouterr().err
     assert "HTTP_AUTHORIZATION" in server.requests[0][2]
 
 
@@ -190,7 +192,8 @@ def test_a_failed_job_says_what_to_do(
         (["upload", "/missing", "--no-train"], 2, "there is no folder"),
         (["upload", "/missing", "--request", "/missing.json"], 2, "No such file"),
         (["pictures", "m", "p", "--width", "7"], 2, "--width:"),
-        (["pictures", "m", "p", "--out", "/missing/a.png"], 2, "--out"),
+        (["pictures", "m", "p", "--out", "/missing/a.png"], 2, "--out: there is no folder"),
+        (["pictures", "m", "p", "--out", "/"], 2, "--out: / is a folder"),
         (["status", "u1", "--api", "http://api.example.org"], 2, "https"),
         (["status", "u1", "--api", "http://127.0.0.1:9/x"], 3, "did not answer"),
     ],

@@ -1,6 +1,7 @@
 """The command line as a person meets it: version, help, and python -m."""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,43 @@ def test_a_list_of_names_is_written_as_hashes(
     assert main(["hash-names", str(file)]) == 2
     assert "line 1" in capsys.readouterr().err
     assert main(["hash-names", str(tmp_path / "none.txt")]) == 2
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_output_that_nobody_takes_ends_in_no_traceback(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    full: bool,
+) -> None:
+    """``likeness ... | head -1`` and a full disk: the output is written at the very end."""
+    (file := tmp_path / "names.txt").write_text("Famous Person\n")
+    read, write = os.pipe()
+    os.close(read)
+    with Path("/dev/full").open("w") if full else os.fdopen(write, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert main(["hash-names", str(file)]) == (2 if full else 1)
+    assert capsys.readouterr().err == "likeness: No space left on device\n" * full
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("/missing/a", "there is no folder /missing"), ("/", "/ is a folder; name a file in it")],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export", "acme", "--out"],
+        ["erase", "acme", "--yes", "acme", "--receipt"],
+        ["generate", "m", "p", "--endpoint", "e", "--out"],
+    ],
+)
+def test_where_nothing_can_be_saved_nothing_is_begun(
+    command: list[str], place: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, place]) == 2
+    assert capsys.readouterr().err == f"likeness: {command[-1]}: {words}\n"
 
 
 def test_a_weight_that_is_no_number_is_told(capsys: pytest.CaptureFixture[str]) -> None:
