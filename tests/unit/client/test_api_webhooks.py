@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.documents.api.webhooks import WebhookSecret
-from domain.webhooks.signing import headers, new_secret, rotated
+from domain.webhooks.signing import headers, new_secret, rotated, signature
 from likeness_client import ForgedDeliveryError, verify_webhook
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -40,6 +40,7 @@ def test_a_delivery_is_known_by_the_old_and_the_new_secret() -> None:
         ({}, BODY, 0),
         (signed() | {"Webhook-Timestamp": "soon"}, BODY, 0),
         (signed() | {"Webhook-Timestamp": "²"}, BODY, 0),
+        (signed() | {"Webhook-Timestamp": "1" * 5000}, BODY, 0),
         (signed() | {"Webhook-Id": "msg_other"}, BODY, 0),
         (signed() | {"Webhook-Signature": "v1,é"}, BODY, 0),
         (signed(b"[]"), b"[]", 0),
@@ -49,6 +50,17 @@ def test_anything_else_is_forged(given: dict[str, str], body: bytes, late: int) 
     moment = NOW + timedelta(seconds=late)
     with pytest.raises(ForgedDeliveryError):
         verify_webhook(SECRET, given, body, moment.timestamp())
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "no secret", "é", [], [""]])
+def test_a_receiver_without_a_secret_knows_nobody(secret: str | list[str]) -> None:
+    """An unset variable is an empty text, and with an empty key anybody could sign."""
+    known = signed()
+    text = f"{known['Webhook-Id']}.{known['Webhook-Timestamp']}.".encode() + BODY
+    forged = known | {"Webhook-Signature": signature("", text)}
+    for given in (forged, known):
+        with pytest.raises(ForgedDeliveryError):
+            verify_webhook(secret, given, BODY, NOW.timestamp())
 
 
 def test_the_clock_counts_where_no_time_is_given() -> None:
