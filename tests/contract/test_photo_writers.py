@@ -145,7 +145,7 @@ FUNCTIONS = {
     ("audit.DynamoAudit.add", "put_item"): Writer(1, "text", "table"),
     ("reporting.report", "write"): Writer(2, "photos", "uploads"),
     ("reporting.report", "write_document"): Writer(1, "text", "uploads"),
-    ("deciding.accept", "write"): Writer(1, "text", "models"),
+    ("deciding.disable", "write"): Writer(1, "text", "models"),
     ("asking.ask", "write_document"): Writer(1, "text", "uploads"),
     ("deciding.grant", "write"): Writer(1, "text", "models"),
     ("front_door.DynamoApprovals.put", "put_item"): Writer(1, "text", "table"),

@@ -56,8 +56,7 @@ def accept(
     models = case.models if case.status == "accepted" else named or case.models
     if not models:
         return TakedownAnswer(outcome="no_model", cases=(case,))
-    for marker in markers_of(models, services.jobs):
-        services.models.write(marker, b"")
+    disable(models, services)
     if case.status == "accepted" and case.appealed_at is None:
         return TakedownAnswer(outcome="disabled", cases=(case,))
     change = {
@@ -69,6 +68,8 @@ def accept(
     answer = decided(case, change, given, services, now)
     if answer.outcome == "decided":  # somebody else has decided meanwhile
         release(models, services)
+    else:
+        disable(models, services)  # another case's ``release`` may have come in between
     return answer
 
 
@@ -117,11 +118,27 @@ def restore(
     return answer
 
 
-def release(models: Iterable[str], services: DecidingServices) -> None:
-    """Remove the markers of models that no accepted case disables."""
-    held = {model for case in in_force(services.cases) for model in case.models}
-    for marker in markers_of((model for model in models if model not in held), services.jobs):
+def disable(models: Iterable[str], services: DecidingServices) -> None:
+    """Write the markers of models."""
+    for marker in markers_of(models, services.jobs):
+        services.models.write(marker, b"")
+
+
+def release(models: Sequence[str], services: DecidingServices) -> None:
+    """Remove the markers of models that no accepted case disables.
+
+    A case that is accepted meanwhile gets its markers again.
+    """
+    before = held(services)
+    free = [model for model in models if model not in before]
+    for marker in markers_of(free, services.jobs):
         services.models.delete(marker)
+    disable(held(services).intersection(free), services)
+
+
+def held(services: DecidingServices) -> set[str]:
+    """Return the models that an accepted case disables."""
+    return {model for case in in_force(services.cases) for model in case.models}
 
 
 def markers_of(models: Iterable[str], jobs: JobRows) -> Iterator[str]:

@@ -246,6 +246,37 @@ def test_a_yes_that_loses_against_a_no_leaves_no_marker() -> None:
     assert markers(services) == []
 
 
+@pytest.mark.parametrize("during", ["restore", "accept"])
+def test_a_yes_and_a_restoration_of_one_model_at_once_leave_it_disabled(
+    monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    cases = MemoryTakedowns()
+    services = deciding(cases)
+    for number in (1, 2):
+        cases.add(case(number, models=(ONE,)))
+    decide(order("accept", 1), services, NOON)
+    delete, replaced = services.models.delete, cases.replace
+
+    def accepted_meanwhile(key: str, version_id: str | None = None) -> None:
+        monkeypatch.setattr(services.models, "delete", delete)
+        decide(order("accept", 2), services, NOON)
+        delete(key, version_id)
+
+    def restored_meanwhile(before: TakedownCase, changed: TakedownCase) -> bool:
+        monkeypatch.setattr(cases, "replace", replaced)
+        decide(order("restore", 1), services, NOON)
+        return replaced(before, changed)
+
+    if during == "restore":
+        monkeypatch.setattr(services.models, "delete", accepted_meanwhile)
+        decide(order("restore", 1), services, NOON)
+    else:
+        monkeypatch.setattr(cases, "replace", restored_meanwhile)
+        decide(order("accept", 2), services, NOON)
+    assert cases.cases[case(2).case_id].status == "accepted"
+    assert markers(services) == [f"disabled/{ONE}"]
+
+
 def test_an_appeal_is_granted_unless_another_case_holds_the_model() -> None:
     cases = MemoryTakedowns()
     services = deciding(cases)
