@@ -195,10 +195,13 @@ def test_older_pictures_are_shown_where_other_models_have_many(
     model = with_model(server)
     for number in range(130):
         drawn(server, number, "9" * 32)
-    for number in range(200, 226):
+    for number in range(200, 227):
         drawn(server, number, model)
+    pictures: Any = server.stores.pictures.pictures
+    found, gone = pictures.get, f"pic_{202:024x}"  # erased since the list was made
+    pictures.get = lambda picture_id: None if picture_id == gone else found(picture_id)
     enter_with(page, server.key(), f"/models/{model}")
-    page.wait("document.querySelectorAll('.order').length === 24")
+    page.wait("document.querySelectorAll('.order').length === 23")
     page.click(WORDS["gallery.older"])
     page.wait("document.querySelectorAll('.order').length === 26")
     assert not page.ask(

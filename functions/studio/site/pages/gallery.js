@@ -153,6 +153,9 @@ export function gallery({ model, settings, signal }) {
     return now;
   }
 
+  /** An order may go between the list and the look at it: it has expired, or was erased. */
+  const gone = (error) => { if (error.status !== 404) throw error; };
+
   /** Show the next of this model's orders, the newest first; the list is the tenant's, so it may take several pages. */
   async function load() {
     while (next !== null && rest.length < ORDERS) {
@@ -160,7 +163,8 @@ export function gallery({ model, settings, signal }) {
       rest.push(...page.data.filter((order) => order.model_id === model.id && !orders.has(order.id)));
       next = page.next;
     }
-    const whole = await Promise.all(rest.splice(0, ORDERS).map((order) => call("picture", { ids: { picture_id: order.id }, signal })));
+    const asked = rest.splice(0, ORDERS).map((order) => call("picture", { ids: { picture_id: order.id }, signal }).catch(gone));
+    const whole = (await Promise.all(asked)).filter(Boolean);
     whole.forEach((order) => put(order));
     show();
     older.hidden = next === null && !rest.length;
