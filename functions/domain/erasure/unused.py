@@ -57,7 +57,9 @@ def end_unused(services: UnusedServices, kept: timedelta, now: datetime) -> int:
         if last is not None and first_look(last, kept) > now:
             services.rows.look_again(row.job_id, first_look(last, kept))
         elif row.announced_at is None:
-            services.notifier.publish(notice_of(row, now, notice_before(kept)))
+            disabled = bool(services.models.list(layout.models.disabled_model_key(row.job_id), 1))
+            notice = notice_of(row, now, notice_before(kept), disabled=disabled)
+            services.notifier.publish(notice)
             services.rows.was_announced(row.job_id, now, now + notice_before(kept))
         else:
             services.eraser.erase(ErasureSubject(tenant=row.tenant, model_id=row.job_id))
@@ -89,10 +91,15 @@ def day_of(job_id: str, models: Storage) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
 
 
-def notice_of(row: UnusedModel, now: datetime, left: timedelta) -> Notice:
-    """Return what the owner is told; it names the model, and the time that is left."""
+def notice_of(row: UnusedModel, now: datetime, left: timedelta, *, disabled: bool) -> Notice:
+    """Return what the owner is told; it names the model, and the time that is left.
+
+    Nobody can draw with a disabled model until an appeal is granted.
+    """
     entry, days = CODES[CODE], math.ceil(left / timedelta(days=1))
     how = f"Draw a picture with it within {days} days to keep it; else it is erased."
+    if disabled:
+        how = f"A takedown has disabled it: first appeal (docs/takedown.md). {how}"
     return Notice(
         notice_id=f"unused-{row.job_id}-{now:%Y%m%d}",
         job_id=row.job_id,

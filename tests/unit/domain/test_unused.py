@@ -56,6 +56,17 @@ def test_an_owner_is_told_thirty_days_before_and_the_model_is_erased_after_a_yea
     assert world.look(400) == 0
 
 
+def test_the_owner_of_a_disabled_model_is_told_to_appeal_first() -> None:
+    for disabled in (False, True):
+        world = World()
+        if disabled:
+            world.models.write(layout.models.disabled_model_key(job_id(1)), b"")
+        world.look(335)
+        text = world.notifier.published[0].text
+        assert ("first appeal" in text) is disabled
+        assert "within 30 days" in text
+
+
 def test_an_owner_is_told_how_long_a_short_time_leaves() -> None:
     world = World()
     end_unused(world.services, 9 * DAY, NOON + 400 * DAY)
