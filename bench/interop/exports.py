@@ -13,11 +13,11 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.interop.sizes import REAL_TEXTS, REAL_UNETS, TEXTS_OF
 from contracts.base import BaseCard
+from contracts.shared.weights.families import TEXT_TARGETS
 from tests.smoke.tiny_pipelines import Family, make_base, write_card
 from trainer.config.recipe import Recipe, RecipeSubject
 from trainer.export.adapter_files import MAGNITUDE, write_adapter
 from trainer.model.architectures import ARCHITECTURES
-from trainer.model.text import TEXT_TARGETS
 
 FAMILIES: tuple[Family, ...] = ("sdxl", "sd1", "sd2")
 RANK, ALPHA, TEXT_RANK, TEXT_ALPHA = 4, 2.0, 2, 3.0

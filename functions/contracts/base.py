@@ -94,6 +94,16 @@ class RefinerFiles(Document):
     """Path, relative to the base's folder, and SHA-256 of every file of it."""
 
 
+class AdapterWidths(Document):
+    """How many values an adapter of rank 1 has: the inputs and the outputs of its layers."""
+
+    network: dict[str, Annotated[int, Field(ge=0)]]
+    """Of the denoising network's layers with each name that ``target_modules`` may have."""
+
+    text: Annotated[int, Field(ge=0)] = 0
+    """Of all text encoders together."""
+
+
 class BaseCard(Document):
     """``base.json`` beside a diffusers pipeline folder."""
 
@@ -139,6 +149,10 @@ class BaseCard(Document):
     refiner: RefinerFiles | None = None
     """SDXL's refiner; absent: there is none. It is no part of ``sha256``: adapters are made for the
     base alone, and stay valid when a refiner is added."""
+
+    adapter_widths: AdapterWidths | None = None
+    """How large adapters are, so that one that is too large is refused with its request; absent:
+    the trainer refuses it."""
 
 
 def files_of(card: BaseCard) -> dict[str, str]:

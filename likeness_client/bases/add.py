@@ -35,6 +35,7 @@ from likeness_client.bases.folder import (
 from likeness_client.bases.mirror import Bucket, mirror
 from likeness_client.bases.refiner import take_refiner
 from likeness_client.bases.vocabulary import write_tokenizers
+from likeness_client.bases.widths import adapter_widths
 from likeness_client.exit_codes import ExitCode
 from likeness_client.printing import print_now
 
@@ -125,6 +126,7 @@ def describe(order: Order, folder: Path) -> BaseCard:
         "clip": CLIP if has_clip else None,
         "face_detector": order.face_detector,
         "refiner": refiner,
+        "adapter_widths": adapter_widths(pipeline, paths, print_now),
     }
     card = make_card(facts, files, earlier, is_distilled=pipeline.is_distilled)
     if loaded is None:

@@ -14,6 +14,7 @@ from peft.optimizers import create_loraplus_optimizer  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from torch import nn  # noqa: E402
 
+from contracts.shared.weights.families import TEXT_TARGETS  # noqa: E402
 from domain.publishing.lora_file import check_lora  # noqa: E402
 from serving.adapters.hooks import active  # noqa: E402
 from serving.adapters.reader import AdapterReader, find_layers  # noqa: E402
@@ -23,7 +24,6 @@ from trainer.config.recipe import Recipe  # noqa: E402
 from trainer.export.delivered_size import delivered_values, refuse_too_large  # noqa: E402
 from trainer.export.low_rank import as_low_rank  # noqa: E402
 from trainer.model import lora  # noqa: E402
-from trainer.model.text import TEXT_TARGETS  # noqa: E402
 from trainer.optimisation.checkpoint import Progress  # noqa: E402
 from trainer.optimisation.optimizers import make_optimizer, set_rate  # noqa: E402
 from trainer.optimisation.step import OptimizerStep  # noqa: E402

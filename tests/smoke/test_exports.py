@@ -17,6 +17,7 @@ from contracts.documents.training import GateReport, TrainingMetrics  # noqa: E4
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
 from contracts.shared.layout.container import webui_file  # noqa: E402
 from contracts.shared.steps import Dataset, count_steps  # noqa: E402
+from contracts.shared.weights.families import TEXT_TARGETS  # noqa: E402
 from contracts.shared.weights.lora_names import kohya_name  # noqa: E402
 from tests.smoke.tiny_pipelines import Family, make_base  # noqa: E402
 from tests.smoke.trainer_kit import TOLERANCE, full_recipe, picture, plain_pipeline  # noqa: E402
@@ -24,7 +25,6 @@ from trainer.export.adapter_files import write_adapter  # noqa: E402
 from trainer.export.model_card import write_card  # noqa: E402
 from trainer.model import lora  # noqa: E402
 from trainer.model.base import load_base, read_card  # noqa: E402
-from trainer.model.text import TEXT_TARGETS  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 

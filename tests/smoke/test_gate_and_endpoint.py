@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the training environment")
 
 from contracts.base import BaseCard, GateFloors  # noqa: E402
 from contracts.documents.upload.request import TrainingRequest  # noqa: E402
-from contracts.shared.weights.families import FAMILIES  # noqa: E402
+from contracts.shared.weights.families import FAMILIES, TEXT_TARGETS  # noqa: E402
 from contracts.shared.weights.lora_names import is_of_text  # noqa: E402
 from contracts.shared.words.chunks import ClipTokens  # noqa: E402
 from contracts.shared.words.prompt_weights import READERS  # noqa: E402
@@ -37,7 +37,6 @@ from trainer.model.sampling import (  # noqa: E402
     make_pictures,
     to_images,
 )
-from trainer.model.text import TEXT_TARGETS  # noqa: E402
 from trainer.photos.captions import is_truncated  # noqa: E402
 from trainer.process.results import TrainingError  # noqa: E402
 from trainer.process.time_limit import TimeLimit  # noqa: E402

@@ -5,6 +5,13 @@ from typing import Any
 
 from contracts.base import BaseCard
 from contracts.documents.upload.request import TrainingRequest
+from contracts.shared.limits import MAX_ADAPTER_BYTES
+from contracts.shared.weights.adapter_size import (
+    MAX_VALUES,
+    fitting_rank,
+    is_too_large,
+    size_of,
+)
 from contracts.shared.weights.families import FAMILIES, Family
 
 TEXT_ENCODER_OPTIONS = ("text_encoder_lr", "text_encoder_rank", "text_encoder_alpha")
@@ -25,6 +32,7 @@ def unfit_options(request: TrainingRequest, card: BaseCard) -> dict[str, str]:
     found = dict(_unfit_sides(request, family))
     if request.adapter_file is None:
         found |= dict(_unfit_networks(request, card, family))
+        found |= dict(_too_large(request, card, family))
         if request.mixed_precision == "fp16" and not family.fits_float16:
             found["mixed_precision"] = "this base's values do not fit into fp16; choose bf16 or no"
         if family.is_flow:
@@ -57,3 +65,34 @@ def _unfit_networks(
     ):
         yield "train_text_encoder", why
     yield from ((name, why) for name in TEXT_ENCODER_OPTIONS if getattr(request, name) is not None)
+
+
+def _too_large(
+    request: TrainingRequest, card: BaseCard, family: Family
+) -> Iterator[tuple[str, str]]:
+    """Yield the rank of an adapter that could not be published, if the card tells its size.
+
+    A LoKr is delivered as plain pairs of another rank, which the trainer knows.
+    """
+    if card.adapter_widths is None or request.adapter_type != "lora":
+        return
+    tried = () if request.sweep is None else request.sweep.rank or ()
+    rank = max(tried, default=request.rank or card.training.rank)
+    layers = request.target_modules or card.training.target_modules
+    network = rank * sum(card.adapter_widths.network.get(layer, 0) for layer in layers)
+    asked = request.train_text_encoder
+    trains_text = card.training.train_text_encoder if asked is None else asked
+    width = card.adapter_widths.text if trains_text and family.text_networks else 0
+    values = network + (request.text_encoder_rank or rank) * width
+    if not is_too_large(values):
+        return
+    field, fits = "sweep.rank" if tried else "rank", fitting_rank(rank, values)
+    if request.text_encoder_rank is not None and not is_too_large(network):
+        field, fits = "text_encoder_rank", (MAX_VALUES - network) // width
+    elif request.text_encoder_rank is not None:
+        fits = fitting_rank(rank, network)
+    why = (
+        f"the adapter would have {size_of(values) >> 20} MiB, and {MAX_ADAPTER_BYTES >> 20} is the"
+        f" most that is published; {fits} fits with these layers"
+    )
+    yield field, why

@@ -95,6 +95,47 @@ def test_a_folder_gets_a_card_of_what_its_files_say(tmp_path: Path) -> None:
     assert card.revision == card.sha256[:12]
 
 
+def header_of(shapes: dict[str, tuple[int, ...]]) -> bytes:
+    """Return a safetensors file whose tensors have no bytes."""
+    entries = {
+        name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
+        for name, shape in shapes.items()
+    }
+    header = json.dumps(entries).encode()
+    return struct.pack("<Q", len(header)) + header
+
+
+def test_a_card_tells_how_wide_the_layers_of_an_adapter_are(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    folder = write_pipeline(tmp_path / "base")
+    assert add(folder) == 0
+    assert "only the trainer will know how large an adapter is" in capsys.readouterr().out
+    assert card_of(folder).adapter_widths is None
+    unet: dict[str, tuple[int, ...]] = {
+        "a.attn1.to_q.weight": (320, 320),
+        "a.attn2.to_k.weight": (320, 768),
+        "a.attn2.to_out.0.weight": (320, 320),
+        "a.attn2.to_out.0.bias": (320,),
+        "a.to_q_norm.weight": (5, 5),
+        "a.proj_in.weight": (320, 320, 1, 1),
+    }
+    text: dict[str, tuple[int, ...]] = {
+        "text_model.encoder.layers.0.self_attn.q_proj.weight": (768, 768)
+    }
+    (folder / "unet/diffusion_pytorch_model.safetensors").write_bytes(header_of(unet))
+    (folder / "text_encoder/model.safetensors").write_bytes(header_of(text))
+    assert add(folder) == 0
+    widths = card_of(folder).adapter_widths
+    assert widths is not None
+    assert widths.text == 2 * 768
+    assert {layer: width for layer, width in widths.network.items() if width} == {
+        "to_q": 640,
+        "to_k": 1088,
+        "to_out.0": 640,
+    }
+
+
 @pytest.mark.parametrize(("shift", "steps", "guidance"), [(3.0, 8, 0.0), (6.0, 30, 4.0)])
 def test_a_zimage_draws_as_its_shift_says(
     tmp_path: Path, capsys: Capture, shift: float, steps: int, guidance: float

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.base import BaseCard
+from contracts.base import AdapterWidths, BaseCard
 from contracts.documents.upload.problems import RequestProblems
 from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import InvalidRequestError
@@ -80,6 +80,51 @@ def test_a_card_that_asks_for_trained_text_encoders_is_refused_unless_the_reques
     card = ZIMAGE.model_copy(update={"training": training})
     assert [*unfit_options(asked(), card)] == ["train_text_encoder"]
     assert unfit_options(asked(train_text_encoder=False), card) == {}
+
+
+WIDTHS = AdapterWidths(network={"to_q": 500_000, "to_out.0": 500_000, "ff.net.2": 1}, text=300_000)
+WIDE = CARD.model_copy(
+    update={
+        "adapter_widths": WIDTHS,
+        "training": CARD.training.model_copy(update={"target_modules": ("to_q", "to_out.0")}),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "fits"),
+    [
+        ({"rank": 256, "train_text_encoder": False}, "rank", 130),
+        ({"rank": 128, "train_text_encoder": True}, "rank", 100),
+        (
+            {"rank": 16, "text_encoder_rank": 1024, "train_text_encoder": True},
+            "text_encoder_rank",
+            382,
+        ),
+        ({"rank": 200, "text_encoder_rank": 8, "train_text_encoder": True}, "rank", 130),
+        ({"sweep": {"rank": [8, 512]}, "train_text_encoder": False}, "sweep.rank", 130),
+    ],
+)
+def test_a_rank_whose_adapter_could_not_be_published_is_refused_with_the_one_that_fits(
+    options: dict[str, Any], field: str, fits: int
+) -> None:
+    found = unfit_options(asked(**options), WIDE)
+    assert [*found] == [field]
+    assert f"; {fits} fits" in found[field]
+    assert unfit_options(asked(**options), CARD) == {}, "this card does not tell it"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rank": 130, "train_text_encoder": False},
+        {"rank": 512, "target_modules": ("ff.net.2",), "train_text_encoder": False},
+        {"rank": 512, "adapter_type": "lokr"},
+        {},
+    ],
+)
+def test_an_adapter_that_fits_and_a_lokr_are_left_to_the_trainer(options: dict[str, Any]) -> None:
+    assert unfit_options(asked(**options), WIDE) == {}
 
 
 def test_an_upload_with_such_an_option_is_refused_and_its_problems_are_kept() -> None:

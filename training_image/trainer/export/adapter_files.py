@@ -18,11 +18,11 @@ from contracts.shared.layout.container import (
     webui_file,
 )
 from contracts.shared.weights import lora_names
+from contracts.shared.weights.families import TEXT_TARGETS
 from trainer.config.recipe import Recipe
 from trainer.export.kohya_metadata import kohya_metadata
 from trainer.export.low_rank import as_low_rank
 from trainer.model.base import Base
-from trainer.model.text import TEXT_TARGETS
 from trainer.process.results import sha256_of, write_atomically
 
 MAGNITUDE = "lora_magnitude_vector"

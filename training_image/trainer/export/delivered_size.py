@@ -4,9 +4,9 @@ from peft.tuners.lokr.layer import factorization
 from torch import nn
 
 from contracts.shared.weights.adapter_size import fitting_rank, is_too_large, size_of
+from contracts.shared.weights.families import TEXT_TARGETS
 from contracts.shared.weights.lora_names import is_of_text
 from trainer.config.recipe import Recipe
-from trainer.model.text import TEXT_TARGETS
 from trainer.process.results import TrainingError
 
 Networks = dict[str, nn.Module]

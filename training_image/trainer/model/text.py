@@ -19,9 +19,6 @@ from contracts.shared.words.prompt_limits import PromptReader
 from contracts.shared.words.prompt_weights import WeightedPrompt
 from trainer.model.clip_chunks import encode_guided
 
-TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
-"""The layers of a CLIP text encoder that get an adapter."""
-
 PROMPTS_AT_ONCE = 8
 """Prompts that a language model encodes in one pass; each has 512 places."""
 

@@ -20,6 +20,7 @@ from contracts.documents.training import (
 )
 from contracts.shared.layout.container import ADAPTER_FOLDER, STATE_CHANNEL, STATE_FOLDER
 from contracts.shared.steps import StepBudget
+from contracts.shared.weights.families import TEXT_TARGETS
 from contracts.shared.weights.lora_names import is_of_text
 from trainer.config.recipe import Recipe, make_recipe, plan_task
 from trainer.evaluation.gate import make_sampling_requests, recognised
@@ -34,7 +35,6 @@ from trainer.faces.choice import DETECTOR_VARIABLE
 from trainer.model import lora
 from trainer.model.base import Base
 from trainer.model.sampling import cache_prompts
-from trainer.model.text import TEXT_TARGETS
 from trainer.optimisation.checkpoint_choice import CheckpointEvaluation, choose
 from trainer.optimisation.forecast import forecast
 from trainer.optimisation.loop import train

@@ -17,6 +17,9 @@ BYTES_PER_VALUE = 4
 HEADER_BYTES = 1 << 20
 """Room for the names of the tensors: a LoCon of SDXL has 0.3 MB of them."""
 
+MAX_VALUES = (MAX_ADAPTER_BYTES - HEADER_BYTES) // BYTES_PER_VALUE
+"""Largest number of values of an adapter that is published."""
+
 _TEXT_LAYER = ("self_attn", "mlp")
 """Parts of the name of every adapted layer of a text encoder, whatever tool wrote it."""
 
@@ -37,7 +40,7 @@ def fitting_rank(rank: int, values: int) -> int:
     >>> fitting_rank(128, 709 * 2**20 // 4)
     90
     """
-    return rank * ((MAX_ADAPTER_BYTES - HEADER_BYTES) // BYTES_PER_VALUE) // values
+    return rank * MAX_VALUES // values
 
 
 def least_values(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int]:

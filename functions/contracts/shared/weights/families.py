@@ -15,6 +15,9 @@ FLOW_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 """Queries, keys, values and output of an attention block, in every family."""
 
+TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
+"""The layers of a CLIP text encoder that get an adapter."""
+
 
 @dataclass(frozen=True)
 class Family:
