@@ -7,7 +7,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts.document import OpaqueId
 from contracts.shared import layout
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES, AVATAR_FILE, TOML_SUFFIX, YAML_SUFFIXES
+from contracts.shared.suffixes import (
+    ARCHIVE_SUFFIXES,
+    AVATAR_FILE,
+    OTHER_ARCHIVE_SUFFIXES,
+    SCRIPT_SUFFIX,
+    TOML_SUFFIX,
+    YAML_SUFFIXES,
+)
 from tests.contract.files import ROOT
 
 JOB, PLAN = "1" * 32, "2" * 32
@@ -68,8 +75,9 @@ def test_the_templates_filters_wait_for_the_files_that_are_written() -> None:
     }
     assert suffixes == trained
     starting = set(re.findall(r"suffix: \{ equals-ignore-case: /?([^ }]+) \}", template))
-    settings = {AVATAR_FILE, TOML_SUFFIX, *YAML_SUFFIXES}
-    assert starting == {layout.uploads.REQUEST_FILE, *settings, *ARCHIVE_SUFFIXES}
+    settings = {AVATAR_FILE, TOML_SUFFIX, SCRIPT_SUFFIX, *YAML_SUFFIXES}
+    archives = {*ARCHIVE_SUFFIXES, *OTHER_ARCHIVE_SUFFIXES}
+    assert starting == {layout.uploads.REQUEST_FILE, *settings, *archives}
 
 
 def test_files_at_the_root_are_all_but_those_in_our_folders() -> None:

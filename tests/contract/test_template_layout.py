@@ -12,7 +12,7 @@ import pytest
 from contracts.documents.record import JobRecord
 from contracts.documents.stages import ExecutionOutcome
 from contracts.shared import layout
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, OTHER_ARCHIVE_SUFFIXES
 from domain.intake.uploads import place_of
 from domain.training.planning import LaunchOrder
 from local.template import folded
@@ -179,7 +179,7 @@ def test_every_key_that_starts_the_workflow_is_one_that_it_understands() -> None
         assert place_of(key).prefix == UPLOAD
 
 
-ARCHIVES = [f"photos{suffix}" for suffix in ARCHIVE_SUFFIXES]
+ARCHIVES = [f"photos{suffix}" for suffix in (*ARCHIVE_SUFFIXES, *OTHER_ARCHIVE_SUFFIXES)]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,7 @@ ARCHIVES = [f"photos{suffix}" for suffix in ARCHIVE_SUFFIXES]
         *(
             layout.uploads.REQUEST_FILE,
             "config.json",
+            "train.sh",
             "kohya.toml",
             "a/kohya.toml",
             "job.yaml",

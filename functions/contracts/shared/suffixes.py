@@ -29,7 +29,10 @@ TOML_SUFFIX = ".toml"
 """Suffix of a settings file of kohya's scripts."""
 
 YAML_SUFFIXES = (".yaml", ".yml")
-"""Suffixes of a job file of ai-toolkit."""
+"""Suffixes of a job file of ai-toolkit, or of a configuration of another trainer."""
+
+SCRIPT_SUFFIX = ".sh"
+"""Suffix of a shell script with the command that trains; it is read and never run."""
 
 ADAPTER_SUFFIX = ".safetensors"
 """Suffix of a LoRA that another tool has trained."""
@@ -51,6 +54,16 @@ def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
     (True, False)
     """
     return name.lower().endswith(suffixes)
+
+
+def without_suffix(name: str, suffixes: tuple[str, ...]) -> str:
+    """Return a file's name without the suffix that it has of these, in any case.
+
+    >>> without_suffix("set.TAR.GZ", ARCHIVE_SUFFIXES), without_suffix("set.1", ARCHIVE_SUFFIXES)
+    ('set', 'set.1')
+    """
+    found = [suffix for suffix in suffixes if has_suffix(name, (suffix,))]
+    return name[: -len(max(found, key=len))] if found else name
 
 
 SUFFIX_OF_TYPE = {

@@ -44,6 +44,11 @@ def is_archive(name: str) -> bool:
     return has_suffix(name, ARCHIVE_SUFFIXES)
 
 
+def is_any_archive(name: str) -> bool:
+    """Return whether the name is that of an archive, also of a kind that nobody opens."""
+    return has_suffix(name, _ANY_ARCHIVE)
+
+
 def is_other_archive(name: str) -> bool:
     """Return whether the name is that of an archive which nobody opens: of another kind, or inside.
 

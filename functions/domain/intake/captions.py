@@ -72,11 +72,24 @@ def texts_of(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:
 
     >>> texts_of(["a.jpg", "b.png", "c.jpg"], ["b.txt", "b.png.txt", "c.jpg.txt", "notes.txt"])
     {'b.png': 'b.txt', 'c.jpg': 'c.jpg.txt'}
+
+    A name in another case counts if no photo has it letter for letter: Windows and macOS take both
+    for one name.
+
+    >>> texts_of(["IMG_1.JPG", "a.jpg", "A.jpg"], ["img_1.txt", "a.txt"])
+    {'a.jpg': 'a.txt', 'IMG_1.JPG': 'img_1.txt'}
     """
     texts = {stem_of(name): name for name in names if is_text(name)}
     wanted = {photo: (stem_of(photo), plain(photo)) for photo in photos}
-    found = {photo: [texts[s] for s in stems if s in texts] for photo, stems in wanted.items()}
-    return {photo: those[0] for photo, those in found.items() if those}
+    exact = {photo: [texts[s] for s in stems if s in texts] for photo, stems in wanted.items()}
+    found = {photo: those[0] for photo, those in exact.items() if those}
+    taken = set(found.values())
+    folded = {stem.casefold(): name for stem, name in texts.items() if name not in taken}
+    for photo in (photo for photo in photos if photo not in found):
+        those = [folded[s.casefold()] for s in wanted[photo] if s.casefold() in folded]
+        if those:
+            found[photo] = those[0]
+    return found
 
 
 def stem_of(name: str) -> str:
@@ -148,11 +161,20 @@ def _by_ends(captions: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def usable(text: str) -> str | None:
-    """Return the caption on one line; None when it is empty, too long or not printable."""
+    """Return the caption on one line; None when it says nothing, is too long or not printable.
+
+    >>> usable(" a  man, "), usable(", , ,"), usable("😀")
+    ('a man,', None, '😀')
+    """
     caption = " ".join(text.translate(_UNSEEN).split())
     shown = caption.translate(dict.fromkeys(map(ord, _JOINERS)))
-    usable = 0 < len(caption) <= MAX_TRAINED_CHARACTERS and all(map(_is_shown, shown))
-    return caption if usable else None
+    fits = len(caption) <= MAX_TRAINED_CHARACTERS and all(map(_is_shown, shown))
+    return caption if fits and any(map(_says_something, shown)) else None
+
+
+def _says_something(letter: str) -> bool:
+    """Whether a character is more than punctuation: tags of which all were removed leave commas."""
+    return unicodedata.category(letter)[0] not in "PZM"
 
 
 def _is_shown(letter: str) -> bool:

@@ -5,7 +5,7 @@ Names that belong together are compared after Unicode normalisation (captions.pl
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from contracts.shared.suffixes import (
     CONSENT_FILE,
     JUMPSTART_FILE,
     LYCORIS_FILE,
+    SCRIPT_SUFFIX,
     TOML_SUFFIX,
     YAML_SUFFIXES,
 )
@@ -30,16 +31,18 @@ _LITTER_SUFFIXES = (".aae", ".npz", ".xmp")
 photo."""
 _LITTER_FOLDERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}
 _MASK = ("_mask", "-mask", "-masklabel", "_masklabel", ".mask")
+_MASK_FOLDERS = re.compile(r"(masks?|conditioning)([_ -]?(images?|data|dir))?", re.IGNORECASE)
+_PHOTO_FOLDERS = re.compile(r"images?|imgs?|photos?|pictures?|train|[0-9]+_.+", re.IGNORECASE)
 _CLASS_FOLDERS = re.compile(r"(reg|class|prior)([_ -]?(images?|pictures?|photos?|data|dir|set))?")
 _REGULARISATION = re.compile(r"regulari[sz]ation([_ -]?(images?|pictures?|photos?|data|set))?")
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ARCHIVES = "|".join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)
-_ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
+_ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, SCRIPT_SUFFIX, *YAML_SUFFIXES))
 _NAMED = "|".join(
     re.escape(name) for name in (AVATAR_FILE, JUMPSTART_FILE, CONSENT_FILE, LYCORIS_FILE)
 )
 _SETTINGS = re.compile(
-    rf"(?P<archive>[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
+    rf"(?:(?:[^/]+/)*[^/]+(?:{_ARCHIVES})/)?(?:{_PLAIN}/)?"
     rf"(?:{_NAMED}|{_PLAIN}(?:{_ENDINGS})"
     rf"|{BACKENDS_STEM}[A-Za-z0-9_.-]{{0,48}}\.json)",
     re.IGNORECASE,
@@ -47,7 +50,8 @@ _SETTINGS = re.compile(
 
 
 _REQUEST = re.compile(
-    rf"(?:[^/]+(?:{_ARCHIVES})/(?:[^/]+/)?)?{re.escape(layout.uploads.REQUEST_FILE)}", re.IGNORECASE
+    rf"(?:(?:[^/]+/)*[^/]+(?:{_ARCHIVES})/(?:[^/]+/)?)?{re.escape(layout.uploads.REQUEST_FILE)}",
+    re.IGNORECASE,
 )
 _SIDECAR = re.compile(
     r".*\.(?:jpe?g|png|gif|heic|heif|webp|avif|mp4|mov)(?:\(\d+\))?(?:\.[a-z-]{1,30})?(?:\(\d+\))?\.json",
@@ -171,21 +175,51 @@ def is_of_class(name: str) -> bool:
 def masks_among(names: Iterable[str]) -> dict[str, str]:
     """Return each photo's mask: a file with the photo's name and ``_mask`` at its end.
 
-    Files that differ in their suffix alone share a mask.
+    Or it has the photo's name and is in a folder ``masks`` beside the photo, or beside the photos'
+    folder, as ai-toolkit and kohya's scripts have it. Files that differ in their suffix alone share
+    a mask. A name in another case counts if no photo has it letter for letter.
 
     >>> masks_among(["a.jpg", "a.heic", "a_mask.png", "my_mask.jpg"])
     {'a.jpg': 'a_mask.png', 'a.heic': 'a_mask.png'}
+    >>> masks_among(["B.jpg", "b_Mask.png", "img/c.jpg", "masks/c.png", "masks/d.png"])
+    {'B.jpg': 'b_Mask.png', 'img/c.jpg': 'masks/c.png'}
     """
-    stems: dict[str, list[str]] = {}
-    for name in names:
-        stems.setdefault(stem_of(name), []).append(name)
+    listed = list(names)
+    exact, inside, folded = (_by_place(listed, of) for of in (stem_of, _above, _folded))
     return {
-        photo: those[-1]
-        for stem, those in stems.items()
-        for ending in _MASK
-        if stem.endswith(ending)
-        for photo in stems.get(stem.removesuffix(ending), ())
+        photo: mask
+        for mask in listed
+        for stem in _stems_of_photo(stem_of(mask))
+        for photo in exact.get(stem) or inside.get(stem) or folded.get(stem.casefold()) or ()
+        if photo != mask
     }
+
+
+def _stems_of_photo(stem: str) -> Iterator[str]:
+    """Yield the paths, without suffix, that a photo has if this is the path of its mask."""
+    yield from (stem[: -len(end)] for end in _MASK if stem.casefold().endswith(end))
+    parts = PurePosixPath(stem).parts
+    for place, folder in enumerate(parts[:-1]):
+        if _MASK_FOLDERS.fullmatch(folder):
+            yield "/".join([*parts[:place], *parts[place + 1 :]])
+
+
+def _by_place(names: Iterable[str], place_of: Callable[[str], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(place_of(name), []).append(name)
+    return found
+
+
+def _above(name: str) -> str:
+    """Return a path without its suffix, and without a folder that only says: here are photos."""
+    path = PurePosixPath(stem_of(name))
+    is_plain = _PHOTO_FOLDERS.fullmatch(path.parent.name)
+    return str(path.parent.parent / path.name) if is_plain else str(path)
+
+
+def _folded(name: str) -> str:
+    return stem_of(name).casefold()
 
 
 def lists_for(photos: Sequence[str], names: Iterable[str]) -> dict[str, str]:

@@ -13,6 +13,8 @@ from contracts.shared.limits import MAX_ARCHIVES, MAX_PHOTOS, MAX_SETTINGS
 from contracts.shared.suffixes import (
     ARCHIVE_SUFFIXES,
     AVATAR_FILE,
+    OTHER_ARCHIVE_SUFFIXES,
+    SCRIPT_SUFFIX,
     TOML_SUFFIX,
     YAML_SUFFIXES,
 )
@@ -34,9 +36,10 @@ MAX_OBJECTS = 1000
 
 _NAME = r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})"
 _FILE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-_ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, *YAML_SUFFIXES))
+_ENDINGS = "|".join(re.escape(suffix) for suffix in (TOML_SUFFIX, SCRIPT_SUFFIX, *YAML_SUFFIXES))
 _SETTINGS = rf"{re.escape(AVATAR_FILE)}|{_FILE}(?:{_ENDINGS})"
-_ARCHIVE = rf"[^/\x00-\x1f]{{1,200}}(?:{'|'.join(map(re.escape, ARCHIVE_SUFFIXES))})"
+_PACKED = "|".join(map(re.escape, (*ARCHIVE_SUFFIXES, *OTHER_ARCHIVE_SUFFIXES)))
+_ARCHIVE = rf"[^\x00-\x1f]{{1,900}}(?:{_PACKED})"
 _PREFIX = re.compile(rf"tenants/{_NAME}/uploads/{_NAME}/")
 _REQUEST_KEY = re.compile(
     rf"tenants/{_NAME}/uploads/{_NAME}/"
@@ -82,6 +85,8 @@ def place_of(key: str) -> Place:
     >>> place_of("tenants/acme/uploads/u1/config/kohya.toml")
     Place(tenant='acme', upload='u1')
     >>> place_of("tenants/acme/uploads/u1/Photos of Jo.ZIP")
+    Place(tenant='acme', upload='u1')
+    >>> place_of("tenants/acme/uploads/u1/photos/summer.rar")
     Place(tenant='acme', upload='u1')
 
     Raises:

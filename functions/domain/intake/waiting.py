@@ -14,7 +14,7 @@ from datetime import datetime
 from contracts.documents.job import UploadPending
 from contracts.documents.stages import AcceptRequestInput
 from contracts.shared import layout
-from domain.intake.archives import is_archive
+from domain.intake.archives import is_any_archive, is_archive
 from domain.intake.file_kinds import file_kinds_of, is_consent, is_request
 from domain.intake.uploads import MAX_OBJECTS, Place, find_place, is_prefix, subjects_of
 from domain.ports.erasure import Tombstones
@@ -53,7 +53,7 @@ def pending(
     listed = uploads.list(place.prefix, MAX_OBJECTS + 1)
     look = look_of(listed)
     waited = (now - given.started_at).total_seconds()
-    if is_archive(key) and starts_elsewhere(key, place, listed):
+    if is_any_archive(key) and starts_elsewhere(key, place, listed):
         return UploadPending(status="nothing", seconds=0, seen=look)
     if waited >= patience.seconds:
         return None
@@ -66,7 +66,7 @@ def pending(
 
 def starts_elsewhere(key: str, place: Place, listed: Sequence[StoredObject]) -> bool:
     """Return whether an archive starts nothing: a file beside it does, or the HTTP API's call."""
-    first = next((item.key for item in listed if is_archive(item.key)), key)
+    first = next((item.key for item in listed if is_any_archive(item.key)), key)
     if layout.uploads.is_of_api(place.upload) or key != first:
         return True
     names = [item.key.removeprefix(place.prefix) for item in listed]
@@ -83,7 +83,7 @@ def seconds_to_wait(
     newest. Settings files of other tools are among the photos, so they wait for a second look. An
     archive waits for as long as the stack allows, because its settings may come by hand.
     """
-    if is_archive(key):
+    if is_any_archive(key):
         return LOOK
     name = key.removeprefix(place.prefix)
     names = [item.key.removeprefix(place.prefix) for item in listed]

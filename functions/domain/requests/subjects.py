@@ -13,7 +13,7 @@ from contracts.documents.upload.problems import RequestProblem
 from contracts.documents.upload.request import TrainingRequest
 from contracts.documents.upload.subject import Subject
 from contracts.shared.limits import MIN_PHOTOS
-from contracts.shared.suffixes import ARCHIVE_SUFFIXES
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, without_suffix
 from contracts.shared.words.triggers import composed
 from domain.requests.kohya.syntax import parse_folder
 from domain.requests.presets import PRESETS
@@ -52,7 +52,7 @@ def subject_of_photo(name: str, subjects: Sequence[Subject]) -> int | None:
     [0, 0, None]
     """
     for folder in PurePosixPath(name).parents:
-        named = parse_folder(folder.name)
+        named = parse_folder(without_suffix(folder.name, ARCHIVE_SUFFIXES))
         word = None if named is None else named.trigger_word
         for number, subject in enumerate(subjects):
             if is_folder_of(folder.name, subject):
@@ -71,8 +71,7 @@ def is_folder_of(name: str, subject: Subject) -> bool:
     [True, True, False, False]
     """
     plain = composed(name).strip().casefold()
-    ending = next((one for one in ARCHIVE_SUFFIXES if plain.endswith(one)), "")
-    return subject.folder_name.casefold() in {plain, plain.removesuffix(ending)}
+    return subject.folder_name.casefold() in {plain, without_suffix(plain, ARCHIVE_SUFFIXES)}
 
 
 def folder_problems(request: TrainingRequest, photos: Sequence[str]) -> list[RequestProblem]:

@@ -132,6 +132,34 @@ def test_a_mask_is_named_like_its_photo(ending: str) -> None:
     assert masks_among(["x/a.jpg", mask, f"x/b{ending}.png", "y/a.jpg"]) == {"x/a.jpg": mask}
 
 
+@pytest.mark.parametrize(
+    ("photo", "mask"),
+    [
+        ("a.jpg", "masks/a.png"),
+        ("img/a.jpg", "Mask/a.png"),
+        ("10_ohwx man/a.jpg", "masks/a.png"),
+        ("10_ohwx man/a.jpg", "masks/10_ohwx man/a.png"),
+        ("set.zip/images/a.jpg", "set.zip/mask_images/a.png"),
+        ("IMG_1.JPG", "img_1_mask.png"),
+        ("IMG_1.JPG", "IMG_1_Mask.PNG"),
+        ("IMG_1.JPG", "masks/img_1.png"),
+    ],
+)
+def test_a_mask_may_be_in_a_folder_of_masks_and_in_another_case(photo: str, mask: str) -> None:
+    kinds = file_kinds_of([photo, mask, "other.jpg"])
+    assert (kinds.masks, sorted(kinds.photos)) == ({photo: mask}, sorted([photo, "other.jpg"]))
+
+
+@pytest.mark.parametrize("names", [("hats/1.jpg", "masks/1.jpg"), ("masks/1.jpg", "masks/2.jpg")])
+def test_photos_of_masks_are_photos(names: tuple[str, str]) -> None:
+    assert file_kinds_of(names).photos == list(names)
+
+
+def test_the_photo_with_the_masks_very_name_goes_before_others() -> None:
+    names = ["a.jpg", "A.jpg", "img/a.jpg", "a_mask.png"]
+    assert masks_among(names) == {"a.jpg": "a_mask.png"}
+
+
 def test_a_file_of_latents_takes_no_photo_s_mask_and_twins_share_one() -> None:
     names = ["a.jpg", "a.npz", "a_mask.png", "b.HEIC", "b.jpg", "b_mask.png"]
     kinds = file_kinds_of(names)

@@ -8,7 +8,7 @@ import pytest
 from contracts.documents.erasure import ErasureSubject
 from contracts.documents.job import AcceptedUpload, UploadPending
 from contracts.documents.stages import AcceptRequestInput
-from contracts.errors import InvalidRequestError
+from contracts.errors import ArchiveRefusedError, InvalidRequestError
 from contracts.shared import layout
 from contracts.shared.layout.uploads import upload_prefix
 from domain.intake.accepting import accept_request
@@ -113,7 +113,11 @@ def test_the_wait_ends_and_what_is_missing_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["photos.zip", "Photos of Jo.ZIP", "set.tar", "set.tar.gz", "a.tgz"]
+    "name",
+    [
+        *("photos.zip", "Photos of Jo.ZIP", "set.tar", "set.tar.gz", "a.tgz"),
+        *("photos.rar", "Photos.7Z", "set.tar.xz", "summer/photos.zip"),
+    ],
 )
 def test_an_archive_waits_for_its_settings_and_leaves_the_start_to_them(name: str) -> None:
     door = Door(name, name)
@@ -132,6 +136,23 @@ def test_an_erased_upload_waits_for_nothing(upload: str | None) -> None:
 def test_an_archive_alone_is_opened_after_the_wait() -> None:
     door = Door("photos.zip", "photos.zip")
     assert [door.look() for _ in range(5)] == ["waiting"] * 4 + [None]
+
+
+@pytest.mark.parametrize("name", ["photos.rar", "set.7z", "set.tar.zst", "summer/Photos.RAR"])
+def test_an_archive_that_nobody_opens_is_told_after_the_wait(name: str) -> None:
+    assert [Door(name, name).look() for _ in range(2)] == ["waiting"] * 2
+    intake = memory_intake()
+    intake.uploads.write(PREFIX + name, b"Rar!")
+    with pytest.raises(ArchiveRefusedError) as caught:
+        accept_request(announced(PREFIX + name), intake, NOW)
+    assert caught.value.facts["code"] == "archive_not_taken"
+
+
+def test_an_archive_in_a_folder_brings_its_request_along() -> None:
+    intake, photos = memory_intake(), {f"{n}.png": bytes([n]) for n in range(6)}
+    packed = zipped(photos | {"request.json": request_body(seed=7)})
+    intake.uploads.write(f"{PREFIX}summer/photos.zip", packed)
+    assert accept_request(announced(f"{PREFIX}summer/photos.zip"), intake, NOW).status == "accepted"
 
 
 def test_of_several_archives_one_starts_the_upload() -> None:

@@ -4,17 +4,33 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from contracts.shared.limits import MAX_REPEATS
+from contracts.shared.suffixes import ARCHIVE_SUFFIXES, has_suffix, without_suffix
 from domain.requests.kohya.syntax import Subject, parse_folder
 
 
 def subject_of(photo: str) -> Subject | None:
     """Return the subject that the photo's folder names; None for another folder name.
 
+    An archive is a folder, too, if its name also has a class: ``20_ohwx man.zip``, but not
+    ``10_photos.zip``.
+
     >>> subject_of("60_dwjz/a.jpg"), subject_of("2024_summer/a.jpg"), subject_of("a.jpg")
     (Subject(repeats=60, trigger_word='dwjz', class_word=None), None, None)
     """
-    found = parse_folder(PurePosixPath(photo).parent.name)
-    return found if found is not None and found.repeats <= MAX_REPEATS else None
+    found = parse_folder(folder_of(photo))
+    if found is None or found.repeats > MAX_REPEATS:
+        return None
+    is_archive = has_suffix(PurePosixPath(photo).parent.name, ARCHIVE_SUFFIXES)
+    return None if is_archive and found.class_word is None else found
+
+
+def folder_of(photo: str) -> str:
+    """Return the name of the folder, or of the archive, in which a photo is.
+
+    >>> folder_of("set/20_ohwx man/a.jpg"), folder_of("20_ohwx man.ZIP/a.jpg"), folder_of("a.jpg")
+    ('20_ohwx man', '20_ohwx man', '')
+    """
+    return without_suffix(PurePosixPath(photo).parent.name, ARCHIVE_SUFFIXES)
 
 
 def repeats_of(photo: str) -> int:
