@@ -534,6 +534,13 @@ CODES: dict[str, CodeEntry] = {
         "nobody",
         False,
     ),
+    "samples_without_subject": CodeEntry(
+        "A sample prompt does not name the subject",
+        "A prompt of sample_prompts has no trigger word, so its picture does not show the subject.",
+        "Write TOK or the trigger word in that prompt in the place of the subject.",
+        "nobody",
+        False,
+    ),
     "captions_unmatched": CodeEntry(
         "Captions belong to no photo",
         "Text files, or a list of captions, name no photo of the upload, so they are not used.",

@@ -27,6 +27,7 @@ from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
 from domain.intake.photo_set import (
     advice_on_captions,
+    advice_on_samples,
     advice_on_set,
     advice_on_texts,
     summarise,
@@ -223,6 +224,7 @@ def advice_on_subjects(
         codes |= dict.fromkeys(about_faces if number == 0 else ())
         codes |= dict.fromkeys(advice_on_trigger(request.trigger_word, card, bases))
         codes |= dict.fromkeys(advice_on_captions(own, request.trigger_word))
+    codes |= dict.fromkeys(advice_on_samples(accepted.request))
     codes |= dict.fromkeys(advice_on_texts(accepted.photos, verdicts, accepted.unused_texts))
     return tuple(codes)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from contracts.documents.job import PinnedPhoto
 from contracts.documents.photos import PhotoReport, PhotoSummary, PhotoVerdict
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PhotosRefusedError, PhotosTooSlowError, TooFewPhotosError
 from contracts.shared.limits import ADVISED_PHOTOS, MIN_PHOTOS
 from contracts.shared.words.prompts import names_subject
@@ -63,6 +64,16 @@ def advice_on_captions(photos: Iterable[PhotoVerdict], trigger_word: str) -> tup
     captions = [photo.caption for photo in photos if photo.caption is not None]
     named = any(names_subject(caption, trigger_word) for caption in captions)
     return ("captions_without_subject",) if captions and not named else ()
+
+
+def advice_on_samples(request: TrainingRequest) -> tuple[str, ...]:
+    """Return the code for sample prompts whose pictures would not show the subject.
+
+    With several subjects, a prompt that names none of them is refused.
+    """
+    word = request.trigger_word
+    stray = not all(names_subject(prompt, word) for prompt in request.sample_prompts)
+    return ("samples_without_subject",) if stray and not request.subjects else ()
 
 
 def advice_on_texts(

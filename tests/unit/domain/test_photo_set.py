@@ -3,8 +3,9 @@
 import pytest
 
 from contracts.documents.photos import PhotoReport, PhotoVerdict
+from contracts.documents.upload.request import TrainingRequest
 from contracts.errors import PhotosTooSlowError, TooFewPhotosError
-from domain.intake.photo_set import advice_on_captions, advice_on_set, summarise
+from domain.intake.photo_set import advice_on_captions, advice_on_samples, advice_on_set, summarise
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,17 @@ def test_captions_of_which_none_names_the_subject_are_reported() -> None:
     assert advice_of(("smiling", "TOK smiling")) == ()
     assert advice_of(("a SKS", "smiling")) == ()
     assert advice_of((None, None)) == ()
+
+
+def test_sample_prompts_of_which_one_does_not_name_the_subject_are_reported() -> None:
+    prompts = {"instance_prompt": "a photo of TOK", "class_prompt": "a dog", "trigger_word": "zwx"}
+
+    def advised(*samples: str) -> tuple[str, ...]:
+        request = TrainingRequest.model_validate({**prompts, "sample_prompts": samples})
+        return advice_on_samples(request)
+
+    assert advised("TOK at the beach", "a sks dog") == ("samples_without_subject",)
+    assert advised("TOK at the beach", "a Zwx dog") == advised() == ()
 
 
 def advice_of(captions: tuple[str | None, ...]) -> tuple[str, ...]:
