@@ -25,7 +25,12 @@ from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD
 from contracts.shared.words.tokens import trigger_codes
 from domain.intake.inspection_progress import Progress
 from domain.intake.normalisation import NormalisationServices, limits_for
-from domain.intake.photo_set import advice_on_captions, advice_on_set, advice_on_texts
+from domain.intake.photo_set import (
+    advice_on_captions,
+    advice_on_samples,
+    advice_on_set,
+    advice_on_texts,
+)
 from domain.intake.photo_verdicts import stored_class, verdicts_of
 from domain.intake.trigger_words import ReadFile, words_of
 from domain.intake.unfit_prompts import prompts_refused_on
@@ -33,6 +38,7 @@ from domain.intake.uploads import PinnedUpload, pin_upload
 from domain.ports.storage import ObjectTooLargeError
 from domain.requests.consent import ConsentRules, refuse_consent
 from domain.requests.merge import MergedRequest, RequestSources, merge_sources
+from domain.requests.missing_prompts import nearly_named
 from domain.requests.request_json import MAX_REQUEST_BYTES, RequestRefusedError
 from likeness_client.exit_codes import ExitCode
 from likeness_client.folder import PLACE, FolderStorage, NoFolderError, Obstacle, shown, walk
@@ -131,13 +137,13 @@ def judge(storage: FolderStorage, wanted: CheckOptions) -> bool:
     asked = None if merged is None else merged.request.resolution
     judged = judge_folder(storage, upload, asked or wanted.resolution or MIN_SIDE)
     if merged is None and problems == 0:
-        _print(f"request   {NOTHING_ASKED}")
+        _print(f"request   {NOTHING_ASKED} {nearly_named(upload.names)}".rstrip())
     print_request(merged)
     print_consent(merged, datetime.now(UTC))
     if wanted.explain:
         print_explained(merged)
     trigger_word = DEFAULT_TRIGGER_WORD if merged is None else merged.request.trigger_word
-    good = print_verdicts(judged, trigger_word)
+    good = print_verdicts(judged, trigger_word, merged)
     if wanted.base is not None:
         print_trigger(trigger_word, wanted.base)
         problems += print_unfit(merged, wanted.base, asked_in)
@@ -193,7 +199,7 @@ def print_explained(merged: MergedRequest | None) -> None:
                 _print(f"{word:9} {shown(Path(setting.name))}{ours}{note} [{report.tool}]")
 
 
-def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:
+def print_verdicts(judged: JudgedFolder, trigger_word: str, merged: MergedRequest | None) -> int:
     """Print the verdicts; return how many photos can be used."""
     for verdict in judged.photos:
         name = shown(Path(_name(judged.upload.photos[verdict.index])))
@@ -204,6 +210,7 @@ def print_verdicts(judged: JudgedFolder, trigger_word: str) -> int:
     advice = (
         *advice_on_set(judged.photos),
         *advice_on_captions(judged.photos, trigger_word),
+        *(() if merged is None else advice_on_samples(merged.request)),
         *advice_on_texts(judged.upload.photos, judged.photos, judged.upload.unused_texts),
     )
     for code in advice:

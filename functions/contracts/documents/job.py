@@ -12,7 +12,7 @@ from contracts.documents.upload.run import RunOptions
 from contracts.shared.limits import MAX_REPEATS, MAX_SUBJECTS
 
 Origin = Literal[
-    "consent.json", "config.json", "yaml", "toml", "dataset_info.json", "folder", "preset"
+    "consent.json", "config.json", "yaml", "sh", "toml", "dataset_info.json", "folder", "preset"
 ]
 """The source of a field that request.json does not give."""
 

@@ -14,12 +14,19 @@ from contracts.shared.suffixes import AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE
 from domain.intake.inspection import CAPTIONS
 from domain.requests.aliases import ALIASES, RUN_ALIASES
 from domain.requests.kohya.settings import KNOWN
-from domain.requests.tools import ai_toolkit, diffusers_scripts, onetrainer, simpletuner
+from domain.requests.tools import (
+    ai_toolkit,
+    autotrain,
+    diffusers_scripts,
+    invoke_training,
+    onetrainer,
+    simpletuner,
+)
 from domain.requests.tools.hosted import RENAMED
 from domain.requests.tools.recognition import STRONG, WEAK
 
-TOOLS = (ai_toolkit, diffusers_scripts, onetrainer, simpletuner)
-SECTIONS = {"config", "process", "type", "multidatabackend"}
+TOOLS = (ai_toolkit, autotrain, diffusers_scripts, invoke_training, onetrainer, simpletuner)
+SECTIONS = {"config", "process", "type", "multidatabackend", "datasets", *autotrain.PARTS}
 """Sections of their files, and what is said of a whole section."""
 
 UNKNOWN = "(an unknown name)"
@@ -38,7 +45,7 @@ def without_words(problem: RequestProblem) -> RequestProblem:
 def known_names() -> frozenset[str]:
     """Return every name of a request, and of the tools whose settings are read."""
     files = {CAPTIONS, AVATAR_FILE, CONSENT_FILE, JUMPSTART_FILE, "kohya.toml", "request.json"}
-    files |= {"toml", "yaml"}
+    files |= {"sh", "toml", "yaml"}
     ours = set(_properties(TrainingRequest.model_json_schema()))
     marks = {name for names in (*STRONG.values(), *WEAK.values()) for name in names}
     paths = {path for tool in TOOLS for path in (*tool.NAMES, *tool.NOTES)}

@@ -75,6 +75,19 @@ class ImportState:
         return ImportReport(tool=tool, **{kind: tuple(v) for kind, v in self.lists.items()})
 
 
+def as_ignored(report: ImportReport, name: str, why: str) -> ImportReport:
+    """Return the report with one of its settings among those that were ignored.
+
+    >>> found = ImportReport(tool="fal", honoured=(ImportedSetting(name="a", ours="b"),))
+    >>> as_ignored(found, "a", "Why.").ignored[0].note
+    'Why.'
+    """
+    kinds = ("honoured", "mapped", "ignored")
+    left = {kind: tuple(one for one in getattr(report, kind) if one.name != name) for kind in kinds}
+    left["ignored"] += (ImportedSetting(name=name, note=why[:MAX_NOTE]),)
+    return report.model_copy(update=left)
+
+
 def without_effect(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return the fields that have no effect beside the others, each with the reason.
 

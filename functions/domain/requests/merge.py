@@ -1,8 +1,8 @@
 """Merge the request sources of an upload into one TrainingRequest.
 
 From the strongest to the weakest, the sources are: request.json, consent.json, config.json, a YAML
-file, a TOML file, dataset_info.json, the name of the photos' folder, the preset. A source fills
-only the fields that no stronger source gives; a consent is given once.
+file, a shell script, a TOML file, dataset_info.json, the name of the photos' folder, the preset. A
+source fills only the fields that no stronger source gives; a consent is given once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from contracts.documents.job import Origin
 from contracts.documents.upload.imported import ImportedSetting, ImportReport, Tool
@@ -23,17 +24,21 @@ from contracts.shared.suffixes import (
     CONSENT_FILE,
     JUMPSTART_FILE,
     LYCORIS_FILE,
+    SCRIPT_SUFFIX,
     TOML_SUFFIX,
     YAML_SUFFIXES,
 )
-from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, likely_trigger, names_subject
+from contracts.shared.words.prompts import DEFAULT_TRIGGER_WORD, names_subject
 from domain.requests.aliases import ALIASES, RUN_ALIASES
+from domain.requests.checks import problems_of
+from domain.requests.import_state import as_ignored, without_effect
 from domain.requests.kohya.datasets import names_in
 from domain.requests.kohya.folders import repeats_of, subjects_of
 from domain.requests.kohya.request import KohyaImport, import_settings, import_window
 from domain.requests.kohya.settings import KNOWN
 from domain.requests.kohya.syntax import Settings, Subject, parse_toml
 from domain.requests.kohya.window import RENAMED, is_window
+from domain.requests.missing_prompts import MISSING, missing
 from domain.requests.presets import PRESETS
 from domain.requests.request_json import (
     MAX_PROBLEMS,
@@ -44,10 +49,11 @@ from domain.requests.request_json import (
     parse_object,
     problem_of,
 )
-from domain.requests.subjects import folder_problems, subjects_in
+from domain.requests.subjects import subjects_in
 from domain.requests.tools.avatar_config import import_avatar, is_avatar
 from domain.requests.tools.foreign import read_foreign
-from domain.requests.tools.recognition import tool_of, undashed
+from domain.requests.tools.recognition import is_dataset_config, tool_of, undashed
+from domain.requests.tools.shell_script import parse_script
 from domain.requests.tools.simpletuner import Beside
 from domain.requests.tools.translation import ForeignRequest
 from domain.requests.tools.yaml_syntax import parse_yaml
@@ -67,6 +73,14 @@ NOT_KOHYAS: frozenset[Tool | None] = frozenset({"simpletuner", "onetrainer", "ai
 
 
 OF_NOBODY = "Nothing in the file says which tool wrote it. Remove it, or write request.json."
+
+OF_A_MACHINE = (
+    "It is accelerate's configuration of a machine, and says nothing of a training. Remove it: the "
+    "stack's operator chooses machines."
+)
+
+NOWHERE = object()
+"""No value of a document."""
 
 KohyaReader = Callable[[Subject | None, int], KohyaImport]
 """Takes the photos' subject and their number; reads a file of kohya's."""
@@ -149,6 +163,8 @@ def kind_of(name: str) -> FileKind:
         return "toml"
     if file.endswith(YAML_SUFFIXES):
         return "yaml"
+    if file.endswith(SCRIPT_SUFFIX):
+        return "sh"
     if file.startswith(BACKENDS_STEM):
         return "backends"
     return "lycoris" if file == LYCORIS_FILE else NAMED[file]
@@ -178,6 +194,11 @@ def is_of_scripts(toml: Settings) -> bool:
     return not named or bool(named & set(KNOWN))
 
 
+def is_kohyas(origin: Origin, given: Settings) -> bool:
+    """Return whether a document is the command of one of kohya's scripts."""
+    return origin == "sh" and tool_of(given, origin) == "kohya"
+
+
 def _too_many(kind: FileKind) -> RequestRefusedError:
     shown = {"backends": f"{BACKENDS_STEM}.json", "lycoris": LYCORIS_FILE}.get(kind, kind)
     more = "; two count if one of them is a dataset_config" if kind == "toml" else ""
@@ -194,6 +215,8 @@ class _Merge:
         self.fields: dict[str, Any] = {}
         self.renamed: dict[str, str] = {}
         self.theirs: dict[str, str] = {}
+        self.own: frozenset[str] = frozenset()
+        """The fields that request.json gives under our names or their aliases."""
         self.origins: dict[str, Origin] = {}
         self.imported: list[ImportReport] = []
         self.foreign: list[ForeignRequest] = []
@@ -227,6 +250,7 @@ class _Merge:
         self.theirs = {our: their for their, our in self.renamed.items()}
         fields = {self.renamed.get(name, name): value for name, value in given.items()}
         self.fields = with_first_subject(fields)
+        self.own = frozenset(self.fields)
 
     def rename_run(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``run`` with our names in place of SageMaker's."""
@@ -258,10 +282,13 @@ class _Merge:
             documents.append(("config.json", parse_object(bodies["config.json"][0])))
         if "yaml" in bodies:
             documents.append(("yaml", parse_yaml(bodies["yaml"][0])))
+        if "sh" in bodies:
+            documents.append(("sh", parse_script(bodies["sh"][0])))
         self.toml = joined(bodies["toml"]) if "toml" in bodies else None
         if self.toml is not None and tool_of(self.toml, "toml") in NOT_KOHYAS:
             documents.append(("toml", self.toml))
             self.toml = None
+        documents = self.without_parts(documents)
         if not beside.is_empty() and not documents:
             documents.append(("config.json", {}))
         if self.kohya_request is not None:
@@ -273,6 +300,24 @@ class _Merge:
         elif self.toml is not None:
             self.problems.append(RequestProblem(field="toml", message=OF_NOBODY))
 
+    def without_parts(
+        self, documents: Sequence[tuple[Origin, dict[str, Any]]]
+    ) -> list[tuple[Origin, dict[str, Any]]]:
+        """Return the documents without those that are one set of sd-scripts' settings together.
+
+        These are a command, a TOML file that it names and whose settings it goes before, and a
+        dataset_config, also as JSON. One that is alone is a document like the others.
+        """
+        parts = [pair for pair in documents if is_dataset_config(pair[1]) or is_kohyas(*pair)]
+        if len(parts) + (self.toml is not None) + (self.kohya_request is not None) < 2:  # noqa: PLR2004
+            return list(documents)
+        for _, part in reversed(parts):
+            if self.toml is not None and "datasets" in self.toml and "datasets" in part:
+                message = "Given in two files. Keep one."
+                self.problems.append(RequestProblem(field="datasets", message=message))
+            self.toml = (self.toml or {}) | part
+        return [pair for pair in documents if pair not in parts]
+
     def add_document(self, origin: Origin, given: dict[str, Any], beside: Beside) -> None:
         """Add a document of the tool that its names tell."""
         tool = tool_of(given, origin)
@@ -283,7 +328,8 @@ class _Merge:
         elif origin == "config.json" and (tool == "avatar" or (tool is None and is_avatar(given))):
             self.add_avatar(given)
         elif tool is None or tool == "avatar":
-            self.problems.append(RequestProblem(field=origin, message=OF_NOBODY))
+            message = OF_A_MACHINE if "distributed_type" in given else OF_NOBODY
+            self.problems.append(RequestProblem(field=origin, message=message))
         else:
             self.add_foreign(read_foreign(given, tool, beside), origin)
 
@@ -386,7 +432,18 @@ class _Merge:
                 for name in assumed
             )
             place = self.imported.index(found.report)
-            self.imported[place] = found.report.model_copy(update={"assumed": settings})
+            report = found.report.model_copy(update={"assumed": settings})
+            self.imported[place] = self.without_useless(found, report)
+
+    def without_useless(self, found: ForeignRequest, report: ImportReport) -> ImportReport:
+        """Drop the fields of a document that have no effect beside what it leaves out."""
+        for ours, why in without_effect(self.fields).items():
+            if ours not in self.own and self.fields[ours] == found.fields.get(ours, NOWHERE):
+                del self.fields[ours]
+                self.origins.pop(ours, None)
+                name = found.theirs.get(ours, ours)
+                report = as_ignored(report, name, f"It has no effect {why}.")
+        return report
 
     def finish(self) -> MergedRequest:
         """Return the request.
@@ -398,55 +455,16 @@ class _Merge:
             request = TrainingRequest.model_validate(self.fields)
         except ValidationError as error:
             details = error.errors(include_url=False)
-            self.problems += [problem_of(detail, self.theirs) for detail in details]
+            self.problems += [self.problem(detail) for detail in details]
         else:
-            self.problems += self.nameless(request) or folder_problems(request, self.photos)
-            self.problems += self.without_class(request)
+            self.problems += problems_of(request, self.photos, self.own, self.theirs)
         if self.problems:
             raise RequestRefusedError(self.problems[:MAX_PROBLEMS])
         return MergedRequest(request, self.renamed, self.origins, tuple(self.imported))
 
-    def nameless(self, request: TrainingRequest) -> list[RequestProblem]:
-        """Return a problem if the instance prompt does not name the subject.
-
-        Stored documents may contain such a prompt, so the contract itself accepts it.
-        """
-        trigger = request.trigger_word
-        if names_subject(request.instance_prompt, trigger):
-            return []
-        field = self.theirs.get("instance_prompt", "instance_prompt")
-        meant = likely_trigger(request.instance_prompt, request.class_prompt)
-        return [RequestProblem(field=field, message=nameless(trigger, meant))]
-
-    def without_class(self, request: TrainingRequest) -> list[RequestProblem]:
-        """Return a problem if class images would be drawn, or learnt, as pictures of the subject.
-
-        Stored documents may contain such a prompt, so the contract itself accepts it.
-        """
-        draws = request.with_prior_preservation and request.adapter_file is None
-        trigger = request.trigger_word
-        if not draws or request.subjects or not names_subject(request.class_prompt, trigger):
-            return []
-        field = self.theirs.get("class_prompt", "class_prompt")
-        message = (
-            "Names the subject: it contains the trigger word or a placeholder. Describe what the "
-            "subject is one of without them, such as: a photo of a person."
-        )
-        return [RequestProblem(field=field, message=message)]
-
-
-def nameless(trigger: str, meant: str | None) -> str:
-    """Return the text for an instance prompt that does not name the subject.
-
-    >>> nameless("sks", "zwx")[-59:]
-    'or set trigger_word to zwx, if that word means the subject.'
-    """
-    message = (
-        f"Does not name the subject: it contains neither the trigger word {trigger} nor TOK, so "
-        f"no prompt would show the subject. Write {trigger} or TOK in the place of the subject"
-    )
-    return (
-        f"{message}."
-        if meant is None
-        else (f"{message}, or set trigger_word to {meant}, if that word means the subject.")
-    )
+    def problem(self, detail: ErrorDetails) -> RequestProblem:
+        """Return one of pydantic's errors as a problem; a missing prompt gets its own advice."""
+        field = ".".join(map(str, detail["loc"]))
+        if detail["type"] == "missing" and field in MISSING:
+            return RequestProblem(field=field, message=missing(field, self.photos))
+        return problem_of(detail, self.theirs)

@@ -18,7 +18,7 @@ from tests.unit.runtime.test_near_duplicates import MADE, ORIGINAL
 def folder_with(tmp_path: Path, files: dict[str, bytes]) -> Path:
     for name, body in files.items():
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
     return tmp_path
 
@@ -69,6 +69,9 @@ def test_that_nothing_says_what_to_train_is_told(
     folder = folder_with(tmp_path, {**photos(), "request.json.txt": b"{}"})
     assert main(["check", str(folder)]) == 0
     assert "no request.json beside them says what to train" in capsys.readouterr().out
+    nearly = {f"20 ohwx man/{name}": body for name, body in photos().items()}
+    assert main(["check", str(folder_with(tmp_path / "nearly", nearly))]) == 0
+    assert "behind it comes no _" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -306,6 +306,15 @@ def test_a_folder_that_begins_with_an_everyday_word_names_nobody(folder: str) ->
         merged({}, {}, photos_in(folder))
 
 
+@pytest.mark.parametrize(
+    "archive", ["20_ohwx man.zip", "20_ohwx man.tar.gz", "set/20_Ohwx Man.ZIP"]
+)
+def test_an_archive_with_the_name_of_such_a_folder_is_one(archive: str) -> None:
+    found = merged({}, {}, [f"{archive}/{number}.jpg" for number in range(5)])
+    assert found.request.trigger_word.lower() == "ohwx"
+    assert found.request.class_prompt.lower() == "a photo of a man"
+
+
 def test_folders_of_one_word_with_two_classes_are_asked_about() -> None:
     with pytest.raises(RequestRefusedError):
         merged({}, {}, photos_in("10_ohwx man", "10_ohwx woman"))
@@ -330,6 +339,58 @@ def test_class_images_are_not_drawn_as_pictures_of_the_subject(class_prompt: str
     request = PROMPTS | {"class_prompt": class_prompt}
     assert "trigger word" in problems({}, request)["class_prompt"]
     merged({}, request | {"with_prior_preservation": False})
+
+
+# --- datasets beside settings -----------------------------------------------------------------
+
+DATASETS: dict[str, Any] = {
+    "general": {"enable_bucket": True},
+    "datasets": [
+        {
+            "resolution": 768,
+            "batch_size": 4,
+            "subsets": [{"image_dir": "a/b", "class_tokens": "ohwx man", "num_repeats": 2}],
+        }
+    ],
+}
+
+
+def test_the_datasets_batch_size_goes_before_the_arguments_as_in_sd_scripts() -> None:
+    text = (
+        "train_batch_size = 2\n[[datasets]]\nbatch_size = 4\n[[datasets.subsets]]\n"
+        'class_tokens = "ohwx man"\nimage_dir = "a"\n'
+    )
+    found = merged({"kohya.toml": text})
+    assert found.request.train_batch_size == 4
+    assert "batch_size is used" in notes(found.imported[0], "ignored")["train_batch_size"]
+    without = merged({"kohya.toml": text.replace("batch_size = 4", "enable_bucket = true")})
+    assert without.request.train_batch_size == 2
+
+
+def test_a_dataset_config_may_be_json_and_alone() -> None:
+    found = merged({"config.json": DATASETS})
+    request = found.request
+    assert (request.trigger_word, request.resolution, request.train_batch_size) == ("ohwx", 768, 4)
+    assert (found.imported[0].tool, found.origins["resolution"]) == ("kohya", "config.json")
+
+
+def test_a_dataset_config_in_json_completes_the_settings_beside_it() -> None:
+    text = "network_dim = 32\nnetwork_alpha = 16\nmax_train_steps = 900\ntrain_batch_size = 1\n"
+    found = merged({"kohya.toml": text, "config.json": DATASETS})
+    request = found.request
+    assert (request.rank, request.lora_alpha, request.max_train_steps) == (32, 16, 900)
+    assert (request.train_batch_size, request.enable_bucket, len(found.imported)) == (4, True, 1)
+    both = text + '[[datasets]]\n[[datasets.subsets]]\nclass_tokens = "ohwx man"\n'
+    assert "datasets" in problems({"kohya.toml": both, "config.json": DATASETS})
+
+
+def test_a_value_that_an_assumed_one_makes_useless_is_reported_and_not_refused() -> None:
+    script = {"instance_data_dir": "x", "instance_prompt": "a photo of sks", "lr_warmup_steps": 100}
+    found = merged({"config.json": script})
+    assert (found.request.lr_scheduler, found.request.lr_warmup_steps) == ("constant", None)
+    assert "constant" in notes(found.imported[0], "ignored")["lr_warmup_steps"]
+    other = merged({"config.json": script}, {"lr_scheduler": "linear"})
+    assert other.request.lr_warmup_steps == 100
 
 
 # --- OneTrainer and SimpleTuner -------------------------------------------------------------

@@ -187,7 +187,7 @@ def test_what_other_releases_of_the_window_write_is_read() -> None:
         ({"optimizer_args": "weight_decay=much"}, "optimizer_args"),
         ({"optimizer_args": "weight_decay"}, "optimizer_args"),
         ({"LoRA_type": "LyCORIS/Diag-OFT"}, "LoRA_type"),
-        ({"LoRA_type": "Flux1"}, "LoRA_type"),
+        ({"LoRA_type": "Flux1 OFT"}, "LoRA_type"),
     ],
 )
 def test_arguments_that_cannot_be_read_are_refused(changed: dict[str, Any], field: str) -> None:

@@ -203,6 +203,21 @@ def test_kohyas_own_module_does_not_read_lycoriss_arguments() -> None:
     assert (found.request.adapter_type, found.request.use_dora) == ("lora", False)
 
 
+@pytest.mark.parametrize("base", ["flux", "sd3", "lumina", "hunyuan_image", "anima"])
+def test_the_lora_of_another_family_is_a_lora_of_the_stacks_base(base: str) -> None:
+    found = merged(toml('"algo=lokr", "train_blocks=all"', module=f"networks.lora_{base}"))
+    assert found.request.adapter_type == "lora"
+    flux = merged(config(WINDOW | {"LoRA_type": "Flux1", "factor": ""}))
+    assert flux.request.adapter_type == "lora"
+
+
+def test_the_lokr_of_sd_scripts_itself_is_lokr() -> None:
+    found = merged(toml('"factor=4"', module="networks.lokr")).request
+    assert (found.adapter_type, found.decompose_factor) == ("lokr", 4)
+    with pytest.raises(RequestRefusedError):
+        merged(toml("", module="networks.loha"))
+
+
 @pytest.mark.parametrize("preset", ["unet-only", "unet-transformer-only"])
 def test_a_set_of_layers_without_text_encoders_freezes_them(preset: str) -> None:
     files = toml(f'"preset={preset}"')

@@ -16,6 +16,8 @@ Tool = Literal[
     "onetrainer",
     "simpletuner",
     "diffusers",
+    "autotrain",
+    "invoke-training",
 ]
 """Tools whose settings are read as a request."""
 

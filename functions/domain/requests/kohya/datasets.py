@@ -20,6 +20,9 @@ DEFAULTS: Settings = {
 }
 """Values of kohya's for what one subset leaves out and another gives."""
 
+ARGUMENT_OF = {"batch_size": "train_batch_size"}
+"""Setting of a dataset -> the argument whose value counts where no dataset gives it."""
+
 ARGUMENTS = frozenset({"optimizer_args", "network_args"})
 """Lists of ``name=value`` that LoRA Easy Training Scripts writes as tables."""
 
@@ -63,7 +66,7 @@ def flatten(content: Settings) -> Flat:
     names = list(dict.fromkeys(name for subset in subsets for name in subset))
     notes: dict[str, str] = {}
     for name in names:
-        absent = given.get(name, DEFAULTS.get(name))
+        absent = given.get(ARGUMENT_OF.get(name, name), DEFAULTS.get(name))
         values = [subset.get(name, absent) for subset in subsets]
         _fold(name, [value for value in values if value is not None], (given, problems, notes))
     if of_class:

@@ -11,11 +11,18 @@ from domain.requests.request_json import printable
 OF_LYCORIS = frozenset({"lycoris.kohya", "locon.locon_kohya"})
 """Modules whose arguments name the algorithm."""
 
-OF_KOHYA = frozenset({"networks.lora", "Kohya LoCon"})
+LORAS = (
+    "networks.lora",
+    *(f"networks.lora_{base}" for base in ("flux", "sd3", "lumina", "hunyuan_image", "anima")),
+    "Flux1",
+)
+"""Modules of sd-scripts that train a LoRA, one for each family of bases, and a window's type."""
+
+OF_KOHYA = frozenset({*LORAS, "Kohya LoCon"})
 """Modules that are kohya's own: they read few of LyCORIS's arguments."""
 
-ALGORITHMS = {
-    "networks.lora": "lora",
+ALGORITHMS = dict.fromkeys(LORAS, "lora") | {
+    "networks.lokr": "lokr",
     "Kohya LoCon": "locon",
     "LoCon": "locon",
     "LyCORIS/LoCon": "locon",

@@ -15,7 +15,7 @@ from contracts.documents.upload.subject import with_first_subject
 from contracts.shared.limits import MAX_SAMPLE_PROMPTS
 from domain.requests.hints import name_meant
 from domain.requests.kohya import settings as names
-from domain.requests.kohya.datasets import Flat, flatten
+from domain.requests.kohya.datasets import ARGUMENT_OF, Flat, flatten
 from domain.requests.kohya.hyperparameters import carry_arguments, carry_rates, carry_sizes
 from domain.requests.kohya.length import carry_prior, carry_steps, carry_warm_up
 from domain.requests.kohya.network import carry_network
@@ -81,6 +81,7 @@ def import_window(
 
 def _import(state: KohyaState, of_folder: Subject | None, photos: int) -> KohyaImport:
     check_types(state)
+    prefer_datasets(state)
     carry_same(state)
     carry_network(state)
     carry_rates(state)
@@ -108,6 +109,14 @@ def check_types(state: KohyaState) -> None:
         if not all(names.has_kind(one, names.KNOWN[name].kind) for one in values):
             state.refuse(name, f"Must be {names.KIND_NAMES[names.KNOWN[name].kind]}.")
             del state.given[name]
+
+
+def prefer_datasets(state: KohyaState) -> None:
+    """Drop the arguments in whose place the datasets' own settings count, as in sd-scripts."""
+    for own, argument in ARGUMENT_OF.items():
+        if state.file.subsets and own in state.given and argument in state.given:
+            del state.given[argument]
+            state.report("ignored", argument, None, f"The datasets' {own} is used instead.")
 
 
 def carry_same(state: KohyaState) -> None:

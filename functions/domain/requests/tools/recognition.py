@@ -10,6 +10,8 @@ from typing import Any
 from contracts.documents.upload.imported import Tool
 from contracts.documents.upload.problems import RequestProblem
 from domain.requests.request_json import RequestRefusedError
+from domain.requests.tools.autotrain import is_autotrain
+from domain.requests.tools.invoke_training import is_invoke_training
 
 STRONG: dict[Tool, frozenset[str]] = {
     "kohya": frozenset(
@@ -52,6 +54,9 @@ STRONG: dict[Tool, frozenset[str]] = {
             *("tune", "title", "base_tune_id", "image_urls", "prompts_attributes"),
             *("training_face_correct", "prompts_callback", "characteristics"),
         }
+    ),
+    "autotrain": frozenset(
+        {"disable_gradient_checkpointing", "class_image_path", "image_path", "vae_model", "xl"}
     ),
     "onetrainer": frozenset(
         {
@@ -122,6 +127,12 @@ def tool_of(given: Mapping[str, Any], file: str = "") -> Tool | None:
     """
     if is_ai_toolkit(given):
         return "ai-toolkit"
+    if is_dataset_config(given):
+        return "kohya"
+    if is_autotrain(given):
+        return "autotrain"
+    if is_invoke_training(given):
+        return "invoke-training"
     names = names_of(given)
     strong = {tool: sorted(marks & names) for tool, marks in STRONG.items() if marks & names}
     if not file and set(strong.get("avatar", ())) <= OWN_AVATAR:
@@ -163,6 +174,21 @@ def is_ai_toolkit(given: Mapping[str, Any]) -> bool:
     """Return whether a document is a job of ai-toolkit."""
     config = given.get("config")
     return isinstance(config, dict) and isinstance(config.get("process"), list)
+
+
+def is_dataset_config(given: Mapping[str, Any]) -> bool:
+    """Return whether a document is a ``dataset_config`` of sd-scripts, and nothing else.
+
+    >>> is_dataset_config({"general": {}, "datasets": [{"subsets": [{"image_dir": "a"}]}]})
+    True
+    >>> is_dataset_config({"datasets": [{"path": "a"}]}), is_dataset_config({"datasets": "a"})
+    (False, False)
+    """
+    datasets = given.get("datasets")
+    if not isinstance(datasets, list) or set(given) - {"general", "datasets"}:
+        return False
+    tables = [one for one in datasets if isinstance(one, dict)]
+    return any({"subsets", "image_dir"} & set(one) for one in tables)
 
 
 def _of_two(strong: Mapping[Tool, list[str]], file: str) -> RequestRefusedError:
