@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from aws.api.front_door import S3Signer
+from aws.clients import forget_clients
+from serving.output.pictures_bucket import S3Bucket, open_bucket
 from tests.contract.files import MACHINES, ROOT, template
 
 PARTITIONS = {"us-east-1": "aws", "us-gov-west-1": "aws-us-gov", "cn-north-1": "aws-cn"}
@@ -24,6 +28,17 @@ ENDPOINT = {f"AWS::SageMaker::{kind}" for kind in ("Endpoint", "EndpointConfig",
 
 PRINCIPAL = re.compile(r"[a-z]+\.amazonaws\.com")
 RULES = template()["Rules"]
+
+
+SIGNED = {
+    "us-east-1": "photos.s3.amazonaws.com",
+    "eu-west-1": "photos.s3.eu-west-1.amazonaws.com",
+    "eu-south-1": "photos.s3.eu-south-1.amazonaws.com",
+    "us-gov-west-1": "photos.s3.us-gov-west-1.amazonaws.com",
+    "cn-north-1": "photos.s3.cn-north-1.amazonaws.com.cn",
+}
+"""The host of a bucket's signed addresses. S3's guide, "Request routing": the global name answers
+400 for a bucket in a Region from after March 2019, and may redirect for a new one elsewhere."""
 
 
 @cache
@@ -112,3 +127,25 @@ def test_a_budget_is_refused_exactly_where_cloudformation_has_none() -> None:
 def test_no_region_is_asked_for_a_budget_that_nobody_wants() -> None:
     budgets = [r for r in template()["Resources"].values() if r["Type"] == BUDGET]
     assert [budget["Condition"] for budget in budgets] == ["HasBudget"]
+
+
+@pytest.mark.parametrize("region", SIGNED)
+def test_a_signed_address_names_the_region_of_its_bucket(
+    region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "UPLOADS_BUCKET": "photos"}
+    for name, value in {**keys, "AWS_DEFAULT_REGION": region}.items():
+        monkeypatch.setenv(name, value)
+    forget_clients()
+    signer, servers = S3Signer.from_env("UPLOADS_BUCKET"), open_bucket("photos")
+    assert isinstance(servers, S3Bucket)
+    place = {"Bucket": "photos", "Key": "k"}
+    addresses = (
+        signer.form("k", 1, "image/png", 60).url,
+        signer.link("k", "k.png", 60),
+        servers.s3.generate_presigned_url("get_object", place, ExpiresIn=60),
+    )
+    forget_clients()
+    assert {urlsplit(address).hostname for address in addresses} == {SIGNED[region]}

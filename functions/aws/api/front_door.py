@@ -33,7 +33,9 @@ KEPT_SECONDS = int(ANSWERS.total_seconds())
 
 _PAST = {"ExecutionNotRedrivable", "ExecutionDoesNotExist"}
 
-_SIGNING = CONFIG.merge(Config(signature_version="s3v4"))
+_SIGNING = CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+"""For addresses with bucket and Region in the host's name. botocore's default is S3's global name:
+it refuses buckets in Regions from after March 2019, and redirects for new ones elsewhere."""
 
 CLAIM_SECONDS = 60
 """Seconds after which a request without an answer has failed; API Gateway waits for 30."""

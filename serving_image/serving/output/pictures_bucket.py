@@ -158,5 +158,6 @@ def open_bucket(name: str) -> PicturesBucket:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         signature_version="s3v4",
+        s3={"addressing_style": "virtual"},  # links name the Region; S3's global name refuses some
     )
     return S3Bucket(name, boto3.client("s3", config=config))
