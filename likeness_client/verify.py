@@ -123,7 +123,8 @@ def find_operator(question: Question) -> Operator:
         return Operator(parse_secret(read_file(question.secret)), None)
     found = stacks.find(boto3.client("cloudformation", config=CONFIG), question.stack)
     names = {one.logical_id: one.name for one in found.resources}
-    place = names.get(SECRET) or found.parameters.get("MarksSecretArn", "none")
+    given = found.parameters.get("MarksSecretArn", "none")
+    place = names.get(SECRET, "none") if given == "none" else given
     if place == "none":
         raise NotVerifiedError(f"{question.stack} has no marks' secret: deploy a newer template")
     client = boto3.client("secretsmanager", config=CONFIG)

@@ -78,9 +78,19 @@ def test_a_table_is_encrypted_and_can_be_brought_back(table: str) -> None:
 
 @pytest.mark.parametrize("name", [*BUCKETS, *TABLES])
 def test_what_holds_data_outlives_a_protected_stack_and_every_replacement(name: str) -> None:
-    kept = {"Fn::If": ["DataIsProtected", "RetainExceptOnCreate", "Delete"]}
+    kept = {"Fn::If": ["DataIsProtected", "Retain", "Delete"]}
     assert RESOURCES[name]["DeletionPolicy"] == kept
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("policy", ["DeletionPolicy", "UpdateReplacePolicy"])
+def test_the_policies_are_such_as_the_language_extensions_understand(policy: str) -> None:
+    """AWS::LanguageExtensions refuses the whole template over one: docs/decisions/0079."""
+    for name, resource in RESOURCES.items():
+        found = resource.get(policy, "Delete")
+        values = found["Fn::If"][1:] if isinstance(found, dict) else [found]
+        assert set(values) <= {"Delete", "Retain", "Snapshot"}, name
+        assert isinstance(found, str) or "Condition" not in resource, name
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
