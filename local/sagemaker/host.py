@@ -144,11 +144,13 @@ def assume(role_arn: str, session_name: str) -> Session:
 
 
 def client_environment(session: Session) -> dict[str, str]:
-    """Return the variables with which a container calls AWS as its role."""
+    """Return the variables with which a container calls AWS as its role.
+
+    AWS_DEFAULT_REGION, the one that boto3 reads, is not among them: SageMaker does not promise it.
+    """
     return {
         "AWS_ENDPOINT_URL": endpoint_url(),
         "AWS_REGION": region(),
-        "AWS_DEFAULT_REGION": region(),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ACCESS_KEY_ID": session.access_key,
         "AWS_SECRET_ACCESS_KEY": session.secret_key,

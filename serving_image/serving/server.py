@@ -291,6 +291,16 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def use_region() -> None:
+    """Tell boto3 the stack's Region, before anything calls AWS.
+
+    boto3 reads AWS_DEFAULT_REGION and no other variable. SageMaker promises no container that one.
+    """
+    region = os.environ.get("LIKENESS_REGION") or os.environ.get("AWS_REGION")
+    if region and not os.environ.get("AWS_DEFAULT_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region
+
+
 def sweep_regions() -> None:
     """Remove the shared memory regions of this server and of servers that no longer run."""
     for region in SHARED_MEMORY.glob("likeness_*"):

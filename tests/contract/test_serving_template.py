@@ -193,3 +193,9 @@ def test_the_server_fetches_the_checker_that_its_role_may_read() -> None:
     condition, uri, _ = container["Environment"]["LIKENESS_SAFETY_URI"]["Fn::If"]
     assert condition == "HasSafetyChecker"
     assert uri == {"Fn::Sub": f"s3://${{BasesBucket}}/{SAFETY_FOLDER}"}
+
+
+def test_the_container_is_told_its_region() -> None:
+    """It calls AWS by boto3, which does not read AWS_REGION."""
+    container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
+    assert container["Environment"]["LIKENESS_REGION"] == {"Ref": "AWS::Region"}

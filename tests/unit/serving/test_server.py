@@ -238,3 +238,23 @@ def test_a_front_that_sees_no_way_out_ends_the_container(tmp_path: Path) -> None
     )
     front.process.wait()
     assert front.look() == "a model's process died with requests, so Triton can never unload it"
+
+
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [
+        ({"LIKENESS_REGION": "eu-south-1", "AWS_REGION": "us-east-1"}, "eu-south-1"),
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"LIKENESS_REGION": "eu-south-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+        ({}, None),
+    ],
+)
+def test_boto3_learns_the_region_in_a_container_that_has_no_variable_for_it(
+    given: dict[str, str], region: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LIKENESS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    server.use_region()
+    assert os.environ.get("AWS_DEFAULT_REGION") == region
