@@ -163,6 +163,39 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def woken_by(function: str) -> set[str]:
+    """The functions that a function wakes: by a message to the queue that they read, or itself."""
+    readers = {
+        found["Properties"]["Queue"]["Fn::GetAtt"][0]: name.partition(".")[0]
+        for name, found in EVENTS.items()
+        if found["Type"] == "SQS"
+    }
+    woken: set[str] = set()
+    for statement in rights(function):
+        named = {
+            str(one.get("Fn::GetAtt", [""])[0])
+            for one in as_list(statement["Resource"])
+            if isinstance(one, dict)
+        }
+        if "sqs:SendMessage" in statement["Action"]:
+            woken |= {readers[queue] for queue in named & readers.keys()}
+        if "lambda:InvokeFunction" in statement["Action"]:
+            woken |= named
+    return woken
+
+
+@pytest.mark.parametrize("function", of_type("AWS::Serverless::Function"))
+def test_a_function_that_wakes_itself_says_that_it_is_meant_to(function: str) -> None:
+    """After 16 calls Lambda drops the message ("Recursive loop detection" in its guide)."""
+    near = woken_by(function)
+    reached: set[str] = set()
+    while near - reached:
+        reached |= near
+        near = {far for each in near for far in woken_by(each)}
+    allowed = of_type("AWS::Serverless::Function")[function].get("RecursiveLoop") == "Allow"
+    assert allowed == (function in reached)
+
+
 def objects_of(function: str, bucket: str) -> set[str]:
     """The folders of a bucket whose objects a function may touch."""
     prefix = f"${{{bucket}.Arn}}/"
