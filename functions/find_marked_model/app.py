@@ -2,7 +2,7 @@
 
 In     ReportStored     from EventBridge, when the reported file has arrived in the uploads bucket
 Out    nothing          the case names the models, and the operators are told
-Fails  anything         EventBridge tries again, and keeps the event in the end
+Fails  anything         Lambda tries again, and the dead-letter queue keeps the event in the end
 """
 
 from aws.api.mark_reader import SecretMarkReader

@@ -2,7 +2,7 @@
 
 In     FileStored     from EventBridge, for each object of the uploads bucket outside of our folders
 Out    nothing        the file is under tenants/<tenant>/uploads/<folder>/, and nowhere else
-Fails  anything       EventBridge tries again, and keeps the event in the end
+Fails  anything       Lambda tries again, and the dead-letter queue keeps the event in the end
 """
 
 from aws.erasure.versions import S3Versions

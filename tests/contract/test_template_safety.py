@@ -118,6 +118,29 @@ def test_the_stack_s_own_roles_are_no_tenants_even_if_the_stack_has_the_tag() ->
         assert named == set(roles)
 
 
+def has_event(function: str, kind: str) -> bool:
+    found = of_type("AWS::Serverless::Function")[function].get("Events", {})
+    return kind in {event["Type"] for event in found.values()}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        name
+        for name in of_type("AWS::Serverless::Function")
+        if has_event(name, "EventBridgeRule") and not has_event(name, "Schedule")
+    ],
+)
+def test_an_event_with_which_a_function_fails_is_kept(function: str) -> None:
+    """EventBridge has done its part when Lambda has the event; Lambda drops it after its tries.
+
+    A function that has a schedule finds by itself what it has missed.
+    """
+    config = of_type("AWS::Serverless::Function")[function]["EventInvokeConfig"]
+    failure = {"Type": "SQS", "Destination": DEAD_LETTERS}
+    assert config["DestinationConfig"] == {"OnFailure": failure}
+
+
 READ = {"DynamoDB", "SQS"}
 """Sources that Lambda reads: a stream has its own destination, a queue its own dead letters."""
 
