@@ -36,6 +36,9 @@ REPLACING = {
 }
 """Properties whose change replaces the resource."""
 
+OF_UPDATES = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties")
+"""Properties of an endpoint that CreateEndpoint does not know."""
+
 Created = tuple[str, dict[str, str]]
 
 
@@ -125,7 +128,8 @@ def _name_of(arn: str, field: str, found: Callable[[], Stock]) -> str | None:
 
 def _create_endpoint(logical_id: str, properties: Json, stack_name: str) -> Created:
     create = _creator("CreateEndpoint", "EndpointName", endpoints.create_endpoint)
-    arn, attributes = create(logical_id, properties, stack_name)
+    known = {name: value for name, value in properties.items() if name not in OF_UPDATES}
+    arn, attributes = create(logical_id, known, stack_name)
     document = _wait(attributes["EndpointName"])
     if document is None or document["EndpointStatus"] != "InService":
         _delete_endpoint(arn, properties)
@@ -141,8 +145,10 @@ def _update_endpoint(physical_id: str, before: Json, properties: Json, *_: Json)
     wanted = properties["EndpointConfigName"]
     if before.get("EndpointConfigName") == wanted:
         return physical_id, {"EndpointName": name}
+    retained = str(properties.get("RetainAllVariantProperties", "")).lower() == "true"
+    request = {"EndpointName": name, "EndpointConfigName": wanted}
     try:
-        endpoints.update_endpoint({"EndpointName": name, "EndpointConfigName": wanted})
+        endpoints.update_endpoint({**request, "RetainAllVariantProperties": retained})
     except ServiceError as error:
         raise ValueError(error.message) from error
     document = _wait(name)

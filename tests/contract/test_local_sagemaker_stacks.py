@@ -142,3 +142,25 @@ def test_a_container_that_cannot_start_fails_the_stack(kit: SageMakerKit) -> Non
     assert "did not pass the ping health check" in stack.reasons()
     assert kit.sagemaker.list_endpoints(NameContains=stack.name)["Endpoints"] == []
     stack.delete()
+
+
+def test_an_update_keeps_the_number_of_instances_where_it_is_told_to(kit: SageMakerKit) -> None:
+    stack, before = Stack(kit), template(kit, WISHED="old")
+    before["Resources"]["Endpoint"]["Properties"]["RetainAllVariantProperties"] = "true"
+    assert stack.create(before) == "CREATE_COMPLETE"
+    name = stack.outputs()["Name"]
+
+    def found() -> dict[str, Any]:
+        answer: dict[str, Any] = kit.sagemaker.describe_endpoint(EndpointName=name)
+        return answer
+
+    kit.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}],
+    )
+    eventually(lambda: found()["EndpointStatus"] == "InService")
+    after = template(kit, WISHED="new")
+    after["Resources"]["Endpoint"] = before["Resources"]["Endpoint"]
+    assert stack.update(after) == "UPDATE_COMPLETE"
+    assert found()["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+    stack.delete()

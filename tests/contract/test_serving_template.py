@@ -199,3 +199,11 @@ def test_the_container_is_told_its_region() -> None:
     """It calls AWS by boto3, which does not read AWS_REGION."""
     container = RESOURCES["ServingModel"]["Properties"]["PrimaryContainer"]
     assert container["Environment"]["LIKENESS_REGION"] == {"Ref": "AWS::Region"}
+
+
+def test_an_update_keeps_the_instances_of_an_endpoint_that_has_grown() -> None:
+    """By default UpdateEndpoint begins with InitialInstanceCount again, whatever the load."""
+    endpoint = RESOURCES["ServingEndpoint"]["Properties"]
+    assert endpoint["RetainAllVariantProperties"] == {
+        "Fn::If": ["EndpointScales", True, {"Ref": "AWS::NoValue"}]
+    }

@@ -230,8 +230,10 @@ def serving(name: str) -> Fleet | None:
 def _deploy(document: Json, request: Json) -> None:
     """Start the instances of a configuration, route requests to them, and stop the old ones."""
     arn, old = document["EndpointArn"], _serving.get(document["EndpointArn"])
+    retained = old is not None and request.get("RetainAllVariantProperties", False)
+    count = document["ProductionVariants"][0]["DesiredInstanceCount"] if retained else None
     try:
-        fleet = _start(document["EndpointName"], describe_config(request))
+        fleet = _start(document["EndpointName"], describe_config(request), count)
     except (ContainerFault, ServiceError) as fault:
         # After a failed update the old instances keep answering.
         _set_status(document, "Failed" if old is None else "InService", str(fault))
@@ -241,7 +243,7 @@ def _deploy(document: Json, request: Json) -> None:
         if not deleted:
             _serving[arn] = fleet
             document["EndpointConfigName"] = request["EndpointConfigName"]
-            document["ProductionVariants"] = [_summary(describe_config(request))]
+            document["ProductionVariants"] = [_summary(describe_config(request), count)]
     if deleted:
         _discard(fleet)
         return
@@ -251,13 +253,13 @@ def _deploy(document: Json, request: Json) -> None:
     _set_status(document, "InService", None)
 
 
-def _start(name: str, config: Json) -> Fleet:
+def _start(name: str, config: Json, count: int | None) -> Fleet:
     variant = config["ProductionVariants"][0]
     model = describe_model({"ModelName": variant["ModelName"]})
     fleet = Fleet(lambda: Instance(name, variant, model))
     _fleets.add(fleet)
     try:
-        fleet.resize(variant["InitialInstanceCount"])
+        fleet.resize(count or variant["InitialInstanceCount"])
     except ContainerFault:
         _fleets.discard(fleet)
         raise
@@ -277,9 +279,10 @@ def _set_status(document: Json, status: str, reason: str | None) -> None:
     events.endpoint_changed(document)
 
 
-def _summary(config: Json) -> Json:
+def _summary(config: Json, retained: int | None) -> Json:
     variant = config["ProductionVariants"][0]
     weight, count = variant.get("InitialVariantWeight", 1.0), variant["InitialInstanceCount"]
+    count = retained or count
     image = describe_model({"ModelName": variant["ModelName"]})["PrimaryContainer"]["Image"]
     return {
         "VariantName": variant["VariantName"],
