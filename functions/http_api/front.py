@@ -54,6 +54,9 @@ OPEN = frozenset(
 )
 """Doors for everybody; template.yaml has a route without an authorizer for each."""
 
+PREFLIGHT = "OPTIONS"
+"""A browser's question whether a page may call; API Gateway adds the answer's headers."""
+
 
 class Front:
     """The resolver with all routes."""
@@ -66,6 +69,8 @@ class Front:
 
     def answer(self, event: dict[str, Any], services: Services) -> dict[str, Any]:
         """Return the response to one request."""
+        if event["requestContext"]["http"]["method"] == PREFLIGHT:
+            return {"statusCode": HTTPStatus.NO_CONTENT.value, "headers": {}}
         authorizer = _caller_of(event)
         event = without_prefix(event)
         remember: Any = self.resolver.append_context  # Powertools gives it no types

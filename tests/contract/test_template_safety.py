@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from http_api.front import OPEN
+from http_api.front import OPEN, PREFLIGHT
 from tests.contract.files import template
 
 RESOURCES: dict[str, Any] = template()["Resources"]
@@ -297,7 +297,21 @@ def test_one_function_stands_behind_the_authorizer() -> None:
     integration = integrations["HttpApiIntegration"]
     assert integration["IntegrationUri"] == {"Fn::GetAtt": ["HttpApiFunction", "Arn"]}
     opened = {r["RouteKey"] for r in routes.values() if r["AuthorizationType"] == "NONE"}
-    assert opened == OPEN
+    assert opened == OPEN | {f"{PREFLIGHT} /v1/{{proxy+}}"}
+
+
+def test_a_page_s_preflight_meets_no_authorizer() -> None:
+    """ANY has OPTIONS too, and a browser sends no credential with it."""
+    routes = of_type("AWS::ApiGatewayV2::Route")
+    (any_method,) = [r for r in routes.values() if r["RouteKey"].startswith("ANY /v1/")]
+    own = {f"{PREFLIGHT} {any_method['RouteKey'].partition(' ')[2]}": "HasOrigins"}
+    found = {
+        route["RouteKey"]: RESOURCES[name]["Condition"]
+        for name, route in routes.items()
+        if route["RouteKey"].startswith(PREFLIGHT)
+    }
+    assert found == own
+    assert RESOURCES["HttpApi"]["Properties"]["CorsConfiguration"]["Fn::If"][0] == "HasOrigins"
 
 
 def test_people_cannot_write_their_own_tenant_or_role() -> None:

@@ -733,6 +733,12 @@ def test_nobody_gets_the_same_answer_everywhere(door: tuple[str, str]) -> None:
     assert (answer.status, answer.body["code"]) == (401, "unauthorized")
 
 
+def test_a_browser_s_preflight_needs_no_credential() -> None:
+    http = {"method": "OPTIONS", "path": "/v1/keys"}
+    asked = {"rawPath": http["path"], "requestContext": {"requestId": "r1", "http": http}}
+    assert APP.answer(asked, services())["statusCode"] == 204
+
+
 def test_a_body_never_names_the_tenant() -> None:
     """No model of a request has a field in which a caller could write a tenant."""
     schemas = DOCUMENT["components"]["schemas"]
