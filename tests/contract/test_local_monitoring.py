@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -177,3 +178,15 @@ def test_a_log_group_is_filtered_by_the_field_and_by_the_word(cloud: Cloud) -> N
     assert filtered('"ERROR"') == 2
     with pytest.raises(ClientError, match="InvalidParameterException"):
         filtered("{ $.level }")
+
+
+def test_no_more_points_are_asked_for_than_cloudwatch_gives(cloud: Cloud) -> None:
+    now = datetime.now(UTC)
+    about = {"Namespace": "n", "MetricName": "m", "EndTime": now, "Statistics": ["Sum"]}
+    ask = cloud.client("cloudwatch").get_metric_statistics
+    day = timedelta(days=1)
+    assert ask(**about, StartTime=now - day, Period=60)["Datapoints"] == []
+    with pytest.raises(ClientError, match="2,880 datapoints") as refused:
+        ask(**about, StartTime=now - 2 * day, Period=60)
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterCombination"
+    assert ask(**about, StartTime=now - 2 * day, Period=120)["Datapoints"] == []

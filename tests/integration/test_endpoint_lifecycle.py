@@ -82,6 +82,9 @@ def test_a_call_keeps_an_endpoint(kit: SageMakerKit, lifecycle: SageMakerEndpoin
     assert not lifecycle.last_used(soon, IDLE)
     kit.invoke(lifecycle.name, kit.package("model.tar.gz"))
     assert lifecycle.last_used(soon, IDLE)
+    longest = timedelta(minutes=10080)  # the template's largest EndpointIdleMinutes
+    assert lifecycle.last_used(before_the_call + longest - IDLE, longest)
+    assert not lifecycle.last_used(soon + longest + IDLE, longest)
     lifecycle.delete()
 
 

@@ -1,6 +1,7 @@
 """Create, describe and delete the endpoint: implements domain.ports.endpoint.EndpointLifecycle."""
 
 from datetime import datetime, timedelta
+from math import floor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,6 +34,8 @@ NAMESPACE = "Likeness"
 """Namespace of the metrics that the engine writes (serving_image/serving/metrics.py)."""
 TAGS = dict((APPLICATION, (MADE_BY, ON_DEMAND)))
 """Tags of an endpoint that a function makes."""
+MAX_POINTS = 1440
+"""Points of one GetMetricStatistics request; CloudWatch refuses a request for more."""
 
 
 class Stack:
@@ -188,7 +191,7 @@ class SageMakerEndpointLifecycle:
             Dimensions=self._variant(),
             StartTime=since,
             EndTime=now,
-            Period=60,
+            Period=period_of(within),
             Statistics=["Sum"],
         )
         return any(point["Sum"] > 0 for point in calls["Datapoints"])
@@ -208,6 +211,16 @@ class SageMakerEndpointLifecycle:
                 return None
             raise
         return found
+
+
+def period_of(within: timedelta) -> int:
+    """Return a period in seconds, whole minutes, in which this time has at most MAX_POINTS.
+
+    >>> period_of(timedelta(hours=1)), period_of(timedelta(days=7))
+    (60, 480)
+    """
+    minutes = within / timedelta(minutes=1)
+    return 60 * (floor(minutes / MAX_POINTS) + 1)
 
 
 def _touched(endpoint: dict[str, Any], since: datetime) -> bool:

@@ -3,6 +3,7 @@
 import contextvars
 import threading
 from collections.abc import Callable
+from math import ceil
 
 from ministack.core.responses import error_response_json
 from ministack.services import cloudwatch, cloudwatch_logs
@@ -11,6 +12,9 @@ from local.cloud.monitoring import alarms, embedded_metrics, json_patterns
 from local.cloud.typing_aliases import Json, Stock
 
 Matcher = Callable[[str], bool]
+
+MAX_POINTS = 1440
+"""Points of one GetMetricStatistics request."""
 
 
 def install() -> None:
@@ -23,6 +27,7 @@ def install() -> None:
     )
     cloudwatch_logs._filter_log_events = _refusing_patterns(cloudwatch_logs._filter_log_events)
     cloudwatch._evaluate_alarm = alarms.evaluate
+    cloudwatch._get_metric_statistics = _limited(cloudwatch._get_metric_statistics)
 
 
 def _with_metrics(append: Callable[[Stock, list[Json]], None]) -> Callable[..., None]:
@@ -58,5 +63,27 @@ def _refusing_patterns(handle: Callable[[Json], Stock]) -> Callable[[Json], Stoc
             return handle(request)
         except json_patterns.PatternError as error:
             return error_response_json("InvalidParameterException", str(error), 400)
+
+    return handled
+
+
+def _limited(handle: Callable[..., Stock]) -> Callable[..., Stock]:
+    """Refuse a request for more points than CloudWatch gives; stock counts none."""
+
+    def handled(params: Json, sent: Json, is_cbor: bool, is_json: bool = False) -> Stock:
+        names = ("StartTime", "EndTime", "Period")
+        asked = sent if is_cbor or is_json else {n: cloudwatch._p(params, n) for n in names}
+        start, end = (cloudwatch._parse_ts(asked.get(name)) for name in names[:2])
+        if start is not None and end is not None:
+            points = ceil((end - start) / int(asked.get("Period") or 60))
+            if points > MAX_POINTS:
+                reason = (
+                    f"You have requested up to {points:,} datapoints, which exceeds the limit of"
+                    f" {MAX_POINTS:,}. You may reduce the datapoints requested by increasing"
+                    " Period, or decreasing the time range."
+                )
+                code = "InvalidParameterCombination"
+                return cloudwatch._error(code, reason, 400, use_json=is_json, use_cbor=is_cbor)
+        return handle(params, sent, is_cbor, is_json)
 
     return handled
