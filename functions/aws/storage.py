@@ -96,11 +96,16 @@ class S3Storage:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
     def copy(self, source: str, target: str, version_id: str | None = None) -> None:
-        """Copy an object within the bucket; readers see the whole copy or nothing."""
+        """Copy an object, without its tags, within the bucket: readers see all of it or nothing."""
         version = {} if version_id is None else {"VersionId": version_id}
         found = {"Bucket": self._bucket, "Key": source, **version}
         try:
-            self._s3.copy_object(Bucket=self._bucket, Key=target, CopySource=found)
+            self._s3.copy_object(
+                Bucket=self._bucket,
+                Key=target,
+                CopySource=found,
+                TaggingDirective="REPLACE",  # tags need rights of their own; scanners give some
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 raise ObjectMissingError from error

@@ -83,3 +83,14 @@ def test_a_copy_is_whole(storage: Storage) -> None:
     storage.write("staging/x", b"package")
     storage.copy("staging/x", "endpoint/x")
     assert storage.read("endpoint/x", 10) == b"package"
+
+
+@pytest.mark.parametrize("kind", ["cloud", "moto"])
+def test_a_copy_needs_no_right_to_tags(kind: str, request: pytest.FixtureRequest) -> None:
+    """To copy them S3 asks for s3:GetObjectTagging and s3:PutObjectTagging; no role has these."""
+    cloud = request.getfixturevalue(kind)
+    storage, s3 = s3_storage(cloud), cloud.client("s3")
+    bucket = storage.uri("").removeprefix("s3://").strip("/")
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x", Tagging="scanned=clean")
+    storage.copy("a", "b")
+    assert s3.get_object_tagging(Bucket=bucket, Key="b")["TagSet"] == []

@@ -23,7 +23,9 @@ class S3Hub:
     def copy(self, source: str, target: str) -> None:
         """Copy an object of the models bucket into the hub, within S3."""
         bucket, found = self._named(), {"Bucket": self._models, "Key": source}
-        self._s3.copy_object(Bucket=bucket, Key=target, CopySource=found)
+        self._s3.copy_object(
+            Bucket=bucket, Key=target, CopySource=found, TaggingDirective="REPLACE"
+        )
 
     def uri(self, prefix: str) -> str:
         """Return ``s3://bucket/prefix``."""
