@@ -22,6 +22,8 @@ class MemoryEndpointLifecycle:
         self.cloudformations = cloudformations
         """Whether CloudFormation has made the endpoint that exists."""
         self.stack_is_busy = False
+        self.quota_is_zero = False
+        """Whether the account may have no instance of the endpoint's type."""
         self.created = 0
         self.count: int | None = 1
         """Instances; None while the endpoint changes."""
@@ -39,10 +41,13 @@ class MemoryEndpointLifecycle:
     def status(self) -> EndpointStatus:
         return self.now
 
-    def create(self) -> None:
+    def create(self) -> bool:
+        if self.quota_is_zero:
+            return False
         if self.now == "absent":
             self.now, self.cloudformations = "starting", False
             self.created += 1
+        return True
 
     def started(self, moment: datetime) -> None:
         self.now, self.used = "in_service", moment

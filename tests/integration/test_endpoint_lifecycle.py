@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aws.endpoint.lifecycle import HOST_NAMESPACE, SageMakerEndpointLifecycle, Stack
 from aws.endpoint.models import DynamoModels
 from contracts.shared.instances.endpoint_tags import CLOUDFORMATION, MADE_BY
+from contracts.shared.instances.quotas import quota_name, refusal_sentence
 from domain.serving.endpoint import reap, wake
 from domain.serving.growth import LOOKED_AT, Growth, grow
 from tests.cloud import eventually
@@ -86,6 +88,22 @@ def test_a_call_keeps_an_endpoint(kit: SageMakerKit, lifecycle: SageMakerEndpoin
     assert lifecycle.last_used(before_the_call + longest - IDLE, longest)
     assert not lifecycle.last_used(soon + longest + IDLE, longest)
     lifecycle.delete()
+
+
+class Refusing:
+    """A SageMaker client whose account may have so many instances for endpoints."""
+
+    def __init__(self, limit: int) -> None:
+        self.sentence = refusal_sentence(quota_name("ml.g5.xlarge", "endpoint"), limit)
+
+    def create_endpoint(self, **_call: object) -> None:
+        error = {"Code": "ResourceLimitExceeded", "Message": self.sentence}
+        raise ClientError({"Error": error}, "CreateEndpoint")  # type: ignore[typeddict-item]
+
+
+def test_a_quota_of_0_is_final_and_a_quota_in_use_is_waited_for() -> None:
+    assert not SageMakerEndpointLifecycle("x", "c", Refusing(0), None).create()
+    assert SageMakerEndpointLifecycle("x", "c", Refusing(1), None).create()
 
 
 def test_cloudformations_endpoint_is_not_on_demand(kit: SageMakerKit) -> None:

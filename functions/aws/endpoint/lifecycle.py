@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from math import floor
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from aws import settings
@@ -15,6 +16,9 @@ from contracts.shared.instances.endpoint_tags import (
     ON_DEMAND,
     is_made_on_demand,
 )
+from contracts.shared.instances.quotas import MAX_SENTENCE, quota_in
+
+_logger = Logger(child=True)
 
 _STATUS: dict[str, EndpointStatus] = {
     "Creating": "starting",
@@ -100,8 +104,8 @@ class SageMakerEndpointLifecycle:
         """Return whether CloudFormation changes the stack now; False where no stack is known."""
         return self._stack is not None and self._stack.changes()
 
-    def create(self) -> None:
-        """Start the endpoint; do nothing when it exists already."""
+    def create(self) -> bool:
+        """Start the endpoint; see the Protocol."""
         try:
             self._sagemaker.create_endpoint(
                 EndpointName=self.name,
@@ -109,8 +113,14 @@ class SageMakerEndpointLifecycle:
                 Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
             )
         except ClientError as error:
-            if "existing endpoint" not in error.response["Error"]["Message"]:
+            sentence = error.response["Error"]["Message"]
+            if error.response["Error"]["Code"] == "ResourceLimitExceeded":
+                _logger.warning("endpoint refused", sentence=sentence[:MAX_SENTENCE])
+                quota = quota_in(sentence)
+                return quota is None or quota.limit > 0
+            if "existing endpoint" not in sentence:
                 raise
+        return True
 
     def delete(self) -> None:
         """Delete the endpoint; do nothing when it is gone already."""

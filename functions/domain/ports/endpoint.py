@@ -26,8 +26,11 @@ class EndpointLifecycle(Protocol):
         """Return whether CloudFormation changes the stack now, and perhaps the endpoint with it."""
         ...
 
-    def create(self) -> None:
-        """Start the endpoint; do nothing when it exists already."""
+    def create(self) -> bool:
+        """Start the endpoint, if it does not exist; False: the account may have none of its type.
+
+        Where the account's instances are all in use, nothing starts either: a later call may do it.
+        """
         ...
 
     def delete(self) -> None:

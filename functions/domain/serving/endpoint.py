@@ -35,7 +35,10 @@ class EndpointStaysError(Exception):
 
 
 def wake(lifecycle: EndpointLifecycle, now: datetime) -> EndpointStatus:
-    """Create the endpoint if it is on demand and absent; return its status."""
+    """Create the endpoint if it is on demand and absent; return its status.
+
+    ``absent`` afterwards: CloudFormation owns it, or the account's quota for its type is 0.
+    """
     status = lifecycle.status()
     if not lifecycle.on_demand or status not in {"absent", "failed"}:
         return status
@@ -46,8 +49,7 @@ def wake(lifecycle: EndpointLifecycle, now: datetime) -> EndpointStatus:
             return "failed"
         lifecycle.delete()
         return "deleting"
-    lifecycle.create()
-    return "starting"
+    return "starting" if lifecycle.create() else "absent"
 
 
 def reap(lifecycle: EndpointLifecycle, idle: timedelta, now: datetime) -> bool:

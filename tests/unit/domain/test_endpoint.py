@@ -45,6 +45,12 @@ def test_an_absent_endpoint_is_started_once() -> None:
     assert (wake(lifecycle, NOON), wake(lifecycle, NOON)) == ("starting", "starting")
 
 
+def test_an_account_without_quota_gets_none() -> None:
+    lifecycle = MemoryEndpointLifecycle()
+    lifecycle.quota_is_zero = True
+    assert (wake(lifecycle, NOON), lifecycle.created) == ("absent", 0)
+
+
 def test_one_that_failed_makes_room_for_a_new_one_after_a_rest() -> None:
     lifecycle = MemoryEndpointLifecycle(status="failed", used=NOON)
     just_before = NOON + FAILURE_PAUSE - timedelta(seconds=1)
