@@ -225,7 +225,8 @@ FAULTS = (
     before("quota 0 for spot by request", "quota_spot_choice_zero", do=quota(SPOT, 0)),
     before("quota 0 for the endpoint", "quota_endpoint_zero", do=quota(ENDPOINT, 0)),
     before("quota 2 for three instances", "quota_endpoint_low",
-           given={"EndpointMaxInstances": "3"}),
+           given={"EndpointMaxInstances": "3"}, do=quota(ENDPOINT, 2)),
+    before("a quota that holds no update", "quota_endpoint_update", do=quota(ENDPOINT, 1)),
     before("one training instance of any type", "quota_total_low",
            do=quota("Number of instances across all training jobs", 1)),
     before("no instance for endpoints", "quota_total_low",
@@ -484,6 +485,11 @@ FAULTS = (
     Fault("an endpoint on another type", "endpoint_other_instance",
           lambda memory: memory.config["ProductionVariants"][0].update(
               InstanceType="ml.g4dn.xlarge")),
+    Fault("a growing endpoint on another type", "endpoint_type_held",
+          lambda memory: memory.config["ProductionVariants"][0].update(
+              InstanceType="ml.g4dn.xlarge"), given={"EndpointMaxInstances": "2"}),
+    Fault("logs of trainings without an end", "logs_kept_for_ever",
+          put(log_groups=["/aws/sagemaker/TrainingJobs"], ending_log_groups=[])),
     Fault("an endpoint of SageMaker's default driver", "endpoint_other_ami",
           lambda memory: memory.config["ProductionVariants"][0].pop("InferenceAmiVersion")),
     Fault("a tag that was moved", "endpoint_image_moved",

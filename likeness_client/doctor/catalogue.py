@@ -247,6 +247,14 @@ CATALOGUE: dict[str, Entry] = {
         "The quota '{name}' is {value}, but the endpoint may have {wanted} instances. {request}",
         QUOTA,
     ),
+    "quota_endpoint_update": Entry(
+        WARNING,
+        "An update of the endpoint needs more instances than the account may have",
+        "SageMaker starts an update's instances beside the old ones, and takes those away when the"
+        " new ones answer. The quota '{name}' is {value}; an update may need {wanted}. Without them"
+        " it is undone. {request}",
+        QUOTA,
+    ),
     "quota_total_low": Entry(
         ERROR,
         "The account may use fewer instances at once than the stack",
@@ -940,12 +948,28 @@ CATALOGUE: dict[str, Entry] = {
         "{subject} runs on {found}; EndpointInstanceType is {expected}.",
         DEPLOY + "EndpointInstanceType={expected}",
     ),
+    "endpoint_type_held": Entry(
+        ERROR,
+        "A growing endpoint cannot change its instance type",
+        "{subject} runs on {found}; EndpointInstanceType is {expected}. SageMaker refuses another"
+        " type while Application Auto Scaling knows the endpoint, and the deployment is undone.",
+        DEPLOY + "EndpointMaxInstances=1 EndpointInstanceType={found}  # then the type, then the"
+        " larger EndpointMaxInstances, each in a deployment of its own",
+    ),
     "endpoint_other_ami": Entry(
         ERROR,
         "The endpoint starts with another driver",
         "{subject} starts with {found} (NVIDIA driver {driver}); InferenceAmiVersion is"
         " {expected}.",
         DEPLOY + "InferenceAmiVersion={expected}",
+    ),
+    "logs_kept_for_ever": Entry(
+        WARNING,
+        "SageMaker's logs are kept for ever",
+        "SageMaker made the log group {subject} without an end, and LogRetentionDays is for the"
+        " stack's own groups. Ids of models stay in it, and its storage is paid.",
+        "aws logs put-retention-policy --region {region} --log-group-name {subject}"
+        " --retention-in-days {days}",
     ),
     # ---- training ---------------------------------------------------------------------------
     "training_refused": Entry(

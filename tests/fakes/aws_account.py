@@ -68,7 +68,7 @@ def instance_quotas() -> dict[str, float]:
         "ml.g5.2xlarge for training job usage": 4,
         "ml.g5.2xlarge for spot training job usage": 4,
         "ml.g5.2xlarge for training warm pool usage": 4,
-        "ml.g5.xlarge for endpoint usage": 2,
+        "ml.g5.xlarge for endpoint usage": 4,
         "Longest run time for a training job": 432000,
         "Number of instances across all training jobs": 4,
         "Number of instances across active endpoints": 4,
@@ -252,6 +252,9 @@ class Memory:
     policies: set[str] = field(default_factory=lambda: {STRICT["PermissionsBoundaryArn"]})
     denied_role_actions: set[str] = field(default_factory=set)
     log_groups: list[str] = field(default_factory=list)
+    """Groups that keep their lines for ever."""
+    ending_log_groups: list[str] = field(default_factory=lambda: ["/aws/sagemaker/TrainingJobs"])
+    """Groups that somebody has given an end."""
     drifts: list[Answer] = field(default_factory=list)
     drift_status: str = "DETECTION_COMPLETE"
     resources: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -902,7 +905,9 @@ def s3_get_bucket_policy(memory: Memory, asked: Answer) -> Answer:
 @answers("logs")
 def logs_describe_log_groups(memory: Memory, asked: Answer) -> Answer:
     prefix = asked["logGroupNamePrefix"]
-    return {"logGroups": [{"logGroupName": n} for n in memory.log_groups if n.startswith(prefix)]}
+    groups = [{"logGroupName": name} for name in memory.log_groups]
+    ending = [{"logGroupName": n, "retentionInDays": 30} for n in memory.ending_log_groups]
+    return {"logGroups": [g for g in groups + ending if g["logGroupName"].startswith(prefix)]}
 
 
 @answers("stepfunctions")

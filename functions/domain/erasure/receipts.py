@@ -160,6 +160,7 @@ def expiring(elsewhere: KeptElsewhere, now: datetime) -> Iterator[ExpiringStore]
         yield ExpiringStore(store=store, holds=holds, gone_at=(now + after).isoformat())
     for store, holds, is_there in (
         ("SageMaker's training job records", "ids, settings without prompts", True),
+        ("SageMaker's logs of trainings and of the endpoint", "ids", True),
         ("runs in MLflow", "ids of jobs, settings and scores", elsewhere.mlflow),
         ("CloudTrail's data events", "keys of objects, with file names", elsewhere.data_events),
     ):

@@ -109,6 +109,7 @@ CHECKS = (
     Check("stack_keys", keys.check_stack_keys, deployed=True),
     Check("endpoint", endpoint.check_endpoint, deployed=True),
     Check("endpoint_model", endpoint.check_model, deployed=True),
+    Check("sagemaker_logs", endpoint.check_logs, deployed=True),
     Check("refusals", queue.check_refusals, deployed=True),
     Check("drift", stack.check_drift, deployed=True),
 )

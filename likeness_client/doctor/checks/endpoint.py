@@ -14,6 +14,7 @@ from likeness_client.doctor.deployment import Deployment
 from likeness_client.doctor.finding import Finding
 
 CONFIG, MODEL = "ServingEndpointConfig", "ServingModel"
+TRAINING_LOGS, ENDPOINT_LOGS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints/"
 BROKEN = {"Failed", "OutOfService", "UpdateRollbackFailed"}
 
 
@@ -103,8 +104,26 @@ def check_model(deployment: Deployment, account: Account) -> Iterator[Finding]:
         expected = deployment.value("EndpointInstanceType")
         if variant.get("InstanceType", expected) != expected:
             found = variant["InstanceType"]
-            yield find(deployment, "endpoint_other_instance", name, found=found, expected=expected)
+            code = "endpoint_type_held" if grows(deployment) else "endpoint_other_instance"
+            yield find(deployment, code, name, found=found, expected=expected)
         yield from check_ami(deployment, variant)
+
+
+def grows(deployment: Deployment) -> bool:
+    """Return whether Application Auto Scaling knows the deployed endpoint."""
+    return bool(deployment.resources.get("EndpointScalingTarget"))
+
+
+def check_logs(deployment: Deployment, account: Account) -> Iterator[Finding]:
+    """Find log groups that SageMaker has made and that keep their lines for ever."""
+    days = deployment.value("LogRetentionDays")
+    for name in (TRAINING_LOGS, f"{ENDPOINT_LOGS}{name_of(deployment)}"):
+        groups = account.ask_all(
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name
+        )
+        for group in groups:
+            if group["logGroupName"] == name and "retentionInDays" not in group:
+                yield find(deployment, "logs_kept_for_ever", name, days=days)
 
 
 def check_ami(deployment: Deployment, variant: dict[str, Any]) -> Iterator[Finding]:

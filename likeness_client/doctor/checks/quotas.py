@@ -71,6 +71,7 @@ def check_quotas(deployment: Deployment, account: Account) -> Iterator[Finding]:
             )
         elif quota.value < need.wanted:
             yield too_small(deployment, account, need, quota)
+    yield from check_update(deployment, account, quotas)
     yield from check_totals(deployment, account, quotas)
     yield from check_runtime(deployment, account, quotas.get(RUNTIME_QUOTA))
 
@@ -91,8 +92,7 @@ def needs_of(deployment: Deployment) -> Iterator[Need]:
     if deployment.number("KeepAliveSeconds") > 0:
         yield Need(training, "training warm pool", jobs, "TrainingInstanceType", refused=False)
     if deployment.holds("HasEndpoint"):
-        bounds = ("EndpointMinInstances", "EndpointMaxInstances")
-        instances = int(max(deployment.number(name, 1) for name in bounds))
+        instances = endpoint_instances(deployment)
         yield Need(
             deployment.value("EndpointInstanceType"), "endpoint", instances, "EndpointInstanceType"
         )
@@ -144,6 +144,35 @@ def described(quota: Quota) -> str:
     """Return a quota in Service Quotas' own words, where AWS refuses nothing."""
     words = f": {quota.description}" if quota.description else ""
     return f"{quota.name} ({quota.code}){words}"
+
+
+def check_update(
+    deployment: Deployment, account: Account, quotas: Mapping[str, Quota]
+) -> Iterator[Finding]:
+    """Find a quota that is enough for the endpoint, and not for its update by CloudFormation."""
+    if not deployment.holds("EndpointStays"):
+        return
+    instances = endpoint_instances(deployment)
+    wanted = 2 * instances
+    instance_type = deployment.value("EndpointInstanceType")
+    quota = quotas.get(quota_name(instance_type, "endpoint"))
+    if quota is not None and instances <= quota.value < wanted:
+        yield find(
+            deployment,
+            "quota_endpoint_update",
+            instance_type,
+            name=quota.name,
+            quota_code=quota.code,
+            value=quota.value,
+            wanted=wanted,
+            request=open_request(account, quota),
+        )
+
+
+def endpoint_instances(deployment: Deployment) -> int:
+    """Return the largest number of instances that the endpoint may have."""
+    bounds = ("EndpointMinInstances", "EndpointMaxInstances")
+    return int(max(deployment.number(name, 1) for name in bounds))
 
 
 def check_totals(
