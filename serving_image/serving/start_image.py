@@ -1,6 +1,5 @@
 """Decodes the image that a picture starts from, and its mask; fits both to the picture."""
 
-import binascii
 import io
 from collections.abc import Callable
 from hashlib import sha256
@@ -12,7 +11,7 @@ from contracts.documents.picture import MAX_IMAGE_BYTES, MAX_MASK_BYTES
 from contracts.shared.limits import MAX_START_IMAGE_PIXELS
 from contracts.shared.pictures.colour import to_srgb
 from contracts.shared.pictures.sent_image import base64_of, decode_sent
-from contracts.shared.pictures.upright import turn_upright
+from contracts.shared.pictures.upright import UNREADABLE, turn_upright
 from serving.output.pictures_bucket import NoPictureError
 from serving.picture_error import PictureError
 from serving.picture_request import StartImage
@@ -66,7 +65,7 @@ def decode_image(
         raise PictureError("invalid_argument", text) from None
     except OverflowError:
         raise PictureError("invalid_argument", f"{name}: at most {size}") from None
-    except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (*UNREADABLE, Image.DecompressionBombError):
         text = f"{name}: not the base64 of a complete PNG or JPEG file"
         raise PictureError("invalid_argument", text) from None
 

@@ -13,7 +13,7 @@ from contracts.documents.api.verification import WatermarkStated
 from contracts.marks import credentials, watermark
 from contracts.marks.certificates import root_pem, signing_serial
 from contracts.shared.pictures.mark_keys import MarkSecret, reading_keys, task_reading_keys
-from contracts.shared.pictures.upright import turn_upright
+from contracts.shared.pictures.upright import UNREADABLE, turn_upright
 
 FORMATS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}
 KINDS = {**FORMATS, "MPO": "jpeg"}
@@ -129,7 +129,7 @@ def open_picture(file: bytes) -> tuple[Image.Image, str]:
             return turn_upright(image).convert("RGB"), KINDS[str(image.format)]
     except Image.DecompressionBombError:
         raise UnreadablePictureError(TOO_LARGE) from None
-    except (OSError, ValueError, SyntaxError):
+    except UNREADABLE:
         message = "the file is no complete PNG, JPEG or WebP picture"
         raise UnreadablePictureError(message) from None
 

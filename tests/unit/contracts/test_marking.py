@@ -268,6 +268,20 @@ def test_what_is_no_picture_is_an_error(file: bytes) -> None:
         verifying.verify(file, SECRET)
 
 
+@pytest.mark.parametrize(
+    ("kind", "data"), [(b"gAMA", b"\0"), (b"tRNS", b"\0"), (b"iCCP", b""), (b"cHRM", b"\0")]
+)
+def test_a_chunk_that_is_too_short_is_a_damaged_picture(kind: bytes, data: bytes) -> None:
+    """Pillow raises struct.error and IndexError there."""
+    file = io.BytesIO()
+    (exif := Image.Exif())[0x0112] = 6  # else Pillow looks for it at the end, where nothing raises
+    picture(16).save(file, "PNG", exif=exif)
+    head, end = file.getvalue()[:-12], file.getvalue()[-12:]
+    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    with pytest.raises(verifying.UnreadablePictureError):
+        verifying.open_picture(head + chunk + end)
+
+
 def test_a_telephone_s_jpeg_with_a_second_picture_in_it_is_read() -> None:
     """Pillow calls it MPO, not JPEG."""
     file = io.BytesIO()

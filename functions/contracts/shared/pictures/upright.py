@@ -1,6 +1,11 @@
-"""Turns a picture upright, as its EXIF data says, however broken the rest of them is."""
+"""Turns a picture upright, as its EXIF data says, however broken the rest of the file is."""
+
+import struct
 
 from PIL import Image
+
+UNREADABLE = (OSError, ValueError, SyntaxError, LookupError, struct.error)
+"""What Pillow raises for a damaged file; the last two for a chunk of a PNG that is too short."""
 
 ORIENTATION = 0x0112
 """The EXIF tag."""
