@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 import urllib.request
@@ -31,6 +32,9 @@ from local.cloud.typing_aliases import Stock
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+PORT_CONSTANTS = frozenset({"_PORT", "_GATEWAY_PORT", "_MINISTACK_PORT"})
+"""Where ministack's modules keep the server's port."""
+
 START_SECONDS = 180
 """A busy machine imports ministack in half a minute; a server that has died is not waited for."""
 STOP_SECONDS = 15
@@ -175,7 +179,20 @@ def _prepare(port: int) -> Stock:
     )
     if not _installed:
         _installed.append(import_module("local.cloud.plugin").install())
+    _tell_port(port)
     return _installed[0]
+
+
+def _tell_port(port: int) -> None:
+    """Replace the port that ministack's modules kept when an earlier server imported them.
+
+    They write it into addresses that are called back: with the earlier port, no custom resource
+    ever got its answer, and its stack stood still.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ministack."):
+            for constant in PORT_CONSTANTS & vars(module).keys():
+                setattr(module, constant, str(port))
 
 
 def _listen(app: Stock, port: int, stop: threading.Event) -> None:

@@ -123,18 +123,23 @@ def _worker_of(cloud: Cloud) -> int:
     return int(answer["Payload"].read())
 
 
-def test_a_second_server_in_one_process_starts_empty() -> None:
+def test_a_second_server_in_one_process_starts_empty_and_is_called_back_at_its_own_port() -> None:
     program = """
+import sys
 from local.cloud.server import serve
 for _ in range(2):
     with serve() as cloud:
         buckets = cloud.client("s3").list_buckets()["Buckets"]
         print(len(buckets))
         cloud.client("s3").create_bucket(Bucket="one")
+        custom_resource = sys.modules["ministack.services.cloudformation.custom_resource"]
+        print(f":{cloud.port}/" in custom_resource._response_url("token"))
+        topics = sys.modules["ministack.services.sns"]
+        print(topics._PORT == str(cloud.port))
 """
     line = [sys.executable, "-c", program]
     run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert run.stdout.split() == ["0", "0"], run.stderr
+    assert run.stdout.split() == ["0", "True", "True"] * 2, run.stderr
 
 
 def test_it_listens_on_the_loopback_only(cloud: Cloud) -> None:
