@@ -905,8 +905,10 @@ def s3_get_bucket_policy(memory: Memory, asked: Answer) -> Answer:
 @answers("logs")
 def logs_describe_log_groups(memory: Memory, asked: Answer) -> Answer:
     prefix = asked["logGroupNamePrefix"]
-    groups = [{"logGroupName": name} for name in memory.log_groups]
-    ending = [{"logGroupName": n, "retentionInDays": 30} for n in memory.ending_log_groups]
+    groups: list[Answer] = [{"logGroupName": name} for name in memory.log_groups]
+    ending: list[Answer] = [
+        {"logGroupName": n, "retentionInDays": 30} for n in memory.ending_log_groups
+    ]
     return {"logGroups": [g for g in groups + ending if g["logGroupName"].startswith(prefix)]}
 
 

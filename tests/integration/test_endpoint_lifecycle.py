@@ -98,7 +98,7 @@ class Refusing:
 
     def create_endpoint(self, **_call: object) -> None:
         error = {"Code": "ResourceLimitExceeded", "Message": self.sentence}
-        raise ClientError({"Error": error}, "CreateEndpoint")  # type: ignore[typeddict-item]
+        raise ClientError({"Error": error}, "CreateEndpoint")
 
 
 def test_a_quota_of_0_is_final_and_a_quota_in_use_is_waited_for() -> None:
