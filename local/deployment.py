@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ SOURCES = (
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+LOG_LINES = 12
 STALL_SECONDS = 600
 """Without an event of the stack. A busy machine takes minutes to load the base on the endpoint."""
 
@@ -92,7 +94,8 @@ def deploy(
         overrides: parameters.
 
     Raises:
-        DeploymentError: the message lists the failed resources and their reasons.
+        DeploymentError: the message lists the failed resources and their reasons, for an endpoint
+            with its container's last words.
     """
     packaged = _package(cloud, root)
     if profile is not None:
@@ -114,7 +117,10 @@ def deploy(
         ChangeSetName=change["Id"], WaiterConfig={"Delay": 1}
     )
     client.execute_change_set(ChangeSetName=change["Id"])
-    return _outputs(_wait(client, stack))
+    try:
+        return _outputs(_wait(client, stack))
+    except DeploymentError as error:
+        raise DeploymentError(f"{error}{last_words(cloud, str(error))}") from error
 
 
 @contextmanager
@@ -239,6 +245,21 @@ def _failures(client: Any, stack: str) -> Iterator[str]:
     for event in _events(client, stack):
         if "FAILED" in event["ResourceStatus"]:
             yield f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason')}"
+
+
+def last_words(cloud: Cloud, reasons: str) -> str:
+    """Return the last lines of the containers whose endpoints these reasons name."""
+    logs = cloud.client("logs")
+    said = []
+    for endpoint in dict.fromkeys(re.findall(r"Endpoint (\S+) failed", reasons)):
+        group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        try:
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            lines = [event["message"] for page in pages for event in page["events"]]
+        except logs.exceptions.ResourceNotFoundException:
+            lines = []
+        said += [f"\nthe end of the log {group}:", *(lines[-LOG_LINES:] or ["(nothing)"])]
+    return "\n".join(said)
 
 
 def _outputs(stack: dict[str, Any]) -> dict[str, str]:

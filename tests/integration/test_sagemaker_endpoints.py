@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from sagemaker.core.resources import Endpoint
 
 from contracts.shared.limits import MAX_PAYLOAD_BYTES
+from local import deployment
+from local.sagemaker.hosting.instance import STARTS
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import SERVER, restore_defaults, tar_gz
 
@@ -275,12 +277,22 @@ def test_an_endpoint_whose_container_cannot_start_fails(kit: SageMakerKit) -> No
     described = kit.wait_for_endpoint(name)
     assert described["EndpointStatus"] == "Failed"
     assert "did not pass the ping health check" in described["FailureReason"]
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    assert kit.log_lines(group, "AllTraffic/") == ["no base model"] * STARTS
+    told = deployment.last_words(kit.cloud, f"ServingEndpoint: Endpoint {name} failed: it ended.")
+    assert told.split("\n")[1:] == [f"the end of the log {group}:", *["no base model"] * STARTS]
     assert refusal(kit, name, "x.tar.gz")["Error"]["Code"] == "ValidationError"
     with pytest.raises(ClientError, match="Cannot create already existing endpoint"):
         kit.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     remove(kit, name)
     with pytest.raises(ClientError, match="Could not find endpoint"):
         kit.sagemaker.describe_endpoint(EndpointName=name)
+
+
+def test_a_container_that_ends_while_it_starts_is_started_again(kit: SageMakerKit) -> None:
+    endpoint = kit.endpoint(STARTS_AT=str(STARTS))
+    assert kit.wait_for_endpoint(endpoint)["EndpointStatus"] == "InService"
+    remove(kit, endpoint)
 
 
 def test_models_and_configurations_are_checked(kit: SageMakerKit) -> None:

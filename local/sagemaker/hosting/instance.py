@@ -29,6 +29,9 @@ LOWEST_PORT, EPHEMERAL_PORTS = 20_000, 32_768
 STARTUP_SECONDS = 600
 STOP_SECONDS = 10
 PING_EVERY = 0.1
+STARTS = 3
+"""SageMaker starts a container that ends again and again until its time is up; here that would keep
+whoever waits for ten minutes, and what a second start does not mend, a tenth seldom does."""
 
 
 class Instance:
@@ -66,20 +69,26 @@ class Instance:
         """Return when the container answers /ping.
 
         Raises:
-            ContainerFault: the container ended, or did not answer in time.
+            ContainerFault: the container ended at every start, or did not answer in time.
         """
         self._launch()
-        deadline = time.monotonic() + self._startup
+        starts, deadline = 1, time.monotonic() + self._startup
         while not self._calls.ping():
             self._logs.ship()
             ended = self._container is None or self._container.status() is not None
-            if ended or self._stopped or time.monotonic() >= deadline:
+            late = self._stopped or time.monotonic() >= deadline
+            if late or (ended and starts == STARTS):
                 self.stop()
+                self._logs.ship(last=True)
                 raise ContainerFault(
                     f"The primary container for production variant {self.variant} did not pass "
                     "the ping health check. Please check CloudWatch logs for this endpoint."
                 )
+            if ended:
+                self._launch()
+                starts += 1
             self._wakeup.wait(PING_EVERY)
+            self._wakeup.clear()
         self.healthy = True
         host.in_background("endpoint-instance", self._supervise)
 
