@@ -250,7 +250,7 @@ def _failures(client: Any, stack: str) -> Iterator[str]:
 def last_words(cloud: Cloud, reasons: str) -> str:
     """Return the last lines of the containers whose endpoints these reasons name."""
     logs = cloud.client("logs")
-    said = []
+    lines_of_all: list[str] = []
     for endpoint in dict.fromkeys(re.findall(r"Endpoint (\S+) failed", reasons)):
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
         try:
@@ -258,8 +258,8 @@ def last_words(cloud: Cloud, reasons: str) -> str:
             lines = [event["message"] for page in pages for event in page["events"]]
         except logs.exceptions.ResourceNotFoundException:
             lines = []
-        said += [f"\nthe end of the log {group}:", *(lines[-LOG_LINES:] or ["(nothing)"])]
-    return "\n".join(said)
+        lines_of_all += [f"\nthe end of the log {group}:", *(lines[-LOG_LINES:] or ["(nothing)"])]
+    return "\n".join(lines_of_all)
 
 
 def _outputs(stack: dict[str, Any]) -> dict[str, str]:

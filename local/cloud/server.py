@@ -179,11 +179,11 @@ def _prepare(port: int) -> Stock:
     )
     if not _installed:
         _installed.append(import_module("local.cloud.plugin").install())
-    _tell_port(port)
+    _set_port(port)
     return _installed[0]
 
 
-def _tell_port(port: int) -> None:
+def _set_port(port: int) -> None:
     """Replace the port that ministack's modules kept when an earlier server imported them.
 
     They write it into addresses that are called back: with the earlier port, no custom resource

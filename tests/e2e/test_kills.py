@@ -62,6 +62,7 @@ def test_a_lambda_worker_that_is_killed_at_work_is_called_again(stack: Stack) ->
     assert "Runtime.ExitError" in stack.failures(execution)
 
 
+@pytest.mark.thorough
 def test_a_trainer_that_is_killed_goes_on_from_its_checkpoint(stack: Stack) -> None:
     stack.upload("trainer-killed", photos(22), SMALL | {"max_train_steps": 300})
     eventually(lambda: has_checkpoint(stack, "trainer-killed"))

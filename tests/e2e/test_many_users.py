@@ -19,6 +19,7 @@ def queue_is_held(stack: Stack) -> Iterator[None]:
         yield
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("queue_is_held")
 def test_users_that_wait_together_are_trained_in_one_step(stack: Stack) -> None:
     for seed, upload in enumerate(UPLOADS):

@@ -6,6 +6,8 @@ The next one has several GPUs: two processes train its adapter.
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from contracts.base import BaseCard
 from contracts.documents.class_images import ClassImageSet, class_image_key, orders_of
 from contracts.documents.training import TrainingResult
@@ -44,6 +46,7 @@ def images_trained(stack: Stack, upload: str) -> int | None:
     return None if metrics is None else metrics.images
 
 
+@pytest.mark.thorough
 def test_class_images_are_made_by_the_first_job_and_given_to_the_second_of_two_processes(
     stack: Stack, base: Path
 ) -> None:

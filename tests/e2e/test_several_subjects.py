@@ -87,6 +87,7 @@ def refiner_beside_the_base(stack: Stack) -> Iterator[None]:
         s3.delete_object(Bucket=BASES_BUCKET, Key=prefix + file)
 
 
+@pytest.mark.thorough
 def test_two_people_in_one_adapter_each_drawn_by_their_word(stack: Stack, captioner: Path) -> None:
     stack.upload("family", FILES, REQUEST)
     execution = stack.execution("family")

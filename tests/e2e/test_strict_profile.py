@@ -57,6 +57,7 @@ def deployed(stack: Stack) -> Iterator[Deployed]:
     delete(cloud, NAME, outputs)
 
 
+@pytest.mark.thorough
 def test_an_upload_goes_through_the_strict_stack(deployed: Deployed) -> None:
     stack = deployed.stack
     stack.upload("strict", photos(91), SMALL)

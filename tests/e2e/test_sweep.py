@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from contracts.documents.sweep import SweepReport
 from contracts.documents.training import TrainingResult
 from contracts.shared import layout
@@ -11,6 +13,7 @@ from tests.e2e.stack import SMALL, Stack, job_of, photos
 SECRET = "anna-schmidt"
 
 
+@pytest.mark.thorough
 def test_a_small_grid_ends_in_one_model_and_one_message(stack: Stack, tmp_path: Path) -> None:
     request = SMALL | {"instance_prompt": f"a photo of sks {SECRET}", "max_cost_usd": 50}
     files = {f"{SECRET}-{name}": body for name, body in photos(51).items()}

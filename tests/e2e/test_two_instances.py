@@ -17,6 +17,7 @@ from tests.e2e.test_takedown import marked, report
 TAKEDOWN_SECONDS = 60
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_training")
 def test_both_instances_answer_and_refuse_and_forget_a_model(stack: Stack) -> None:
     with two_instances(stack):

@@ -22,6 +22,9 @@ REQUEST = SMALL | {"learning_rate": 0.05, "rank": 4}
 """A request whose two steps change the pictures of an untrained base."""
 
 
+pytestmark = pytest.mark.thorough
+
+
 @pytest.fixture(scope="module")
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained Z-Image of 64 pixels without floors."""

@@ -279,8 +279,8 @@ def test_an_endpoint_whose_container_cannot_start_fails(kit: SageMakerKit) -> No
     assert "did not pass the ping health check" in described["FailureReason"]
     group = f"/aws/sagemaker/Endpoints/{name}"
     assert kit.log_lines(group, "AllTraffic/") == ["no base model"] * STARTS
-    told = deployment.last_words(kit.cloud, f"ServingEndpoint: Endpoint {name} failed: it ended.")
-    assert told.split("\n")[1:] == [f"the end of the log {group}:", *["no base model"] * STARTS]
+    output = deployment.last_words(kit.cloud, f"ServingEndpoint: Endpoint {name} failed: it ended.")
+    assert output.split("\n")[1:] == [f"the end of the log {group}:", *["no base model"] * STARTS]
     assert refusal(kit, name, "x.tar.gz")["Error"]["Code"] == "ValidationError"
     with pytest.raises(ClientError, match="Cannot create already existing endpoint"):
         kit.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)

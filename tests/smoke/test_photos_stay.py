@@ -109,6 +109,7 @@ def test_no_file_of_a_training_contains_a_photo(base: Path, tmp_path: Path) -> N
     assert leaks_of(job_dir, search) == {}
 
 
+@pytest.mark.thorough
 def test_no_file_of_a_multi_user_training_contains_a_photo(base: Path, tmp_path: Path) -> None:
     job_dir = JobDir(tmp_path / "job", base)
     job_dir.set_hyperparameters(users_per_step="2")

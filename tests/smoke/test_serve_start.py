@@ -96,6 +96,7 @@ def test_ping_waits_for_the_base_and_nothing_is_left_behind(base: Path, tmp_path
     wait_until_gone(stubs)
 
 
+@pytest.mark.thorough
 def test_an_sd1_base_serves_too(base: Path, tmp_path: Path) -> None:
     kit.make_adapter(tmp_path / "adapter", base)
     user = kit.pack_user(tmp_path, 1, tmp_path / "adapter")
@@ -105,6 +106,7 @@ def test_an_sd1_base_serves_too(base: Path, tmp_path: Path) -> None:
     assert abs(changed - bare).max() > 5
 
 
+@pytest.mark.thorough
 def test_models_come_and_go_while_others_are_awaited(base: Path, tmp_path: Path) -> None:
     """Without repository_lock.c the server crashes in one of three runs with these tunables.
 

@@ -18,7 +18,7 @@ pytest.importorskip("diffusers")
 from tests.smoke import serving_kit as kit
 from tests.smoke.test_serving import ONE_STEP_OF_255, difference, draw_with_diffusers
 
-pytestmark = [pytest.mark.serving, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.serving, pytest.mark.thorough, pytest.mark.filterwarnings("ignore")]
 
 USERS = 2
 

@@ -160,6 +160,12 @@ def spacing_of(sampler: str) -> str:
     return next((end for end in SPACINGS if end and sampler.endswith(end)), "")
 
 
+@pytest.mark.parametrize(
+    "sides",
+    ["sdxl", *(pytest.param(other, marks=pytest.mark.thorough) for other in ("sd1", "sd2"))],
+    indirect=True,
+    scope="module",
+)
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_every_sampler_draws_in_one_pass_with_others_as_diffusers_does(
     sides: BothSides, spacing: str

@@ -293,6 +293,7 @@ def test_the_front_starts_again_and_its_requests_are_dropped(
     assert server.draw(user).status == 200
 
 
+@pytest.mark.thorough
 def test_where_triton_can_never_unload_a_model_the_container_ends(
     base: Path, adapter: Path, tmp_path: Path, at_once: ThreadPoolExecutor
 ) -> None:

@@ -198,6 +198,7 @@ def test_a_base_without_memory_is_a_507_until_it_has_some_again(
     assert server.base_pid() == pid
 
 
+@pytest.mark.thorough
 def test_a_base_killed_in_flight_is_restarted_and_draws(
     server: kit.Server, users: list[kit.User]
 ) -> None:

@@ -58,7 +58,7 @@ def test_two_processes_train_what_one_trains_with_twice_the_accumulation_steps(
     assert max(float(own[key].abs().max()) for key in moved) > 1e-4
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.thorough)])
 def test_what_is_trained_is_what_was_planned(tmp_path: Path, workers: int) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
@@ -147,6 +147,7 @@ def test_a_host_takes_the_share_that_the_plan_gives_it() -> None:
         Machine().tasks_of_this_host(plan)
 
 
+@pytest.mark.thorough
 def test_sigterm_reaches_every_process_and_leaves_a_checkpoint(tmp_path: Path) -> None:
     base = tmp_path / "base"
     make_base(base, "sd1")
