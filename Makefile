@@ -233,11 +233,11 @@ ORDER = $(if $(SEED),--randomly-seed=$(SEED))
 
 unit: ## the rules alone, in one small environment
 	@$(call ready,unit,tools/.tests)
-	$(TOOLS)/pytest $(ORDER) tests/unit
+	$(TOOLS)/pytest $(ORDER) --durations=15 tests/unit
 
 contract:
 	@$(call ready,contract,tools/.tests lambda/.ready sam/.ready)
-	$(TOOLS)/pytest -p no:randomly tests/contract
+	$(TOOLS)/pytest -p no:randomly --durations=15 tests/contract
 
 integration:
 	@$(call ready,integration,$(TESTS_READY))
@@ -253,10 +253,10 @@ smoke-serving:
 	OMP_NUM_THREADS=1 $(TORCH)/pytest --durations=15 -m "serving and not thorough" tests/smoke/test_serv*.py
 
 .PHONY: thorough
-thorough: ## the slow tests that `make test` leaves out: GPU benchmark, full disks, other networks (5 minutes)
+thorough: ## the slow tests that `make test` leaves out: long trainings, stacks of their own, several devices (20 minutes)
 	@$(call ready,test,$(TESTS_READY))
 	OMP_NUM_THREADS=1 $(TORCH)/pytest --durations=15 -m thorough tests/smoke
-	$(TOOLS)/pytest -p no:randomly -m thorough tests/e2e
+	$(TOOLS)/pytest -p no:randomly --durations=15 --numprocesses 2 --dist loadfile -m thorough tests/e2e
 
 .PHONY: clients-typescript
 clients-typescript: ## the TypeScript client and the webhook example: compiled, run against the API's real routes, packed (half a minute)
