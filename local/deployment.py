@@ -34,6 +34,8 @@ SOURCES = (
 )
 ARTIFACTS_BUCKET = "likeness-artifacts"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+ENDPOINT = re.compile(r"Endpoint (\S+) (?:failed|was not updated):")
+"""The name of an endpoint in the reason of a failed resource."""
 LOG_LINES = 12
 STALL_SECONDS = 600
 """Without an event of the stack. A busy machine takes minutes to load the base on the endpoint."""
@@ -251,7 +253,7 @@ def last_words(cloud: Cloud, reasons: str) -> str:
     """Return the last lines of the containers whose endpoints these reasons name."""
     logs = cloud.client("logs")
     lines_of_all: list[str] = []
-    for endpoint in dict.fromkeys(re.findall(r"Endpoint (\S+) failed", reasons)):
+    for endpoint in dict.fromkeys(ENDPOINT.findall(reasons)):
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
         try:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
