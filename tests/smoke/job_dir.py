@@ -78,20 +78,25 @@ class JobDir:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
 
-    def run(self, clock_speed: float = 1) -> subprocess.CompletedProcess[str]:
-        """Run the program as SageMaker does and wait for its end."""
-        with self.start(clock_speed) as running:
+    def run(self, late_after: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the program as SageMaker does and wait for its end.
+
+        When it has logged a line that begins with ``late_after``, an hour passes at once.
+        """
+        with self.start() as running:
+            if late_after and any(line.startswith(late_after) for line in running.lines()):
+                running.let_an_hour_pass()
             status = running.wait(timeout=300)
             output = running.stdout.read_text()
             return subprocess.CompletedProcess(
                 "train.py", status, output, running.stderr.read_text()
             )
 
-    def start(self, clock_speed: float = 1) -> ForkedProgram:
+    def start(self) -> ForkedProgram:
         """Start the program; the caller reads its log and ends it."""
         log = self.root.with_name(f"{self.root.name}-log")
         log.mkdir(exist_ok=True)
-        return ForkedProgram(PROGRAM, self.environment(), log, clock_speed)
+        return ForkedProgram(PROGRAM, self.environment(), log)
 
     def preempt(self, line: str) -> int:
         """Run the program, send SIGTERM when it logs ``line``, and return its exit status."""
