@@ -37,6 +37,7 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 ENDPOINT = re.compile(r"Endpoint (\S+) (?:failed|was not updated):")
 """The name of an endpoint in the reason of a failed resource."""
 LOG_LINES = 12
+"""Of an endpoint's log, in the message of a deployment that failed."""
 STALL_SECONDS = 600
 """Without an event of the stack. A busy machine takes minutes to load the base on the endpoint."""
 
@@ -96,8 +97,8 @@ def deploy(
         overrides: parameters.
 
     Raises:
-        DeploymentError: the message lists the failed resources and their reasons, for an endpoint
-            with its container's last words.
+        DeploymentError: the message lists the failed resources and their reasons. For an endpoint
+            it ends with the last lines of its log.
     """
     packaged = _package(cloud, root)
     if profile is not None:
@@ -122,7 +123,7 @@ def deploy(
     try:
         return _outputs(_wait(client, stack))
     except DeploymentError as error:
-        raise DeploymentError(f"{error}{last_words(cloud, str(error))}") from error
+        raise DeploymentError(f"{error}{ends_of_logs(cloud, str(error))}") from error
 
 
 @contextmanager
@@ -249,10 +250,10 @@ def _failures(client: Any, stack: str) -> Iterator[str]:
             yield f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason')}"
 
 
-def last_words(cloud: Cloud, reasons: str) -> str:
-    """Return the last lines of the containers whose endpoints these reasons name."""
+def ends_of_logs(cloud: Cloud, reasons: str) -> str:
+    """Return the last lines of the logs of the endpoints that these reasons name."""
     logs = cloud.client("logs")
-    lines_of_all: list[str] = []
+    ends: list[str] = []
     for endpoint in dict.fromkeys(ENDPOINT.findall(reasons)):
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
         try:
@@ -260,8 +261,8 @@ def last_words(cloud: Cloud, reasons: str) -> str:
             lines = [event["message"] for page in pages for event in page["events"]]
         except logs.exceptions.ResourceNotFoundException:
             lines = []
-        lines_of_all += [f"\nthe end of the log {group}:", *(lines[-LOG_LINES:] or ["(nothing)"])]
-    return "\n".join(lines_of_all)
+        ends += [f"\nthe end of the log {group}:", *(lines[-LOG_LINES:] or ["(nothing)"])]
+    return "\n".join(ends)
 
 
 def _outputs(stack: dict[str, Any]) -> dict[str, str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.deployment import ends_of_logs
+from local.sagemaker.hosting.instance import STARTS
 from tests.cloud import eventually
 from tests.integration.sagemaker_kit import SERVER, SageMakerKit, restore_defaults
 
@@ -132,6 +134,7 @@ def test_an_update_that_cannot_start_leaves_the_old_one(kit: SageMakerKit) -> No
     assert stack.create(template(kit, named=name, WISHED="old")) == "CREATE_COMPLETE"
     assert stack.update(template(kit, named=name, CANNOT_START="1")) == "UPDATE_ROLLBACK_COMPLETE"
     assert "did not pass the ping health check" in stack.reasons()
+    assert "no base model" in ends_of_logs(kit.cloud, stack.reasons())
     assert kit.invoke(name, target)["environment"]["WISHED"] == "old"
     stack.delete()
 
@@ -140,6 +143,9 @@ def test_a_container_that_cannot_start_fails_the_stack(kit: SageMakerKit) -> Non
     stack = Stack(kit)
     assert stack.create(template(kit, CANNOT_START="1")) == "ROLLBACK_COMPLETE"
     assert "did not pass the ping health check" in stack.reasons()
+    (_, heading, *lines) = ends_of_logs(kit.cloud, stack.reasons()).split("\n")
+    assert heading.startswith("the end of the log /aws/sagemaker/Endpoints/")
+    assert lines == ["no base model"] * STARTS
     assert kit.sagemaker.list_endpoints(NameContains=stack.name)["Endpoints"] == []
     stack.delete()
 

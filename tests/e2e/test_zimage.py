@@ -17,12 +17,11 @@ from local.demo.upload import BASES_BUCKET
 from tests.e2e.stack import SMALL, Stack, job_of, photos
 from tests.e2e.test_settings import delete
 
+pytestmark = pytest.mark.thorough
+
 STACK, BASE_ID = "zimage", "tiny-zimage"
 REQUEST = SMALL | {"learning_rate": 0.05, "rank": 4}
 """A request whose two steps change the pictures of an untrained base."""
-
-
-pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")

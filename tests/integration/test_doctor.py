@@ -33,9 +33,9 @@ NO_TRAINING = json.dumps(
 )
 """What an administrator has put on a role."""
 
-MAY_BE = {"alarm_raised", "logs_kept_for_ever"}
+MAY_BE_FOUND = {"alarm_raised", "logs_kept_for_ever"}
 """QueueAgeAlarm is raised until reconcile has reported for the first time. SageMaker's logs are
-there when another test of this account has trained before."""
+there if another test in this account has trained."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ def test_a_stack_as_it_was_deployed_has_only_what_the_laptop_lacks(
 ) -> None:
     found = examined.findings(capsys)
     assert {one["subject"] for one in found.pop("could_not_ask")} == UNOFFERED
-    assert found.keys() - MAY_BE == ITS_OWN
+    assert found.keys() - MAY_BE_FOUND == ITS_OWN
     assert examined.status == 1
 
 
@@ -110,7 +110,7 @@ def test_what_is_broken_behind_cloudformation_s_back_is_named(
     role = ids["LaunchTrainingFunctionRole"]
     client("iam").put_role_policy(RoleName=role, PolicyName="no", PolicyDocument=NO_TRAINING)
     found = examined.findings(capsys)
-    assert found.keys() - MAY_BE - ITS_OWN - {"could_not_ask"} == {
+    assert found.keys() - MAY_BE_FOUND - ITS_OWN - {"could_not_ask"} == {
         "base_file_missing",
         "bucket_unversioned",
         "dead_letters",

@@ -31,6 +31,9 @@ AT_IMPORT = {
 }
 """What the libraries read when they are imported; train.py sets all but the last."""
 
+HOUR_LATER = "an-hour-later"
+"""A file in a run's folder: while it is there, the program's clock is an hour ahead."""
+
 _context = multiprocessing.get_context("forkserver")
 
 
@@ -46,8 +49,9 @@ class ForkedProgram:
     def __init__(self, program: Path, environment: dict[str, str], folder: Path) -> None:
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         self.stdout.write_bytes(b"")
-        self._late = folder / "an-hour-later"
-        order = ([str(program), "train"], environment, str(folder), str(self._late))
+        self._hour_later = folder / HOUR_LATER
+        self._hour_later.unlink(missing_ok=True)  # of an earlier run
+        order = ([str(program), "train"], environment, str(folder))
         _start_server()
         self._process = _context.Process(target=_run, args=order)
         self._process.start()
@@ -69,7 +73,7 @@ class ForkedProgram:
 
     def let_an_hour_pass(self) -> None:
         """Put the program's ``time.monotonic`` forward, whatever the machine's speed."""
-        self._late.touch()
+        self._hour_later.touch()
 
     def send_signal(self, number: signal.Signals) -> None:
         os.kill(self._process.pid or 0, number)
@@ -123,7 +127,7 @@ def _start_server() -> None:
         forkserver.ensure_running()
 
 
-def _run(arguments: list[str], environment: dict[str, str], folder: str, late: str) -> None:
+def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
     """Become the program; its SystemExit is this process's end."""
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -131,7 +135,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, late: s
         os.close(file)
     os.environ.clear()
     os.environ.update(environment)
-    now, is_late = time.monotonic, os.path.exists
-    time.monotonic = lambda: now() + (3600 if is_late(late) else 0)
+    now, hour_later = time.monotonic, Path(folder, HOUR_LATER)
+    time.monotonic = lambda: now() + (3600 if hour_later.exists() else 0)
     sys.argv = arguments
     runpy.run_path(arguments[0], run_name="__main__")

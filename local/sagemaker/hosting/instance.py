@@ -30,8 +30,8 @@ STARTUP_SECONDS = 600
 STOP_SECONDS = 10
 PING_EVERY = 0.1
 STARTS = 3
-"""SageMaker starts a container that ends again and again until its time is up; here that would keep
-whoever waits for ten minutes, and what a second start does not mend, a tenth seldom does."""
+"""How often a container is started that ends before it answers /ping. SageMaker goes on until the
+time is up, which would be ten minutes here."""
 
 
 class Instance:
